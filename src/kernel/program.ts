@@ -1,0 +1,142 @@
+import {spawn} from 'node:child_process';
+import {accessSync, constants} from 'node:fs';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+
+/** The system programs that TazPod runs, and the Debian package that brings each. The list is closed. */
+const packages = {
+  cryptsetup: 'cryptsetup-bin',
+  dmsetup: 'dmsetup',
+  e2fsck: 'e2fsprogs',
+  fallocate: 'util-linux',
+  flock: 'util-linux',
+  fuse2fs: 'fuse2fs',
+  id: 'coreutils',
+  losetup: 'mount',
+  mke2fs: 'e2fsprogs',
+  mknod: 'coreutils',
+  mount: 'mount',
+  nsenter: 'util-linux',
+  prlimit: 'util-linux',
+  script: 'bsdutils',
+  setpriv: 'util-linux',
+  sh: 'dash',
+  stty: 'coreutils',
+  sudo: 'sudo',
+  sync: 'coreutils',
+  umount: 'mount',
+  unshare: 'util-linux',
+} as const;
+
+export type ProgramName = keyof typeof packages;
+
+/**
+ * Where system programs are looked for: directories that only root may write. The caller's PATH is never asked,
+ * because the caller of the privileged process chooses it.
+ */
+const directories = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** The whole environment of every system program: nothing of the caller's reaches a program that runs as root. */
+export const programEnvironment: Readonly<Record<string, string>> = {
+  LC_ALL: 'C',
+  PATH: directories.join(':'),
+  SHELL: '/bin/sh',
+  // Where no udev runs, libdevmapper would wait for a semaphore that nobody posts.
+  ...(exists('/run/udev/control') ? {} : {DM_DISABLE_UDEV: '1'}),
+};
+
+export type RunOptions = {
+  /** Bytes for standard input; without it standard input is empty. */
+  readonly input?: Buffer;
+  /** File descriptors of this process that the program gets as 3, 4, … */
+  readonly descriptors?: readonly number[];
+  /** Working folder. */
+  readonly cwd?: string;
+  /** Kills the program after this time. */
+  readonly timeoutMs?: number;
+};
+
+export type ProgramResult = {
+  /** Exit code, or null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** May hold a secret: the caller zeroes it. */
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+};
+
+let trace: (commandLine: string) => void = () => {};
+
+/** Tells `listener` each program that is called, for `--debug`. Arguments never hold a secret. */
+export function traceProgramsTo(listener: (commandLine: string) => void): void {
+  trace = listener;
+}
+
+/** The absolute path of a system program, or undefined where it is not installed. */
+export function findProgram(name: ProgramName): string | undefined {
+  return directories.map((directory) => `${directory}/${name}`).find(executable);
+}
+
+/** The Debian package that brings a program. */
+export function packageOf(name: ProgramName): string {
+  return packages[name];
+}
+
+/** The absolute path of a system program. Throws a Failure (69) that names the package to install. */
+export function programPath(name: ProgramName): string {
+  const path = findProgram(name);
+  if (path !== undefined) return path;
+  throw new Failure(exitCode.unavailable, `The program ${name} is not installed.`, {
+    next: `apt-get install ${packages[name]}`,
+  });
+}
+
+/**
+ * Runs a system program to its end with a fixed environment and no descriptor but those named.
+ * A non-zero exit is a result, not an error.
+ */
+export function run(name: ProgramName, args: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
+  const path = programPath(name);
+  trace([path, ...args].join(' '));
+  return new Promise((resolve, reject) => {
+    const child = spawn(path, args, {
+      cwd: options.cwd ?? '/',
+      env: programEnvironment,
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.descriptors ?? [])],
+      ...(options.timeoutMs === undefined ? {} : {timeout: options.timeoutMs, killSignal: 'SIGKILL' as const}),
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout!.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr!.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      const result = {code, signal, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr)};
+      for (const chunk of stdout) chunk.fill(0);
+      resolve(result);
+    });
+    if (options.input !== undefined) {
+      // A program that ends before it has read everything (a refused header, say) is told by its exit code.
+      child.stdin!.on('error', () => {});
+      child.stdin!.end(options.input);
+    }
+  });
+}
+
+function executable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    accessSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,53 @@
+import type {ExitCode} from './exit-code.ts';
+import type {EngineId, Isolation} from './plan.ts';
+import type {PhaseId, StepId} from './step.ts';
+
+/**
+ * What the ghost and the CLI say to each other: every message, on this page. One JSON object a line, over a socket in
+ * a folder that only the user can enter.
+ *
+ * Losing the socket loses the display, and tells the ghost that nobody waits for it any more: it closes the vault.
+ */
+export type GhostMessage =
+  /** The steps of a phase follow. */
+  | {readonly say: 'phase'; readonly phase: PhaseId}
+  | {readonly say: 'started'; readonly step: StepId}
+  | {readonly say: 'progress'; readonly step: StepId; readonly doneBytes: number; readonly totalBytes: number}
+  | {readonly say: 'done'; readonly step: StepId; readonly ms: number; readonly note?: string}
+  | {readonly say: 'skipped'; readonly step: StepId; readonly why: string}
+  /** The phase ends early: at `step`, for a reason that a later message or prompt tells. */
+  | {readonly say: 'broken'; readonly step: StepId; readonly why: string}
+  /** The ghost needs the terminal for itself and waits for `clear`. */
+  | {readonly say: 'terminal'}
+  | {readonly say: 'warning'; readonly text: string}
+  /** A system program is called (`--debug`). */
+  | {readonly say: 'program'; readonly commandLine: string}
+  | {readonly say: 'open'; readonly session: OpenVault}
+  | {readonly say: 'failure'; readonly code: ExitCode; readonly what: string; readonly why?: string; readonly next?: string}
+  /** The vault is closed; `code` is the ghost's exit code. */
+  | {readonly say: 'ended'; readonly code: number};
+
+export type CliMessage =
+  /** Nothing is drawn any more: the terminal is the ghost's. */
+  | {readonly say: 'clear'}
+  /** A signal that the CLI got, for the session. */
+  | {readonly say: 'signal'; readonly signal: SessionSignal};
+
+/** The signals that the CLI passes on to the session. */
+export type SessionSignal = (typeof sessionSignals)[number];
+export const sessionSignals = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2'] as const;
+
+/** An open vault, as its init process carries it in its arguments (`src/ghost/init.ts` writes, `src/vault` reads). */
+export type OpenVault = {
+  readonly uuid: string;
+  readonly engine: EngineId;
+  /** What serves the file system. */
+  readonly fileSystem: 'ext4' | 'fuse2fs';
+  readonly isolation: Isolation;
+  /** Device and inode number of the image, `8:1:1234`. */
+  readonly imageId: string;
+  readonly image: string;
+  readonly mountPoint: string;
+  /** The user whose session it is. */
+  readonly uid: number;
+};

@@ -1,0 +1,75 @@
+/**
+ * The plan: what the unprivileged CLI asks of the privileged ghost. Plain data, the only thing that crosses the
+ * privilege line, with no secret in it. The ghost trusts none of it (`src/ghost/check-plan.ts`).
+ *
+ * What a plan cannot say is as much part of it: the order of the steps, whether the session is sealed, who the user
+ * is, which program runs as root.
+ */
+export type GhostPlan = OpenPlan | LockPlan;
+
+/** The number of this shape. A ghost refuses every other. */
+export const planVersion = 1;
+
+export type OpenPlan = {
+  readonly version: typeof planVersion;
+  readonly operation: 'open';
+  /** Absolute path of the image, no symbolic link in it. */
+  readonly image: string;
+  /** Absolute path of the mount point, a directory of the user under the user's home. */
+  readonly mountPoint: string;
+  /** The home that mount point and bridges lie under. Through sudo it must be the one of the login name database. */
+  readonly home: string;
+  readonly key: KeySource;
+  /** Absent: the best engine that this machine has. */
+  readonly engine?: EngineId;
+  /** Present: the image is made first; there must be none yet. */
+  readonly create?: CreatePlan;
+  /** Present: a session is started in the vault; absent: the vault is only made. */
+  readonly session?: SessionPlan;
+  readonly bridges: readonly BridgePlan[];
+};
+
+/** Closes the ghost of an image. */
+export type LockPlan = {
+  readonly version: typeof planVersion;
+  readonly operation: 'lock';
+  readonly image: string;
+  /** Time between SIGHUP and SIGKILL. */
+  readonly graceMs: number;
+};
+
+export type EngineId = 'dm-crypt' | 'fuse';
+export type Isolation = 'sealed' | 'private';
+
+/** Where the key comes from. The ghost reads it; it never passes through the unprivileged process. */
+export type KeySource =
+  | {readonly from: 'terminal'}
+  /** The first line without its newline (`passphrase`), or every byte (`key`). */
+  | {readonly from: 'file'; readonly path: string; readonly form: KeyForm}
+  | {readonly from: 'stdin'; readonly form: KeyForm};
+
+export type KeyForm = 'passphrase' | 'key';
+
+export type CreatePlan = {
+  readonly sizeBytes: number;
+  readonly pbkdf: Pbkdf;
+  readonly pbkdfMemoryKiB?: number;
+  readonly pbkdfForceIterations?: number;
+};
+
+export type Pbkdf = (typeof pbkdfs)[number];
+export const pbkdfs = ['argon2id', 'argon2i', 'pbkdf2'] as const;
+
+export type SessionPlan = {
+  /** Program and arguments. The program is looked for in the PATH of `environment`. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly workingFolder: string;
+  /** The terminal that the user types at, `/dev/pts/3`; absent where there is none. */
+  readonly terminal?: string;
+  /** The session gets a terminal of its own: all three standard descriptors are a terminal. */
+  readonly ownTerminal: boolean;
+};
+
+/** A directory of the home that lives in the vault. Both are relative paths. */
+export type BridgePlan = {readonly home: string; readonly vault: string};
