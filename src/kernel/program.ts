@@ -1,17 +1,20 @@
-import {spawn} from 'node:child_process';
+import {type ChildProcess, spawn, type StdioOptions} from 'node:child_process';
 import {accessSync, constants} from 'node:fs';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 
 /** The system programs that TazPod runs, and the Debian package that brings each. The list is closed. */
 const packages = {
+  cat: 'coreutils',
   cryptsetup: 'cryptsetup-bin',
   dmsetup: 'dmsetup',
   e2fsck: 'e2fsprogs',
   fallocate: 'util-linux',
   flock: 'util-linux',
   fuse2fs: 'fuse2fs',
+  getent: 'libc-bin',
   id: 'coreutils',
+  ln: 'coreutils',
   losetup: 'mount',
   mke2fs: 'e2fsprogs',
   mknod: 'coreutils',
@@ -50,8 +53,12 @@ export type RunOptions = {
   readonly input?: Buffer;
   /** File descriptors of this process that the program gets as 3, 4, … */
   readonly descriptors?: readonly number[];
-  /** Working folder. */
+  /** A file descriptor of this process for standard input, instead of `input`. */
+  readonly stdin?: number;
+  /** Working folder. A directory that was opened before is named by its descriptor: `/proc/PID/fd/N`. */
   readonly cwd?: string;
+  /** Runs the program as this user instead of root: what it may not touch, the program cannot be tricked into. */
+  readonly as?: {readonly uid: number; readonly gid: number};
   /** Kills the program after this time. */
   readonly timeoutMs?: number;
 };
@@ -102,7 +109,13 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
     const child = spawn(path, args, {
       cwd: options.cwd ?? '/',
       env: programEnvironment,
-      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.descriptors ?? [])],
+      stdio: [
+        options.input === undefined ? (options.stdin ?? 'ignore') : 'pipe',
+        'pipe',
+        'pipe',
+        ...(options.descriptors ?? []),
+      ],
+      ...options.as,
       ...(options.timeoutMs === undefined ? {} : {timeout: options.timeoutMs, killSignal: 'SIGKILL' as const}),
     });
     const stdout: Buffer[] = [];
@@ -121,6 +134,20 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
       child.stdin!.end(options.input);
     }
   });
+}
+
+/**
+ * Starts a system program that lives beside this process, with the same fixed environment.
+ * `detached` gives it a session of its own, which no signal of the terminal reaches.
+ */
+export function start(
+  name: ProgramName,
+  args: readonly string[],
+  options: {readonly stdio: StdioOptions; readonly detached?: boolean},
+): ChildProcess {
+  const path = programPath(name);
+  trace([path, ...args].join(' '));
+  return spawn(path, args, {cwd: '/', env: programEnvironment, ...options});
 }
 
 function executable(path: string): boolean {
