@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// TazPod straight from src/, types stripped by Node: for work on it, nothing to build and no manifest in the way.
+import {readFileSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {execute, settings} from '@oclif/core';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const pjson = JSON.parse(readFileSync(root + 'package.json', 'utf8'));
+pjson.oclif.commands = './src/commands';
+
+settings.debug = true;
+settings.enableAutoTranspile = false;
+await execute({loadOptions: {ignoreManifest: true, pjson, root}});

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// The syntax stays readable for Node 12, and nothing newer is imported before the version is known.
+import {isCurrent, relaunch} from './relaunch.js';
+
+async function start() {
+  await useCompileCache();
+  const {execute, settings} = await import('@oclif/core');
+  // Only what was built is run, whatever NODE_ENV says: oclif would look for a transpiler otherwise.
+  settings.enableAutoTranspile = false;
+  await execute({dir: import.meta.url});
+}
+
+/** Keeps compiled code in the user's own cache folder. A cache is code: root takes none, and nobody another's. */
+async function useCompileCache() {
+  if (process.getuid() === 0) return;
+  const {enableCompileCache} = await import('node:module');
+  const {statSync} = await import('node:fs');
+  const {homedir} = await import('node:os');
+  const home = homedir();
+  const cache = process.env.XDG_CACHE_HOME || (home && home + '/.cache');
+  const owner = home && statSync(home, {throwIfNoEntry: false});
+  if (!owner || owner.uid !== process.getuid() || !cache.startsWith('/')) return;
+  enableCompileCache(cache + '/tazpod/node');
+}
+
+if (isCurrent(process.versions.node)) start();
+else relaunch(import.meta.url, process.env);

@@ -1,0 +1,28 @@
+/**
+ * The system programs that TazPod runs, and the Debian package that brings each. A test holds this list against
+ * the one of src/kernel/program.ts, which cannot be read before the npm packages are there.
+ */
+export const runtimePrograms = {
+  cryptsetup: 'cryptsetup-bin',
+  dmsetup: 'dmsetup',
+  e2fsck: 'e2fsprogs',
+  fallocate: 'util-linux',
+  flock: 'util-linux',
+  fuse2fs: 'fuse2fs',
+  losetup: 'mount',
+  mke2fs: 'e2fsprogs',
+  mount: 'mount',
+  nsenter: 'util-linux',
+  prlimit: 'util-linux',
+  script: 'bsdutils',
+  setpriv: 'util-linux',
+  umount: 'mount',
+  unshare: 'util-linux',
+};
+
+/** What the tests run besides. A test that needs one more program adds it here. */
+export const testPrograms = {
+  strace: 'strace',
+  sudo: 'sudo',
+  tmux: 'tmux',
+};
