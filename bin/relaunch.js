@@ -3,48 +3,53 @@ import {existsSync, readFileSync, realpathSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
-const required = [22, 15];
-
-/** True when the Node that runs this has what TazPod needs (`process.execve` came with 22.15). */
+/**
+ * True when a Node has what TazPod needs: `process.execve` came with 22.15.
+ *
+ * @param {string} version
+ */
 export function isCurrent(version) {
-  const parts = version.split('.').map(Number);
-  return parts[0] > required[0] || (parts[0] === required[0] && parts[1] >= required[1]);
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 22 || (major === 22 && minor >= 15);
 }
 
 /**
- * Runs the program `url` (an `import.meta.url`) once more on the Node of the npm package `node`, found from the
- * program's real place and nowhere else, and ends as that one ends: its exit code, or 128+N for signal N.
- * Without that Node: one line on standard error and exit 69.
+ * Runs a program once more on the Node of the npm package `node`, found from the program's real place and nowhere
+ * else, and ends as that one ends: its exit code, or 128+N for signal N. Without that Node: one line on standard
+ * error and exit 69.
+ *
+ * @param {string} url the program's `import.meta.url`
+ * @param {NodeJS.ProcessEnv} environment
+ * @param {string[]} [args]
  */
-export async function relaunch(url, environment) {
+export async function relaunch(url, environment, args = process.argv.slice(2)) {
   const program = realpathSync(fileURLToPath(url));
   const root = dirname(dirname(program));
   const node = join(root, 'node_modules', 'node', 'bin', 'node');
   if (!existsSync(node) || process.execPath === node) {
-    process.stderr.write(
-      'TazPod needs Node.js ' + required.join('.') + ' or newer, and this is ' + process.versions.node + '.\n',
-    );
+    process.stderr.write('TazPod needs Node.js 22.15 or newer, and this is ' + process.versions.node + '.\n');
     process.exit(69);
   }
 
   const {spawn} = await import('node:child_process');
   const {constants} = await import('node:os');
-  const child = spawn(node, [program].concat(process.argv.slice(2)), {env: environment, stdio: 'inherit'});
+  /** @type {NodeJS.Signals[]} */
   const keyboard = ['SIGINT', 'SIGQUIT'];
-  const forwarded = ['SIGHUP', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGCONT'].concat(keyboard);
-  for (const signal of forwarded) {
+  /** @type {NodeJS.Signals[]} */
+  const others = ['SIGHUP', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGCONT'];
+  for (const signal of others.concat(keyboard)) {
     process.on(signal, () => {
       // What is typed on the terminal reaches its whole foreground group, so the child has it already.
-      if (keyboard.includes(signal) && inForeground()) return;
-      child.kill(signal);
+      if (!keyboard.includes(signal) || !inForeground()) child.kill(signal);
     });
   }
+  const child = spawn(node, [program].concat(args), {env: environment, stdio: 'inherit'});
   child.on('error', (error) => {
     process.stderr.write('TazPod cannot start ' + node + ': ' + error.message + '\n');
     process.exit(69);
   });
   child.on('exit', (code, signal) => {
-    process.exit(signal === null ? code : 128 + constants.signals[signal]);
+    process.exit(signal ? 128 + constants.signals[signal] : Number(code));
   });
 }
 

@@ -12,16 +12,17 @@ async function start() {
 
 /** Keeps compiled code in the user's own cache folder. A cache is code: root takes none, and nobody another's. */
 async function useCompileCache() {
-  if (process.getuid() === 0) return;
+  const uid = process.getuid && process.getuid();
+  if (!uid) return;
   const {enableCompileCache} = await import('node:module');
   const {statSync} = await import('node:fs');
   const {homedir} = await import('node:os');
   const home = homedir();
   const cache = process.env.XDG_CACHE_HOME || (home && home + '/.cache');
   const owner = home && statSync(home, {throwIfNoEntry: false});
-  if (!owner || owner.uid !== process.getuid() || !cache.startsWith('/')) return;
+  if (!owner || owner.uid !== uid || !cache.startsWith('/')) return;
   enableCompileCache(cache + '/tazpod/node');
 }
 
-if (isCurrent(process.versions.node)) start();
-else relaunch(import.meta.url, process.env);
+if (isCurrent(process.versions.node)) void start();
+else void relaunch(import.meta.url, process.env);

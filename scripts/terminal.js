@@ -1,4 +1,8 @@
-/** The one way in which the scripts speak: short lines on standard error, so that standard output stays the program's. */
+/**
+ * The one way in which the scripts speak: short lines on standard error, for standard output is the program's.
+ *
+ * @param {string} line
+ */
 export function say(line) {
   process.stderr.write(`${line}\n`);
 }
@@ -15,10 +19,14 @@ export class SetUpError extends Error {
   }
 }
 
-/** Runs `main` and ends the process with its code, or with that of the SetUpError it threw. */
+/**
+ * Runs `main` and ends the process with its code, or with that of the SetUpError it threw.
+ *
+ * @param {() => number | Promise<number | void>} main
+ */
 export async function endWith(main) {
   try {
-    process.exitCode = await main();
+    process.exitCode = (await main()) ?? 0;
   } catch (error) {
     if (!(error instanceof SetUpError)) throw error;
     say(error.message);

@@ -1,0 +1,117 @@
+// Imports run downwards only. A room is a folder of src/; each rule says what a room may reach.
+
+/** Rooms of the privileged process, upper to lower: each may import those after it, and Node's own modules. */
+const privileged = ['ghost', 'engines', 'luks', 'kernel', 'lifecycle'];
+
+/** Rooms of the user's process: what each may import besides itself. */
+const userRooms = {
+  commands: ['base-command', 'vault', 'secrets', 'shell', 'pod', 'doctor', 'tour', 'extensions', 'config'],
+  'base-command': ['vault', 'secrets', 'shell', 'pod', 'doctor', 'tour', 'extensions', 'config'],
+  tour: ['vault', 'kernel'],
+  doctor: ['vault', 'extensions', 'config', 'kernel'],
+  vault: ['extensions', 'config', 'kernel'],
+  secrets: ['extensions', 'config'],
+  shell: ['extensions', 'config'],
+  pod: ['extensions', 'config'],
+  extensions: ['config'],
+  config: [],
+};
+
+/** What every room of the user's process may import. */
+const foundations = ['contract', 'lifecycle'];
+
+/** A pattern for the files of rooms: a folder of src/, or a single file there. */
+const room = (/** @type {string[]} */ ...names) => `^src/(${names.join('|')})([.]ts$|/)`;
+
+/**
+ * @param {string} name
+ * @param {string[]} allowed
+ * @param {string} comment
+ */
+const downwards = (name, allowed, comment) => ({
+  name: `${name}-imports-downwards`,
+  comment,
+  severity: 'error',
+  from: {path: room(name)},
+  to: {path: '^src/', pathNot: room(name, ...allowed)},
+});
+
+export default {
+  forbidden: [
+    ...privileged.map((name, index) =>
+      downwards(name, privileged.slice(index + 1), 'ghost → engines → luks → kernel → lifecycle, never upwards'),
+    ),
+    {
+      name: 'no-package-runs-as-root',
+      comment: 'the privileged process is made of our own files and of Node’s own modules',
+      severity: 'error',
+      from: {path: [room(...privileged), '^bin/(ghost|relaunch)[.]js$']},
+      to: {pathNot: ['^src/', '^bin/relaunch[.]js$'], dependencyTypesNot: ['core']},
+    },
+    {
+      name: 'engines-stand-alone',
+      comment: 'an engine is one folder: none knows another',
+      severity: 'error',
+      from: {path: '^src/engines/([^/]+)/'},
+      to: {path: '^src/engines/[^/]+/', pathNot: '^src/engines/$1/'},
+    },
+    ...Object.entries(userRooms).map(([name, allowed]) =>
+      downwards(name, [...allowed, ...foundations], 'commands → services → extensions, config → contract, lifecycle'),
+    ),
+    {
+      name: 'contract-stands-alone',
+      comment: 'plugins compile against it and import nothing else of the core',
+      severity: 'error',
+      from: {path: room('contract')},
+      to: {pathNot: room('contract')},
+    },
+    {
+      name: 'contract-is-types-only',
+      comment: 'nothing of the contract exists at run time',
+      severity: 'error',
+      from: {path: '^src/'},
+      to: {path: room('contract'), dependencyTypesNot: ['type-only']},
+    },
+    {
+      name: 'rooms-are-known',
+      comment: 'a new folder of src/ gets its place in .dependency-cruiser.js',
+      severity: 'error',
+      from: {path: '^src/', pathNot: room(...privileged, ...Object.keys(userRooms), 'contract')},
+      to: {},
+    },
+    {
+      name: 'no-cycles',
+      comment: 'what imports each other is one thing in two files',
+      severity: 'error',
+      from: {},
+      to: {circular: true},
+    },
+    {
+      name: 'no-orphans',
+      comment: 'nothing imports it and it imports nothing: it is dead',
+      severity: 'error',
+      from: {orphan: true, path: '^src/', pathNot: room('commands', 'contract')},
+      to: {},
+    },
+    {
+      name: 'no-development-package',
+      comment: 'what users run may only import what is installed for them',
+      severity: 'error',
+      from: {path: '^(src|bin)/'},
+      to: {dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown']},
+    },
+    {
+      name: 'nothing-unresolved',
+      comment: 'an import that leads nowhere',
+      severity: 'error',
+      from: {},
+      to: {couldNotResolve: true},
+    },
+  ],
+  options: {
+    doNotFollow: {path: '(^|/)node_modules/'},
+    tsPreCompilationDeps: true,
+    tsConfig: {fileName: 'tsconfig.json'},
+    enhancedResolveOptions: {exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types']},
+  },
+};

@@ -1,0 +1,114 @@
+import {builtinModules} from 'node:module';
+import eslint from '@eslint/js';
+import {defineConfig} from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** The files that start processes. Each runs programs by absolute path with an environment it names. */
+const mayStartProcesses = ['src/kernel/program.ts'];
+
+/** The files of src/ that read the environment; the rest is told. */
+const mayReadEnvironment = [
+  'src/ghost/caller.ts',
+  'src/ghost/enter.ts',
+  'src/base-command.ts',
+  'src/config/**',
+  'src/**/environment.ts',
+];
+
+const bareBuiltins = builtinModules
+  .filter((name) => !name.startsWith('node:'))
+  .map((name) => ({name, message: `Say node:${name}.`}));
+
+const childProcess = {
+  name: 'node:child_process',
+  message:
+    'System programs go through run() of src/kernel/program.ts. Who may start processes stands in eslint.config.js.',
+};
+
+const environment = {
+  object: 'process',
+  property: 'env',
+  message: 'The environment is read in few places, which stand in eslint.config.js.',
+};
+
+const random = {object: 'Math', property: 'random', message: 'Take node:crypto.'};
+
+const synchronous = {
+  selector: ':matches(Identifier, ImportSpecifier > Identifier)[name=/^exec(File)?Sync$|^execSync$/]',
+  message: 'A shell, or a process that is waited for with everything stopped: take run() or spawn().',
+};
+
+export default defineConfig(
+  {ignores: ['node_modules/', 'dist/', 'coverage/']},
+  eslint.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: {parserOptions: {project: './tsconfig.check.json', tsconfigRootDir: import.meta.dirname}},
+    linterOptions: {reportUnusedDisableDirectives: 'error'},
+    rules: {
+      eqeqeq: 'error',
+      'no-restricted-imports': ['error', {paths: bareBuiltins}],
+      'no-restricted-properties': ['error', random],
+      'no-restricted-syntax': ['error', synchronous],
+      'object-shorthand': 'error',
+      'prefer-const': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      // A value that an index must have is said so with `!`, and a template shows numbers.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/restrict-template-expressions': ['error', {allowNumber: true, allowBoolean: true}],
+      '@typescript-eslint/no-confusing-void-expression': ['error', {ignoreArrowShorthand: true}],
+      '@typescript-eslint/no-unused-vars': ['error', {argsIgnorePattern: '^_', varsIgnorePattern: '^_'}],
+      // An engine or a plugin may answer at once what its interface lets it promise.
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+  {
+    files: ['src/**'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-imports': ['error', {paths: [...bareBuiltins, childProcess]}],
+      'no-restricted-properties': ['error', random, environment],
+    },
+  },
+  {files: mayStartProcesses, rules: {'no-restricted-imports': ['error', {paths: bareBuiltins}]}},
+  {files: mayReadEnvironment, rules: {'no-restricted-properties': ['error', random]}},
+  {
+    files: ['src/contract/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: ':matches(VariableDeclaration, FunctionDeclaration, ClassDeclaration):not([declare=true])',
+          message: 'The contract is types only.',
+        },
+      ],
+    },
+  },
+  {
+    files: ['test/**'],
+    rules: {
+      // chai's assertions are expressions, and a property-based test proves a type wrong on purpose.
+      '@typescript-eslint/no-unused-expressions': 'off',
+    },
+  },
+  {
+    files: ['**/*.js'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        URL: 'readonly',
+        console: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
+      },
+    },
+    rules: {
+      // JSON.parse and oclif's package.json have no type in a script; what they are used for is checked by the tests.
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+    },
+  },
+);

@@ -1,0 +1,158 @@
+// `npm test`: set-up, the checks, then every test below test/. The last line is "N passed, N failed"; a check counts
+// as one. `--checks` runs the checks only; `--only` the tests only, with what follows handed to mocha.
+import {spawn} from 'node:child_process';
+import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {projectNode, root, setUp} from './setup.js';
+import {runtimePrograms, testPrograms} from './system-packages.js';
+import {endWith} from './terminal.js';
+
+/** How long mocha may live on after its last test before what the tests left behind counts as a failure. */
+const lingerMs = 15_000;
+
+/** Each group runs one after the other, the groups two at a time; the manifest is made from what the build made. */
+const checks = [
+  [
+    {name: 'build', command: ['scripts/build.js']},
+    {name: 'manifest', command: ['scripts/manifest.js', '--check']},
+    {
+      name: 'import rules',
+      command: [
+        'node_modules/dependency-cruiser/bin/dependency-cruise.mjs',
+        '--config',
+        '.dependency-cruiser.js',
+        'src',
+        'bin',
+      ],
+    },
+  ],
+  [{name: 'lint', command: ['node_modules/eslint/bin/eslint.js', '.']}],
+  [{name: 'types', command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.check.json']}],
+  [
+    {
+      name: 'format',
+      command: ['node_modules/prettier/bin/prettier.cjs', '--check', '--cache', '--log-level=warn', '.'],
+    },
+  ],
+];
+
+/** @typedef {{passed: number, failed: number, skipped: string[]}} Summary */
+
+await endWith(async () => {
+  setUp({...runtimePrograms, ...testPrograms});
+  const [mode, ...rest] = process.argv.slice(2);
+  const summaries = [];
+  if (mode !== '--only') summaries.push(await runChecks());
+  if (mode !== '--checks') summaries.push(await runTests(mode === '--only' ? rest : []));
+  return conclude(summaries);
+});
+
+/** @returns {Promise<Summary>} */
+async function runChecks() {
+  /** @type {Summary} */
+  const summary = {passed: 0, failed: 0, skipped: []};
+  const waiting = [...checks];
+  const worker = async () => {
+    for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) {
+      for (const {name, command} of group) {
+        const started = Date.now();
+        const {code, output} = await runNode(command);
+        const seconds = ((Date.now() - started) / 1000).toFixed(1);
+        if (code === 0) summary.passed += 1;
+        else summary.failed += 1;
+        process.stdout.write(code === 0 ? `  ✔ ${name} (${seconds} s)\n` : `  ✘ ${name} (${seconds} s)\n${output}\n`);
+      }
+    }
+  };
+  await Promise.all([worker(), worker()]);
+  return summary;
+}
+
+/**
+ * @param {string[]} args for mocha
+ * @returns {Promise<Summary>}
+ */
+async function runTests(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'tazpod-test-'));
+  const summaryPath = join(folder, 'summary.json');
+  try {
+    const command = ['node_modules/mocha/bin/mocha.js', '--reporter-options', `summary=${summaryPath}`];
+    const {code, lingered} = await runMocha([...command, ...args], summaryPath);
+    if (!existsSync(summaryPath)) {
+      process.stdout.write(`\nThe tests ended before their end, with ${code}.\n`);
+      return {passed: 0, failed: 1, skipped: []};
+    }
+    /** @type {Summary} */
+    const summary = JSON.parse(readFileSync(summaryPath, 'utf8'));
+    if (lingered) {
+      process.stdout.write('\nThe tests left something running: mocha did not end after the last one.\n');
+      summary.failed += 1;
+    } else if (code !== 0 && summary.failed === 0) {
+      process.stdout.write(`\nmocha failed with ${code} although no test did.\n`);
+      summary.failed += 1;
+    }
+    return summary;
+  } finally {
+    rmSync(folder, {recursive: true, force: true});
+  }
+}
+
+/**
+ * Prints the last line and returns the exit code.
+ *
+ * @param {Summary[]} summaries
+ */
+function conclude(summaries) {
+  const passed = summaries.reduce((sum, summary) => sum + summary.passed, 0);
+  const failed = summaries.reduce((sum, summary) => sum + summary.failed, 0);
+  const skipped = summaries.flatMap((summary) => summary.skipped);
+  const refused = skipped.length > 0 && process.env['CI'] === 'true';
+  if (refused) process.stdout.write('Under CI nothing may be skipped, so the run fails.\n');
+  process.stdout.write(
+    `\n${passed} passed, ${failed} failed${skipped.length === 0 ? '' : `, ${skipped.length} skipped`}\n`,
+  );
+  return failed > 0 || refused || passed === 0 ? 1 : 0;
+}
+
+/**
+ * Runs a script of the project's on its Node and keeps what it says.
+ *
+ * @param {string[]} command
+ * @returns {Promise<{code: number | null, output: string}>}
+ */
+function runNode(command) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(projectNode(), command, {cwd: root, stdio: ['ignore', 'pipe', 'pipe']});
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (/** @type {string} */ text) => (output += text));
+    }
+    child.on('error', reject).on('close', (code) => resolve({code, output}));
+  });
+}
+
+/**
+ * Runs mocha with its output as ours. Once its summary is there it has `lingerMs` to end.
+ *
+ * @param {string[]} command
+ * @param {string} summaryPath
+ * @returns {Promise<{code: number | null, lingered: boolean}>}
+ */
+function runMocha(command, summaryPath) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(projectNode(), command, {cwd: root, stdio: 'inherit'});
+    let since = Infinity;
+    let lingered = false;
+    const watch = setInterval(() => {
+      if (since === Infinity && existsSync(summaryPath)) since = Date.now();
+      if (Date.now() - since < lingerMs) return;
+      lingered = true;
+      child.kill('SIGKILL');
+    }, 500);
+    child.on('error', reject).on('exit', (code) => {
+      clearInterval(watch);
+      resolve({code, lingered});
+    });
+  });
+}
