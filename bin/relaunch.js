@@ -26,7 +26,7 @@ export async function relaunch(url, environment, args = process.argv.slice(2)) {
   const program = realpathSync(fileURLToPath(url));
   const root = dirname(dirname(program));
   const node = join(root, 'node_modules', 'node', 'bin', 'node');
-  if (!existsSync(node) || process.execPath === node) {
+  if (!existsSync(node) || process.execPath === realpathSync(node)) {
     process.stderr.write('TazPod needs Node.js 22.15 or newer, and this is ' + process.versions.node + '.\n');
     process.exit(69);
   }

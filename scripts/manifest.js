@@ -2,7 +2,6 @@
 import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {Plugin, settings} from '@oclif/core';
-import {format} from 'prettier';
 import {root} from './setup.js';
 import {endWith, SetUpError} from './terminal.js';
 
@@ -21,7 +20,7 @@ async function manifest() {
   await plugin.load();
   const {commands, version} = plugin.manifest;
   const sorted = Object.fromEntries(Object.entries(commands).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return format(JSON.stringify({commands: sorted, version}), {parser: 'json'});
+  return `${JSON.stringify({commands: sorted, version}, null, 2)}\n`;
 }
 
 await endWith(async () => {

@@ -16,25 +16,11 @@ const checks = [
   [
     {name: 'build', command: ['scripts/build.js']},
     {name: 'manifest', command: ['scripts/manifest.js', '--check']},
-    {
-      name: 'import rules',
-      command: [
-        'node_modules/dependency-cruiser/bin/dependency-cruise.mjs',
-        '--config',
-        '.dependency-cruiser.js',
-        'src',
-        'bin',
-      ],
-    },
+    {name: 'import rules', command: [installed('depcruise'), '--config', '.dependency-cruiser.js', 'src', 'bin']},
   ],
-  [{name: 'lint', command: ['node_modules/eslint/bin/eslint.js', '.']}],
-  [{name: 'types', command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.check.json']}],
-  [
-    {
-      name: 'format',
-      command: ['node_modules/prettier/bin/prettier.cjs', '--check', '--cache', '--log-level=warn', '.'],
-    },
-  ],
+  [{name: 'lint', command: [installed('eslint'), '.']}],
+  [{name: 'types', command: [installed('tsc'), '-p', 'tsconfig.check.json']}],
+  [{name: 'format', command: [installed('prettier'), '--check', '--cache', '--log-level=warn', '.']}],
 ];
 
 /** @typedef {{passed: number, failed: number, skipped: string[]}} Summary */
@@ -47,6 +33,15 @@ await endWith(async () => {
   if (mode !== '--checks') summaries.push(await runTests(mode === '--only' ? rest : []));
   return conclude(summaries);
 });
+
+/**
+ * The program that a package of node_modules brings.
+ *
+ * @param {string} name
+ */
+function installed(name) {
+  return join('node_modules', '.bin', name);
+}
 
 /** @returns {Promise<Summary>} */
 async function runChecks() {
@@ -77,7 +72,7 @@ async function runTests(args) {
   const folder = mkdtempSync(join(tmpdir(), 'tazpod-test-'));
   const summaryPath = join(folder, 'summary.json');
   try {
-    const command = ['node_modules/mocha/bin/mocha.js', '--reporter-options', `summary=${summaryPath}`];
+    const command = [installed('mocha'), '--reporter-options', `summary=${summaryPath}`];
     const {code, lingered} = await runMocha([...command, ...args], summaryPath);
     if (!existsSync(summaryPath)) {
       process.stdout.write(`\nThe tests ended before their end, with ${code}.\n`);
