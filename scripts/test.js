@@ -1,5 +1,5 @@
 // `npm test`: set-up, the checks, then every test below test/. The last line is "N passed, N failed"; a check counts
-// as one. `--checks` runs the checks only; `--only` the tests only, with what follows handed to mocha.
+// as one. `--checks` runs the checks only; `--only` the tests only, those that are named after it or all.
 import {spawn} from 'node:child_process';
 import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -30,7 +30,8 @@ await endWith(async () => {
   const [mode, ...rest] = process.argv.slice(2);
   const summaries = [];
   if (mode !== '--only') summaries.push(await runChecks());
-  if (mode !== '--checks') summaries.push(await runTests(mode === '--only' ? rest : []));
+  if (mode !== '--checks')
+    summaries.push(await runTests(mode === '--only' && rest.length > 0 ? rest : ['test/**/*.test.ts']));
   return conclude(summaries);
 });
 
@@ -65,7 +66,7 @@ async function runChecks() {
 }
 
 /**
- * @param {string[]} args for mocha
+ * @param {string[]} args for mocha: files, folders or patterns, and options
  * @returns {Promise<Summary>}
  */
 async function runTests(args) {

@@ -9,7 +9,10 @@ import {isCurrent} from '../../bin/relaunch.js';
 const root = join(import.meta.dirname, '../..');
 
 /** A Node that says of itself that it is 18, whatever it is: what the entries see on an old machine. */
-const pretendOld = ['--import', 'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"18.19.0"})'];
+const pretendOld = [
+  '--import',
+  'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"18.19.0"})',
+];
 
 describe('An entry started by an older Node', () => {
   let folder: string;
@@ -90,9 +93,19 @@ describe('An entry started by an older Node', () => {
   it('ghost.js hands on nothing of the environment but what sudo says of its caller and the kind of terminal', async () => {
     bringNode('exec /usr/bin/env');
     const sudo = {SUDO_GID: '1000', SUDO_UID: '1000', SUDO_USER: 'ada', TERM: 'xterm'};
-    const hostile = {LD_LIBRARY_PATH: '/nowhere', NODE_EXTRA_CA_CERTS: '/nowhere', NODE_PATH: '/nowhere', PATH: '/nowhere'};
+    const hostile = {
+      LD_LIBRARY_PATH: '/nowhere',
+      NODE_EXTRA_CA_CERTS: '/nowhere',
+      NODE_PATH: '/nowhere',
+      PATH: '/nowhere',
+    };
     const {stdout} = await end(start(join(folder, 'bin/ghost.js'), [], {...sudo, ...hostile}));
-    const seen = Object.fromEntries(stdout.trim().split('\n').map((line) => line.split('=', 2) as [string, string]));
+    const seen = Object.fromEntries(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.split('=', 2) as [string, string]),
+    );
     // dash adds PWD by itself.
     delete seen['PWD'];
     expect(seen).to.deep.equal({...sudo, LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin'});

@@ -1,0 +1,94 @@
+import {spawnSync} from 'node:child_process';
+import {cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {dirname, join} from 'node:path';
+import {expect} from 'chai';
+
+const root = join(import.meta.dirname, '../..');
+
+/** A file of the fixture, what it imports, and the rule that must refuse that; none where it is allowed. */
+const imports: [file: string, line: string, rule?: string][] = [
+  ['src/ghost/main.ts', `import '../engines/fuse/attach.ts';`],
+  ['src/ghost/plan.ts', `import '../lifecycle/plan.ts'; import 'node:fs';`],
+  ['src/ghost/greedy.ts', `import 'execa';`, 'no-package-runs-as-root'],
+  [
+    'src/ghost/greedy-type.ts',
+    `import type {Options} from 'execa'; export type Mine = Options;`,
+    'no-package-runs-as-root',
+  ],
+  ['src/ghost/talkative.ts', `import '../config/read.ts';`, 'ghost-imports-downwards'],
+  ['src/engines/fuse/attach.ts', `import '../../luks/header.ts';`],
+  ['src/engines/fuse/upwards.ts', `import '../../ghost/plan.ts';`, 'engines-imports-downwards'],
+  ['src/engines/fuse/sideways.ts', `import '../dm-crypt/attach.ts';`, 'engines-stand-alone'],
+  ['src/engines/dm-crypt/attach.ts', `import '../../kernel/loop.ts';`],
+  ['src/luks/header.ts', `import '../kernel/loop.ts';`],
+  ['src/luks/upwards.ts', `import '../engines/fuse/attach.ts';`, 'luks-imports-downwards'],
+  ['src/kernel/loop.ts', `import '../lifecycle/plan.ts';`],
+  ['src/kernel/upwards.ts', `import '../luks/header.ts';`, 'kernel-imports-downwards'],
+  ['src/lifecycle/plan.ts', `export const plan = 1;`],
+  ['src/lifecycle/upwards.ts', `import '../kernel/loop.ts';`, 'lifecycle-imports-downwards'],
+  ['src/lifecycle/greedy.ts', `import 'listr2';`, 'no-package-runs-as-root'],
+  ['src/commands/vault/unlock.ts', `import '../../vault/open.ts'; import '@oclif/core';`],
+  ['src/commands/vault/lock.ts', `import '../../ghost/plan.ts';`, 'commands-imports-downwards'],
+  ['src/vault/open.ts', `import '../kernel/loop.ts'; import 'listr2';`],
+  ['src/vault/upwards.ts', `import '../commands/vault/unlock.ts';`, 'vault-imports-downwards'],
+  ['src/vault/privileged.ts', `import '../engines/fuse/attach.ts';`, 'vault-imports-downwards'],
+  ['src/secrets/pull.ts', `import '../config/read.ts';`],
+  ['src/secrets/sideways.ts', `import '../vault/open.ts';`, 'secrets-imports-downwards'],
+  [
+    'src/config/read.ts',
+    `import '../lifecycle/plan.ts'; import type {Backend} from '../contract/backend.ts'; export type Mine = Backend;`,
+  ],
+  ['src/config/upwards.ts', `import '../extensions/load.ts';`, 'config-imports-downwards'],
+  ['src/config/value.ts', `import '../contract/backend.ts';`, 'contract-is-types-only'],
+  ['src/config/tester.ts', `import 'chai';`, 'no-development-package'],
+  ['src/config/lost.ts', `import './nowhere.ts';`, 'nothing-unresolved'],
+  ['src/extensions/load.ts', `import '../config/read.ts';`],
+  ['src/contract/backend.ts', `export type Backend = string;`],
+  ['src/contract/curious.ts', `import '../lifecycle/plan.ts';`, 'contract-stands-alone'],
+  ['src/pod/round.ts', `import './trip.ts';`, 'no-cycles'],
+  ['src/pod/trip.ts', `import './round.ts';`, 'no-cycles'],
+  ['src/shell/alone.ts', `export const alone = 1;`, 'no-orphans'],
+  ['src/utils/drawer.ts', `import '../lifecycle/plan.ts';`, 'rooms-are-known'],
+  ['bin/ghost.js', `import './relaunch.js'; import 'node:fs';`],
+  ['bin/relaunch.js', `import '@oclif/core';`, 'no-package-runs-as-root'],
+];
+
+type Violation = {cycle?: {name: string}[]; from: string; rule: {name: string}};
+
+describe('The import rules', () => {
+  let folder: string;
+  /** File → the names of the rules that it breaks. */
+  const reported = new Map<string, string[]>();
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tazpod-rules-'));
+    for (const name of ['.dependency-cruiser.js', 'package.json', 'tsconfig.json'])
+      cpSync(join(root, name), join(folder, name));
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    for (const [file, line] of imports) {
+      mkdirSync(dirname(join(folder, file)), {recursive: true});
+      writeFileSync(join(folder, file), `${line}\n`);
+    }
+    const cruiser = join(root, 'node_modules/.bin/depcruise');
+    const args = [cruiser, '--config', '.dependency-cruiser.js', '--output-type', 'json', 'src', 'bin'];
+    const {stdout} = spawnSync(process.execPath, args, {cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 25});
+    const {summary} = JSON.parse(stdout) as {summary: {violations: Violation[]}};
+    for (const {cycle, from, rule} of summary.violations) {
+      // A cycle is reported once, from one of its files.
+      for (const file of cycle?.map(({name}) => name) ?? [from]) {
+        reported.set(file, [...new Set([...(reported.get(file) ?? []), rule.name])]);
+      }
+    }
+  });
+
+  after(() => {
+    rmSync(folder, {recursive: true, force: true});
+  });
+
+  for (const [file, line, rule] of imports) {
+    it(`${rule === undefined ? 'allow' : `refuse (${rule})`} in ${file}: ${line}`, () => {
+      expect(reported.get(file) ?? []).to.deep.equal(rule === undefined ? [] : [rule]);
+    });
+  }
+});
