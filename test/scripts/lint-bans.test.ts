@@ -7,7 +7,12 @@ const root = join(import.meta.dirname, '../..');
 
 /** A line of code, the file it stands in, and the rule that must refuse it; none where it is allowed. */
 const lines: [file: string, line: string, rule?: string][] = [
-  ['src/vault/a.ts', `import {spawn} from 'node:child_process'; spawn('/bin/true');`, 'no-restricted-imports'],
+  [
+    'src/vault/a.ts',
+    `import {spawn} from 'node:child_process'; spawn('/bin/true');`,
+    '@typescript-eslint/no-restricted-imports',
+  ],
+  ['src/vault/a.ts', `import type {ChildProcess} from 'node:child_process'; export type Mine = ChildProcess;`],
   ['src/kernel/program.ts', `import {spawn} from 'node:child_process'; spawn('/bin/true');`],
   ['src/kernel/program.ts', `import {spawn} from 'child_process'; spawn('/bin/true');`, 'no-restricted-imports'],
   ['src/kernel/program.ts', `import {execSync} from 'node:child_process'; execSync('true');`, 'no-restricted-syntax'],

@@ -110,6 +110,10 @@ describe('Set-up', () => {
     expect(calls()).to.deep.equal([]);
   });
 
+  it('installs from whatever registry its user has: the lock file names none', () => {
+    expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.to.contain('"resolved"');
+  });
+
   it('knows every program that the kernel room runs, but those that every Debian has', () => {
     const text = readFileSync(join(root, 'src/kernel/program.ts'), 'utf8');
     const table = /const packages = \{([^}]*)\}/.exec(text)![1]!;
