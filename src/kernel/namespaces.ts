@@ -1,5 +1,5 @@
 import {kernelRoots, readKernelFile, readKernelNumber, readKernelText, type KernelRoots} from './kernel-file.ts';
-import {readNamespace, readProcessStat} from './process.ts';
+import {readNamespace, readProcessStat} from './process-record.ts';
 import {findProgram, run} from './program.ts';
 
 /** A line of /proc/PID/uid_map or gid_map: `count` ids from `inside` on are those from `outside` on. */
