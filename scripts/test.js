@@ -4,9 +4,10 @@ import {spawn} from 'node:child_process';
 import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {buildWhenStale} from './build.js';
 import {projectNode, root, setUp} from './setup.js';
 import {runtimePrograms, testPrograms} from './system-packages.js';
-import {endWith} from './terminal.js';
+import {endWith, say, SetUpError} from './terminal.js';
 
 /** How long mocha may live on after its last test before what the tests left behind counts as a failure. */
 const lingerMs = 15_000;
@@ -29,7 +30,8 @@ await endWith(async () => {
   setUp({...runtimePrograms, ...testPrograms});
   const [mode, ...rest] = process.argv.slice(2);
   const summaries = [];
-  if (mode !== '--only') summaries.push(await runChecks());
+  if (mode === '--only') freshen();
+  else summaries.push(await runChecks());
   if (mode !== '--checks')
     summaries.push(await runTests(mode === '--only' && rest.length > 0 ? rest : ['test/**/*.test.ts']));
   return conclude(summaries);
@@ -42,6 +44,16 @@ await endWith(async () => {
  */
 function installed(name) {
   return join('node_modules', '.bin', name);
+}
+
+/** Builds, for the tests that start the program. What has type errors is built all the same. */
+function freshen() {
+  try {
+    buildWhenStale();
+  } catch (error) {
+    if (!(error instanceof SetUpError)) throw error;
+    say('The build has errors, "npm run build" shows them. The tests run on what it made.');
+  }
 }
 
 /** @returns {Promise<Summary>} */
