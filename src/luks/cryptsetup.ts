@@ -1,0 +1,197 @@
+import {closeSync} from 'node:fs';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {programPath, run} from '../kernel/program.ts';
+import type {ProgramResult} from '../kernel/program.ts';
+import {estimateUnlockSeconds} from './kdf-cost.ts';
+import type {VettedHeader} from './private-copy.ts';
+import {drainSecretPipe, openSecretPipe} from './secret-pipe.ts';
+import {quoteUntrusted} from './untrusted-text.ts';
+import {parseVolumeKeyDump} from './volume-key-dump.ts';
+
+export type FormatOptions = {
+  readonly pbkdf?: 'argon2id' | 'argon2i' | 'pbkdf2';
+  /** For argon2 only; see `boundedPbkdfMemoryKiB`. */
+  readonly pbkdfMemoryKiB?: number;
+  /** Time cost of argon2 (at least 4) or iterations of PBKDF2 (at least 1000), instead of a benchmark. */
+  readonly pbkdfForceIterations?: number;
+  /** As dm-crypt spells it. Default `aes-xts-plain64`. */
+  readonly cipher?: string;
+  /** Default 512: AES-256 in XTS mode, which takes two keys. */
+  readonly keySizeBits?: number;
+  /** Default 4096. */
+  readonly sectorSizeBytes?: 512 | 1024 | 2048 | 4096;
+  readonly uuid?: string;
+  readonly label?: string;
+};
+
+/** What came of trying a key in every slot. A wrong one is an ordinary answer, not a failure. */
+export type UnlockResult =
+  | {
+      readonly outcome: 'unlocked';
+      /** Raw bytes. The caller zeroes them. */
+      readonly volumeKey: Buffer;
+    }
+  | {readonly outcome: 'wrong-passphrase'};
+
+/** cryptsetup reads no more than 8 MiB as a key. */
+export const keySizeLimitBytes = 8 * 1024 * 1024;
+
+/** Common to all calls: the first further descriptor, opened again by its number, is the only file they see. */
+const givenFile = '/proc/self/fd/3';
+
+/**
+ * Common to all calls. cryptsetup's own locks are flocks on the file itself, which our lock on the image would meet;
+ * besides, without them it never mends a header unasked.
+ */
+const common = ['--batch-mode', '--disable-locks'];
+
+/** Key from standard input, to its end and byte for byte, newlines included. */
+const keyFromInput = '--key-file=-';
+
+/**
+ * Makes an image of the opened file (read-write, already of its full size): LUKS2, argon2id, data at 16 MiB.
+ * `key` is used byte for byte, and stays the caller's to zero.
+ *
+ * Throws a Failure: 64 for an impossible key, 69 for lack of memory or of a cipher, 73 for what cannot be written.
+ */
+export async function format(imageFd: number, key: Buffer, options: FormatOptions): Promise<void> {
+  if (key.length === 0 || key.length > keySizeLimitBytes) {
+    throw new Failure(exitCode.usage, 'A vault needs a passphrase of at least 1 byte and at most 8 MiB.');
+  }
+  const timeoutMs = 10 * 60_000;
+  const call = await runTimed(['luksFormat', ...common, keyFromInput, ...formatArguments(options), givenFile], {
+    input: key,
+    descriptors: [imageFd],
+    timeoutMs,
+  });
+  if (call.code !== 0) throw failureOf(call, 'make the LUKS header', exitCode.cannotCreate);
+}
+
+/**
+ * Tries a key in every slot of a vetted header and gets the volume key.
+ * `privateDirectory` is a directory in which no other user may write; nothing stays in it.
+ *
+ * Throws a Failure (69) when cryptsetup cannot try, for lack of memory or of a cipher.
+ */
+export async function unlockVolumeKey(
+  vetted: VettedHeader,
+  key: Buffer,
+  privateDirectory: string,
+): Promise<UnlockResult> {
+  if (!triable(key)) return {outcome: 'wrong-passphrase'};
+  const pipe = await openSecretPipe(privateDirectory);
+  try {
+    const call = await dumpVolumeKey(vetted, key, pipe.writeFd).finally(() => closeSync(pipe.writeFd));
+    const dump = drainSecretPipe(pipe.readFd, 4096);
+    try {
+      if (call.code === 2) return {outcome: 'wrong-passphrase'};
+      if (call.code !== 0) throw failureOf(call, 'try the passphrase', exitCode.unavailable);
+      const volumeKey = dump && parseVolumeKeyDump(dump, vetted.header.keyslots[0]!.keySizeBytes);
+      if (volumeKey === undefined) {
+        throw new Failure(exitCode.unavailable, 'This version of cryptsetup answers in an unknown form.', {
+          next: 'cryptsetup --version',
+        });
+      }
+      return {outcome: 'unlocked', volumeKey};
+    } finally {
+      dump?.fill(0);
+    }
+  } finally {
+    closeSync(pipe.readFd);
+  }
+}
+
+/** Whether a key opens a vetted header. The same failures as `unlockVolumeKey`. */
+export async function testPassphrase(vetted: VettedHeader, key: Buffer): Promise<boolean> {
+  if (!triable(key)) return false;
+  const call = await runTimed(
+    ['open', '--test-passphrase', '--disable-external-tokens', ...common, keyFromInput, givenFile],
+    {input: key, descriptors: [vetted.copyFd], timeoutMs: unlockTimeoutMs(vetted)},
+  );
+  if (call.code === 0) return true;
+  if (call.code === 2) return false;
+  throw failureOf(call, 'try the passphrase', exitCode.unavailable);
+}
+
+/** The version of the installed cryptsetup, or undefined when it does not say. */
+export async function cryptsetupVersion(): Promise<
+  {readonly major: number; readonly minor: number; readonly patch: number} | undefined
+> {
+  const {stdout} = await run('cryptsetup', ['--version'], {timeoutMs: 10_000});
+  const match = /^cryptsetup (\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?/.exec(stdout.toString('latin1'));
+  return match === null
+    ? undefined
+    : {major: Number(match[1]), minor: Number(match[2]), patch: Number(match[3] ?? '0')};
+}
+
+/** Longest that a try of a key may take: ten times what it takes on a slow machine, and a minute. */
+export function unlockTimeoutMs({header}: VettedHeader): number {
+  return 60_000 + 10_000 * Math.ceil(estimateUnlockSeconds(header));
+}
+
+function formatArguments(options: FormatOptions): string[] {
+  const pbkdf = options.pbkdf ?? 'argon2id';
+  const optional: [string, string | number | undefined][] = [
+    ['--pbkdf-memory', pbkdf === 'pbkdf2' ? undefined : options.pbkdfMemoryKiB],
+    ['--pbkdf-force-iterations', options.pbkdfForceIterations],
+    ['--uuid', options.uuid],
+    ['--label', options.label],
+  ];
+  return [
+    '--type=luks2',
+    `--cipher=${options.cipher ?? 'aes-xts-plain64'}`,
+    `--key-size=${options.keySizeBits ?? 512}`,
+    `--sector-size=${options.sectorSizeBytes ?? 4096}`,
+    `--pbkdf=${pbkdf}`,
+    ...optional.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+  ];
+}
+
+/** The dump goes to the pipe (descriptor 4) by way of a shell, which becomes cryptsetup at once. */
+function dumpVolumeKey(vetted: VettedHeader, key: Buffer, writeFd: number): Promise<TimedResult> {
+  const dump = ['luksDump', '--dump-volume-key', ...common, keyFromInput, givenFile];
+  return runTimed(
+    ['-c', 'exec "$@" >&4 4>&-', 'sh', programPath('cryptsetup'), ...dump],
+    {input: key, descriptors: [vetted.copyFd, writeFd], timeoutMs: unlockTimeoutMs(vetted)},
+    'sh',
+  );
+}
+
+/** cryptsetup cannot be given an empty key, and refuses one that is too long; neither is any slot's. */
+function triable(key: Buffer): boolean {
+  return key.length > 0 && key.length <= keySizeLimitBytes;
+}
+
+type TimedResult = ProgramResult & {readonly timedOutAfterMs: number | undefined};
+
+async function runTimed(
+  args: readonly string[],
+  options: {readonly input: Buffer; readonly descriptors: readonly number[]; readonly timeoutMs: number},
+  program: 'cryptsetup' | 'sh' = 'cryptsetup',
+): Promise<TimedResult> {
+  const startedMs = performance.now();
+  const result = await run(program, args, options);
+  const timedOut = result.code === null && performance.now() - startedMs >= options.timeoutMs;
+  return {...result, timedOutAfterMs: timedOut ? options.timeoutMs : undefined};
+}
+
+/** Exit codes: `cryptsetup(8)`, "Return codes". */
+function failureOf(call: TimedResult, task: string, otherwise: 69 | 73): Failure {
+  if (call.timedOutAfterMs !== undefined) {
+    return new Failure(exitCode.unavailable, `cryptsetup did not end, and could not ${task}.`, {
+      why: `It was stopped after ${Math.round(call.timedOutAfterMs / 1000)} seconds.`,
+    });
+  }
+  if (call.code === 3 || call.signal === 'SIGKILL') {
+    return new Failure(exitCode.unavailable, `There is not enough memory to ${task}.`, {
+      why: call.code === 3 ? 'cryptsetup could not get it.' : 'The kernel ended cryptsetup.',
+      next: 'Give more memory, or use a key slot with a smaller --pbkdf-memory.',
+    });
+  }
+  const code = call.code === 5 ? exitCode.busy : otherwise;
+  const said = call.stderr.toString('latin1').trim().split('\n').at(-1) ?? '';
+  return new Failure(code, `cryptsetup could not ${task}.`, {
+    why: said === '' ? `It ended with ${call.code ?? call.signal}.` : `It said: ${quoteUntrusted(said, 160)}`,
+  });
+}

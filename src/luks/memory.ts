@@ -1,0 +1,152 @@
+import {readFileSync} from 'node:fs';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+
+/** What cryptsetup itself takes beside the memory of argon2: 8 MiB were measured, without its threads. */
+const programKiB = 16 * 1024;
+/** The same in address space: libraries, and a stack of 8 MiB for each of up to four threads. 51 MiB were measured. */
+const addressSpaceKiB = 64 * 1024;
+
+/**
+ * Memory in KiB that a key derivation may use in a child of this process before the kernel refuses it or kills
+ * somebody: the least of what is available on the machine, what is left in each control group above us, and the
+ * resource limits; less what cryptsetup takes beside it. Never negative.
+ *
+ * `root` is where `/proc` and `/sys` are looked for.
+ */
+export function kdfMemoryLimitKiB(root = ''): number {
+  const memoryKiB = Math.min(availableKiB(root), ...controlGroupsLeftKiB(root)) - programKiB;
+  const addressKiB = resourceLimitKiB(read(`${root}/proc/self/limits`)) - addressSpaceKiB;
+  return Math.max(0, Math.floor(Math.min(memoryKiB, addressKiB)));
+}
+
+/** cryptsetup's own default, and the least that is still a hindrance to somebody who guesses passphrases. */
+const defaultPbkdfMemoryKiB = 1024 * 1024;
+const leastPbkdfMemoryKiB = 32 * 1024;
+
+/**
+ * How much memory a new key slot is to use: what was asked for, else 1 GiB or half of what there is.
+ * Throws a Failure (69) where there is too little.
+ */
+export function boundedPbkdfMemoryKiB(requestedKiB: number | undefined, limitKiB: number): number {
+  if (requestedKiB !== undefined) {
+    if (requestedKiB <= limitKiB) return requestedKiB;
+    throw tooLittle(`${inMiB(requestedKiB)} were asked for`, limitKiB, `--pbkdf-memory ${Math.floor(limitKiB / 2)}`);
+  }
+  const chosenKiB = Math.min(defaultPbkdfMemoryKiB, Math.floor(limitKiB / 2));
+  if (chosenKiB >= leastPbkdfMemoryKiB) return chosenKiB;
+  throw tooLittle(`argon2id needs ${inMiB(2 * leastPbkdfMemoryKiB)} to be of use`, limitKiB, '--pbkdf pbkdf2');
+}
+
+function tooLittle(need: string, limitKiB: number, option: string): Failure {
+  return new Failure(exitCode.unavailable, 'There is too little memory for the key derivation.', {
+    why: `${need}, and this process may use ${inMiB(limitKiB)}.`,
+    next: `Use ${option}`,
+  });
+}
+
+function inMiB(kibibytes: number): string {
+  return `${Math.floor(kibibytes / 1024)} MiB`;
+}
+
+/** `MemAvailable` (proc(5)): what can be had without swapping. */
+function availableKiB(root: string): number {
+  const match = /^MemAvailable:\s+(\d+) kB$/m.exec(read(`${root}/proc/meminfo`) ?? '');
+  return match === null ? Infinity : Number(match[1]);
+}
+
+/** The least soft limit on address space and data, from the text of `/proc/self/limits`. */
+function resourceLimitKiB(limits: string | undefined): number {
+  const soft = [...(limits ?? '').matchAll(/^Max (?:address space|data size)\s+(\d+|unlimited)/gm)];
+  return Math.min(...soft.map(([, value]) => (value === 'unlimited' ? Infinity : Number(value) / 1024)), Infinity);
+}
+
+/** What is left in each control group from ours to the top, as far as it is shown to us. */
+function controlGroupsLeftKiB(root: string): number[] {
+  const groups = parseControlGroups(read(`${root}/proc/self/cgroup`) ?? '');
+  const mounts = parseControlGroupMounts(read(`${root}/proc/self/mountinfo`) ?? '');
+  return mounts.flatMap((mount) => {
+    const path = groups.get(mount.version);
+    if (path === undefined) return [];
+    return levelsOf(mount, path).map((directory) => groupLeftKiB(`${root}${directory}`, mount.version));
+  });
+}
+
+type Version = 'v1' | 'v2';
+type Mount = {readonly version: Version; readonly root: string; readonly mountPoint: string};
+
+/** The path of this process's group in the hierarchy that accounts for memory: cgroups(7), `/proc/PID/cgroup`. */
+function parseControlGroups(text: string): ReadonlyMap<Version, string> {
+  const groups = new Map<Version, string>();
+  for (const line of text.split('\n')) {
+    const match = /^(\d+):([^:]*):(\/.*)$/.exec(line);
+    if (match === null) continue;
+    const [, number, controllers, path] = match;
+    if (number === '0' && controllers === '') groups.set('v2', path!);
+    if (controllers!.split(',').includes('memory')) groups.set('v1', path!);
+  }
+  return groups;
+}
+
+/** Where those hierarchies are mounted: proc(5), `/proc/PID/mountinfo`. Blanks in paths are octal escapes there. */
+function parseControlGroupMounts(text: string): readonly Mount[] {
+  return text.split('\n').flatMap((line): Mount[] => {
+    const [before, after] = line.split(' - ');
+    const [type, , options] = (after ?? '').split(' ');
+    const [, , , root, mountPoint] = before!.split(' ');
+    if (root === undefined || mountPoint === undefined) return [];
+    const place = {root: unescapeBlanks(root), mountPoint: unescapeBlanks(mountPoint)};
+    if (type === 'cgroup2') return [{version: 'v2', ...place}];
+    const accountsMemory = type === 'cgroup' && (options ?? '').split(',').includes('memory');
+    return accountsMemory ? [{version: 'v1', ...place}] : [];
+  });
+}
+
+function unescapeBlanks(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}
+
+/**
+ * Directories of a group and of all groups above it that are mounted. A container often sees its own group mounted as
+ * the root, under a path that only the host knows: what the mount does not show is left away.
+ */
+function levelsOf({root, mountPoint}: Mount, path: string): string[] {
+  const below = root === '/' ? path : path === root ? '/' : path.startsWith(`${root}/`) ? path.slice(root.length) : '/';
+  const names = below.split('/').filter((name) => name !== '' && name !== '..');
+  return names.reduce((levels, name) => [...levels, `${levels.at(-1)!}/${name}`], [mountPoint]);
+}
+
+/**
+ * Limit less use. Page cache is counted as use by the kernel, but gives way: it is not counted here.
+ * A group without a limit (the root, or one that is not shown) leaves everything.
+ */
+function groupLeftKiB(directory: string, version: Version): number {
+  const names =
+    version === 'v2'
+      ? {limits: ['memory.max', 'memory.high'], usage: 'memory.current', cache: /^(?:in)?active_file (\d+)$/gm}
+      : {
+          limits: ['memory.limit_in_bytes'],
+          usage: 'memory.usage_in_bytes',
+          cache: /^total_(?:in)?active_file (\d+)$/gm,
+        };
+  const limitBytes = Math.min(...names.limits.map((name) => number(read(`${directory}/${name}`)) ?? Infinity));
+  const usageBytes = number(read(`${directory}/${names.usage}`));
+  if (limitBytes === Infinity || usageBytes === undefined) return Infinity;
+  const cached = [...(read(`${directory}/memory.stat`) ?? '').matchAll(names.cache)];
+  const cacheBytes = cached.reduce((sum, [, value]) => sum + Number(value), 0);
+  return Math.max(0, limitBytes - Math.max(0, usageBytes - cacheBytes)) / 1024;
+}
+
+function number(text: string | undefined): number | undefined {
+  const match = /^(\d+)\s*$/.exec(text ?? '');
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** What is not there, or not for us to read, sets no limit. */
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}

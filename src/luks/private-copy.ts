@@ -1,0 +1,94 @@
+import {closeSync, constants, ftruncateSync, openSync, readSync, writeSync} from 'node:fs';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {splitKeySizeBytes} from './anti-forensic.ts';
+import {readHeaderCopies} from './header.ts';
+import type {LuksHeader} from './header.ts';
+import {renderHeader} from './render.ts';
+import {vetHeader} from './vet.ts';
+import type {VettingLimits} from './refusal.ts';
+
+declare const vetted: unique symbol;
+
+/**
+ * A header that passed the vetting, and a private file that holds it. The calls of cryptsetup that bring a key along
+ * take nothing else, and only `readVettedHeader` makes one.
+ */
+export type VettedHeader = {
+  readonly header: LuksHeader;
+  /** Sentences for the user. */
+  readonly warnings: readonly string[];
+  /** A LUKS2 header in a file of its own: both copies, and the areas of the key slots; no data. */
+  readonly copyFd: number;
+  readonly [vetted]: true;
+};
+
+/** `O_TMPFILE` of asm-generic/fcntl.h, which Node does not name. */
+const temporaryFile = 0o20000000 | constants.O_DIRECTORY;
+
+/**
+ * Opens a file without a name in a directory, for the private copy. It goes away with its last descriptor, whatever
+ * happens, and no other process can ever open it by a path of this directory. A tmpfs can make one; `/dev/shm` is one.
+ */
+export function openNamelessFile(directory: string): number {
+  return openSync(directory, temporaryFile | constants.O_RDWR | constants.O_EXCL, 0o600);
+}
+
+/**
+ * Vets the header of an opened image, and writes what passed into the private file `copyFd` (empty, read-write).
+ *
+ * The copy's header is rendered from the vetted values, and the areas of the key slots that may be tried are copied
+ * beside it. From then on cryptsetup reads header and key slots there: the image can change meanwhile, it has no say.
+ * The image is only read, and nothing of it but header and key slots.
+ *
+ * Throws a Failure: 65 for what is not a usable image, 69 for one that needs more memory than there is.
+ */
+export function readVettedHeader(
+  imageFd: number,
+  copyFd: number,
+  limits: Omit<VettingLimits, 'imageSizeBytes'>,
+): VettedHeader {
+  const copies = readHeaderCopies(imageFd);
+  const verdict = vetHeader(copies, {...limits, imageSizeBytes: copies.imageSizeBytes});
+  if (verdict.verdict === 'refused') {
+    const {what, exitCode: code, verdict: _, ...details} = verdict;
+    throw new Failure(code, what, details);
+  }
+  const {header} = verdict;
+  writeCopy(imageFd, copyFd, header);
+  const warnings = verdict.verdict === 'opens' ? [] : verdict.warnings;
+  return {header, warnings, copyFd} as unknown as VettedHeader;
+}
+
+/** Closes the private file; its contents are gone. */
+export function discardVettedHeader(vettedHeader: VettedHeader): void {
+  closeSync(vettedHeader.copyFd);
+}
+
+function writeCopy(imageFd: number, copyFd: number, header: LuksHeader): void {
+  writeAll(copyFd, renderHeader(header), 0);
+  for (const {area, keySizeBytes} of header.keyslots) {
+    copyRange(imageFd, copyFd, area.offsetBytes, splitKeySizeBytes(keySizeBytes));
+  }
+  // cryptsetup wants the file to reach to the end of the area of the key slots. What is not copied is a hole.
+  ftruncateSync(copyFd, 2 * header.headerSizeBytes + header.keyslotsSizeBytes);
+}
+
+const chunkSizeBytes = 1024 * 1024;
+
+function copyRange(fromFd: number, toFd: number, offsetBytes: number, sizeBytes: number): void {
+  const chunk = Buffer.alloc(Math.min(sizeBytes, chunkSizeBytes));
+  for (let done = 0; done < sizeBytes;) {
+    const wanted = Math.min(chunk.length, sizeBytes - done);
+    const count = readSync(fromFd, chunk, 0, wanted, offsetBytes + done);
+    if (count === 0) throw new Failure(exitCode.data, 'This image ends in the middle of a key slot.');
+    writeAll(toFd, chunk.subarray(0, count), offsetBytes + done);
+    done += count;
+  }
+}
+
+function writeAll(fd: number, bytes: Buffer, offsetBytes: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(fd, bytes, done, bytes.length - done, offsetBytes + done);
+  }
+}

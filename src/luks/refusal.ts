@@ -1,0 +1,35 @@
+import {exitCode} from '../lifecycle/exit-code.ts';
+import type {ExitCode} from '../lifecycle/exit-code.ts';
+
+export type VettingLimits = {
+  readonly imageSizeBytes: number;
+  /** Memory that a key derivation may use here: `kdfMemoryLimitKiB()`. */
+  readonly memoryLimitKiB: number;
+  /** How the image is named in a command to type, quoted for the shell. */
+  readonly imageName?: string;
+};
+
+export type Refusal = {
+  readonly exitCode: ExitCode;
+  readonly what: string;
+  readonly why?: string;
+  readonly next?: string;
+};
+
+/** The image is not one that TazPod opens. */
+export function malformed(what: string, why: string, details: {readonly next?: string} = {}): Refusal {
+  return {exitCode: exitCode.data, what, why, ...details};
+}
+
+/** A header that contradicts itself, or that no program writes. */
+export function inconsistent(why: string, limits: VettingLimits, details: {readonly next?: string} = {}): Refusal {
+  return malformed('The LUKS header of this image is not sound.', why, {next: restoreHeader(limits), ...details});
+}
+
+export function restoreHeader(limits: VettingLimits): string {
+  return `If there is a backup of the header: cryptsetup luksHeaderRestore --header-backup-file FILE ${nameOf(limits)}`;
+}
+
+export function nameOf(limits: VettingLimits): string {
+  return limits.imageName ?? 'IMAGE';
+}
