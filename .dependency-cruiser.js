@@ -5,7 +5,18 @@ const privileged = ['ghost', 'engines', 'luks', 'kernel', 'lifecycle'];
 
 /** Rooms of the user's process: what each may import besides itself. */
 const userRooms = {
-  commands: ['session-command', 'base-command', 'vault', 'secrets', 'shell', 'pod', 'doctor', 'tour', 'extensions', 'config'],
+  commands: [
+    'session-command',
+    'base-command',
+    'vault',
+    'secrets',
+    'shell',
+    'pod',
+    'doctor',
+    'tour',
+    'extensions',
+    'config',
+  ],
   'session-command': ['base-command', 'vault', 'secrets', 'shell', 'pod', 'extensions', 'config'],
   'base-command': ['vault', 'secrets', 'shell', 'pod', 'doctor', 'tour', 'extensions', 'config'],
   tour: ['vault', 'kernel'],
