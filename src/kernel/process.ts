@@ -1,5 +1,5 @@
 import {kernelRoots, listKernelFolder, readKernelFile, type KernelRoots} from './kernel-file.ts';
-import {readNamespace, readProcessStat, readProcessStatus, type ProcessStat} from './process-record.ts';
+import {readNamespace, readProcessStat, type ProcessStat} from './process-record.ts';
 
 /**
  * One process and no other. Pids are used again, but they are given out in a circle: within one tick of 10 ms nobody
@@ -75,21 +75,17 @@ export function descendantsOf(pid: number, roots: KernelRoots = kernelRoots): Pr
 /**
  * Every process in the PID namespace whose init is `init`, and in those nested in it; `init` comes first.
  *
- * Where the caller may see the namespaces (root; the same user, unless the session is sealed) the kernel's ids decide.
- * Otherwise it is descent and depth: whatever loses its parent inside the namespace becomes a child of its init, so
- * all that was born there descends from it. A process that entered from outside (`nsenter`) is then missed.
+ * All that was born there descends from its init: what loses its parent becomes a child of init, and no process can
+ * leave a PID namespace (pid_namespaces(7)). One that entered from outside (`nsenter`) does not descend from it and is
+ * found by its namespace, if the caller may see it: root may, the same user only where the session is not sealed.
  */
 export function membersOfPidNamespace(init: number, roots: KernelRoots = kernelRoots): ProcessIdentity[] {
   const leader = identifyProcess(init, roots);
-  const depth = readProcessStatus(init, roots)?.nsPids.length;
-  if (leader === undefined || depth === undefined) return [];
+  if (leader === undefined) return [];
   const namespace = readNamespace(init, 'pid', roots);
   const descendants = new Set(descendantsOf(init, roots).map(({pid}) => pid));
-  const others = census(roots).filter(({pid}) => {
-    if (pid === init) return false;
-    if (namespace !== undefined && readNamespace(pid, 'pid', roots) === namespace) return true;
-    return descendants.has(pid) && (readProcessStatus(pid, roots)?.nsPids.length ?? 0) >= depth;
-  });
+  const entered = (pid: number): boolean => namespace !== undefined && readNamespace(pid, 'pid', roots) === namespace;
+  const others = census(roots).filter(({pid}) => pid !== init && (descendants.has(pid) || entered(pid)));
   return [leader, ...others.map(identityOf)];
 }
 
