@@ -1,0 +1,112 @@
+import {Command, Flags, settings} from '@oclif/core';
+import {exitCode} from './lifecycle/exit-code.ts';
+import {Failure} from './lifecycle/failure.ts';
+import type {Presentation} from './vault/open-vault.ts';
+
+/** The envelope of every `--json` answer; `docs/json.md` has the shape of each command's `result`. */
+export type JsonEnvelope<T> = {
+  /** 0, or the exit code. */
+  readonly status: number;
+  readonly result?: T;
+  readonly error?: {readonly what: string; readonly why?: string; readonly next?: string};
+  readonly warnings: readonly string[];
+};
+
+/**
+ * What all commands share: `--json` and `--debug`, errors to exit codes and sentences, the JSON envelope. A command's
+ * `run` returns the `result` of its JSON answer.
+ */
+export abstract class BaseCommand<T> extends Command {
+  static override baseFlags = {
+    debug: Flags.boolean({
+      description: 'show every program that is called, and where errors come from',
+      helpGroup: 'GLOBAL',
+    }),
+  };
+
+  static override enableJsonFlag = true;
+
+  readonly #warnings: string[] = [];
+
+  abstract override run(): Promise<T>;
+
+  /** A remark that does not stop the command: a line on standard error, or a part of the JSON answer. */
+  protected remark(text: string): void {
+    this.#warnings.push(text);
+    if (!this.jsonEnabled()) process.stderr.write(`${paint('33', 'warning:')} ${text}\n`);
+  }
+
+  /** How this command shows the lifecycle; a quiet one shows it with `--debug` only. */
+  protected presentation(flags: {debug: boolean}, quiet = false): Presentation {
+    const style = this.jsonEnabled() || (quiet && !flags.debug) ? 'silent' : process.stderr.isTTY ? 'live' : 'lines';
+    return {style, debug: flags.debug, remark: (text) => this.remark(text)};
+  }
+
+  /** Every error ends here, once: as sentences or as JSON, and with its exit code. */
+  protected override async catch(error: Error & {exitCode?: number; oclif?: {exit?: number}}): Promise<never> {
+    // oclif's own way of leaving with a code; nothing is to be said.
+    if ('code' in error && error.code === 'EEXIT') throw error;
+    const failure = asFailure(error);
+    if (this.jsonEnabled()) {
+      const {code, ...rest} = failure.toJSON();
+      this.#printEnvelope({status: code, error: rest, warnings: this.#warnings});
+    } else {
+      process.stderr.write(render(failure));
+    }
+    if (process.argv.includes('--debug')) process.stderr.write(`${(failure.cause as Error | undefined)?.stack ?? failure.stack}\n`);
+    this.exit(failure.code);
+  }
+
+  protected override toSuccessJson(result: unknown): JsonEnvelope<unknown> {
+    return {status: Number(process.exitCode ?? 0), result, warnings: this.#warnings};
+  }
+
+  /** Where the JSON answer goes. Commands whose standard output is a session's send it to standard error. */
+  protected jsonStream(): NodeJS.WriteStream {
+    return process.stdout;
+  }
+
+  protected override logJson(json: unknown): void {
+    this.#printEnvelope(json as JsonEnvelope<unknown>);
+  }
+
+  #printEnvelope(envelope: JsonEnvelope<unknown>): void {
+    this.jsonStream().write(`${JSON.stringify(envelope, undefined, 2)}\n`);
+  }
+}
+
+/** Colours are for terminals, and for those who did not say no to them (no-color.org). */
+function paint(colour: string, text: string): string {
+  const wanted = process.stderr.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+  return wanted ? `\u001b[${colour}m${text}\u001b[39m` : text;
+}
+
+function render(failure: Failure): string {
+  return [
+    `${paint('31', 'error:')} ${failure.message}`,
+    ...(failure.why === undefined ? [] : [`  ${failure.why}`]),
+    ...(failure.next === undefined ? [] : [`  Next: ${failure.next}`]),
+    '',
+  ].join('\n');
+}
+
+/**
+ * Any error as a Failure. oclif's parser errors are the user's (64); what nobody expected is a bug of ours (70), whose
+ * message may hold anything and is shown with `--debug` only.
+ */
+function asFailure(error: Error & {oclif?: {exit?: number}}): Failure {
+  if (error.name === 'Failure' && 'code' in error) return error as Failure;
+  if (error.oclif?.exit !== undefined && !settings.debug) {
+    const [what, ...more] = error.message.trim().split('\n');
+    return new Failure(exitCode.usage, what!, {
+      ...(more.length === 0 ? {} : {why: more.filter((line) => !line.startsWith('See more help')).join('\n  ')}),
+      next: 'tazpod help',
+      cause: error,
+    });
+  }
+  return new Failure(exitCode.software, 'TazPod has met a bug of its own.', {
+    why: `${error.name}, which --debug shows in full.`,
+    next: 'run it again with --debug and report it',
+    cause: error,
+  });
+}

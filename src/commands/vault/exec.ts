@@ -1,0 +1,29 @@
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {SessionCommand} from '../../session-command.ts';
+import {openOrCreate, type SessionResult} from '../../vault/session.ts';
+import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+
+export default class Exec extends SessionCommand {
+  static override aliases = ['exec'];
+  static override description = `Opens the vault for one command, and closes it when the command ends.
+
+Standard input, output, error and signals are the command's, and so is the exit code.`;
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> -- kubectl --kubeconfig ~/secrets/kube/config get pods',
+    '<%= config.bin %> <%= command.id %> --passphrase-file FILE -- tar -c -C ~/secrets . | wc -c',
+  ];
+  static override flags = {...imageFlags, ...keyFlags, ...openFlags};
+  static override strict = false;
+  static override summary = 'Run one command in a ghost.';
+  static override usage = '<%= command.id %> [FLAGS] -- COMMAND [ARGUMENTS]';
+
+  async run(): Promise<SessionResult> {
+    const {argv, flags} = await this.parse(Exec);
+    const command = argv as string[];
+    if (command.length === 0 || command[0] === '' || command[0]!.includes('=')) {
+      throw new Failure(exitCode.usage, 'There is no command to run.', {next: 'tazpod vault exec -- COMMAND'});
+    }
+    return this.finish(await openOrCreate(flags, command, this.presentation(flags, true)));
+  }
+}

@@ -1,0 +1,16 @@
+import {BaseCommand} from '../../base-command.ts';
+import {describeState} from '../../vault/describe.ts';
+import {listOpenVaults, type VaultState} from '../../vault/state.ts';
+
+export default class List extends BaseCommand<readonly VaultState[]> {
+  static override description = 'Lists the vaults that are open now, as the kernel knows them. Root sees everybody’s.';
+  static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
+  static override summary = 'List the open vaults.';
+
+  async run(): Promise<readonly VaultState[]> {
+    await this.parse(List);
+    const vaults = listOpenVaults();
+    this.log(vaults.length === 0 ? 'No vault is open.' : vaults.map(describeState).join('\n\n'));
+    return vaults;
+  }
+}

@@ -1,0 +1,35 @@
+import {Flags} from '@oclif/core';
+import {SessionCommand} from '../../session-command.ts';
+import {openOrCreate, type SessionResult} from '../../vault/session.ts';
+import {createFlags, imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+import {usersShell} from '../../vault/open-vault.ts';
+
+export default class Unlock extends SessionCommand {
+  static override aliases = ['unlock'];
+  static override description = `Opens the vault for one shell only, and gives that shell.
+
+In it the mount point holds the files of the vault; everywhere else it is an empty directory. The vault closes when the
+shell ends. The exit code is the shell's; 79 says that the vault was locked under it.`;
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --image ~/team.img --mount-point ~/team',
+    '<%= config.bin %> <%= command.id %> --create --size 1G',
+    {
+      command: 'echo "ls ~/secrets" | <%= config.bin %> <%= command.id %> --passphrase-file FILE',
+      description: 'Without a terminal the shell reads its commands from standard input:',
+    },
+  ];
+  static override flags = {
+    ...imageFlags,
+    ...keyFlags,
+    ...openFlags,
+    ...createFlags,
+    create: Flags.boolean({description: 'make the vault first if there is none, without asking'}),
+  };
+  static override summary = 'Open the vault for one shell.';
+
+  async run(): Promise<SessionResult> {
+    const {flags} = await this.parse(Unlock);
+    return this.finish(await openOrCreate(flags, [usersShell()], this.presentation(flags)));
+  }
+}

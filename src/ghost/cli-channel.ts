@@ -1,0 +1,99 @@
+import {connect, type Socket} from 'node:net';
+import {dirname} from 'node:path';
+import type {CliMessage, GhostMessage, SessionSignal} from '../lifecycle/message.ts';
+import {sessionSignals} from '../lifecycle/message.ts';
+import {asCaller, type Caller} from './caller.ts';
+
+/** How long the ghost waits for the CLI to stop drawing. Without an answer the prompt comes all the same. */
+const clearTimeoutMs = 2000;
+/** A message of the CLI is short; whoever sends more is not the CLI. */
+const maximumLineLength = 4096;
+
+/** The ghost's end of the socket to the CLI. */
+export type CliChannel = {
+  /** Tells the CLI something. Never fails: without a CLI nobody has to be told. */
+  say(message: GhostMessage): void;
+  /** Asks the CLI to leave the terminal alone, and waits until it does. */
+  claimTerminal(): Promise<void>;
+  /** Called for each signal that the session is to get. */
+  onSignal(listener: (signal: SessionSignal) => void): void;
+  /** Aborted when the CLI is gone, by its end or by SIGKILL: nobody waits for the vault any more. */
+  readonly gone: AbortSignal;
+  /** Sends what is still unsent and closes the socket. */
+  close(): Promise<void>;
+};
+
+/**
+ * Connects to the CLI's socket beside the plan. Safe as root: the connection is made with the caller's own ids, so that
+ * a path that leads to another socket leads only to one that the caller may talk to anyway; what is sent holds no
+ * secret, and what is received is one of the few messages of `src/lifecycle/message.ts` or ignored.
+ */
+export async function connectToCli(caller: Caller, planPath: string): Promise<CliChannel | undefined> {
+  const socket = asCaller(caller, () => connect(`${dirname(planPath)}/socket`));
+  const connected = await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+  });
+  return connected ? channelOver(socket) : undefined;
+}
+
+function channelOver(socket: Socket): CliChannel {
+  const gone = new AbortController();
+  let signalListener: (signal: SessionSignal) => void = () => {};
+  let cleared: () => void = () => {};
+  let unread = '';
+
+  socket.on('error', () => {});
+  socket.on('close', () => gone.abort());
+  socket.on('end', () => gone.abort());
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    const lines = (unread + chunk).split('\n');
+    unread = lines.pop()!;
+    if (unread.length > maximumLineLength) socket.destroy();
+    for (const line of lines) {
+      const message = parse(line);
+      if (message?.say === 'clear') cleared();
+      if (message?.say === 'signal') signalListener(message.signal);
+    }
+  });
+
+  const say = (message: GhostMessage) => {
+    if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
+  };
+  return {
+    say,
+    claimTerminal: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, clearTimeoutMs);
+        cleared = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        gone.signal.addEventListener('abort', cleared, {once: true});
+        say({say: 'terminal'});
+      }),
+    onSignal: (listener) => {
+      signalListener = listener;
+    },
+    gone: gone.signal,
+    close: () =>
+      new Promise((resolve) => {
+        if (!socket.writable) resolve();
+        else socket.end(resolve);
+      }),
+  };
+}
+
+function parse(line: string): CliMessage | undefined {
+  let message: unknown;
+  try {
+    message = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof message !== 'object' || message === null || !('say' in message)) return undefined;
+  if (message.say === 'clear') return {say: 'clear'};
+  const signal = 'signal' in message ? sessionSignals.find((known) => known === message.signal) : undefined;
+  return message.say === 'signal' && signal !== undefined ? {say: 'signal', signal} : undefined;
+}

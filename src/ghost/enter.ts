@@ -1,0 +1,97 @@
+import {readlinkSync} from 'node:fs';
+import {programEnvironment, programPath, run} from '../kernel/program.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {PrivateIds} from './caller.ts';
+
+/** What stands behind the plan's path once the ghost has entered its own mount namespace. */
+const entered = '--in-own-namespace';
+
+export type Arguments = {
+  readonly planPath: string;
+  /** The process says that it is in a mount namespace of its own already. */
+  readonly entered: boolean;
+  /** The user outside, where the namespace is the user's own. */
+  readonly privateIds?: PrivateIds;
+};
+
+/** Reads the arguments of the privileged entry: `PLAN`, and what the entry adds when it runs itself. */
+export function parseArguments(argv: readonly string[]): Arguments {
+  const [planPath, flag, ids, ...rest] = argv;
+  const privateIds = /^(\d{1,10}):(\d{1,10})$/.exec(ids ?? '');
+  if (
+    planPath === undefined ||
+    !planPath.startsWith('/') ||
+    rest.length > 0 ||
+    (flag !== undefined && flag !== entered) ||
+    (ids !== undefined && privateIds === null)
+  ) {
+    throw new Failure(exitCode.usage, 'This is the privileged half of TazPod; it is not called by hand.', {
+      next: 'tazpod help',
+    });
+  }
+  return {
+    planPath,
+    entered: flag !== undefined,
+    ...(privateIds === null ? {} : {privateIds: {uid: Number(privateIds[1]), gid: Number(privateIds[2])}}),
+  };
+}
+
+/**
+ * Replaces this process by itself in a mount namespace of its own, and without root in a user namespace of its own
+ * too. Does not return.
+ *
+ * Safe as root: `unshare` gets a constant argument list, the path of the running Node and of this entry, and the path
+ * of the plan, which it passes on unread. Private propagation means that no mount made later is seen outside, and no
+ * process outside has to be told when it goes.
+ */
+export async function enterOwnNamespace(entry: string, planPath: string): Promise<never> {
+  const root = process.getuid!() === 0;
+  const namespaces = [...(root ? [] : ['--user', '--map-root-user']), '--mount', '--propagation', 'private'];
+  const attempt = await run('unshare', [...namespaces, 'true']);
+  if (attempt.code !== 0) {
+    throw root
+      ? new Failure(exitCode.unavailable, 'The kernel refuses a mount namespace.', {
+          why: 'Root lacks the capability SYS_ADMIN, as in a container that was not given it.',
+          next: 'docker run --cap-add SYS_ADMIN --device /dev/fuse …',
+        })
+      : new Failure(exitCode.unavailable, 'The kernel refuses a user namespace, and there is no root to do without.', {
+          why: 'Unprivileged user namespaces are switched off or restricted.',
+          next: 'tazpod doctor',
+        });
+  }
+  const self = [process.execPath, entry, planPath, entered];
+  if (!root) self.push(`${process.getuid!()}:${process.getgid!()}`);
+  // Node calls its execve experimental on standard error, which belongs to the session.
+  process.removeAllListeners('warning');
+  return process.execve!(programPath('unshare'), ['unshare', ...namespaces, '--', ...self], {
+    ...programEnvironment,
+    ...sudoIdentity(),
+  });
+}
+
+/**
+ * Refuses to go on in a mount namespace that others live in. The argument alone proves nothing, since a caller can type
+ * it; the kernel's names of the namespaces do.
+ */
+export function confirmOwnNamespace(): void {
+  const own = readlinkSync('/proc/self/ns/mnt');
+  const others = ['/proc/1/ns/mnt', `/proc/${process.ppid}/ns/mnt`].map(namespaceOf);
+  if (others.includes(own)) {
+    throw new Failure(exitCode.noPermission, 'The ghost was called in a way that only the ghost itself may use.');
+  }
+}
+
+function namespaceOf(link: string): string | undefined {
+  try {
+    return readlinkSync(link);
+  } catch {
+    // Another user's process, seen from inside the user's own namespace: not one that we share anything with.
+    return undefined;
+  }
+}
+
+function sudoIdentity(): Record<string, string> {
+  const uid = process.env['SUDO_UID'];
+  return uid === undefined ? {} : {SUDO_UID: uid};
+}

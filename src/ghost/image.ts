@@ -1,0 +1,153 @@
+import {closeSync, constants, fsyncSync, fstatSync, ftruncateSync, openSync, readdirSync, unlinkSync, writeSync} from 'node:fs';
+import {randomUUID} from 'node:crypto';
+import {isLocked, tryLockExclusive} from '../kernel/file-lock.ts';
+import {run} from '../kernel/program.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {asCaller, type Caller} from './caller.ts';
+
+/** An image that is being made: without a name, or where the file system has no such thing, under a temporary one. */
+export type NewImage = {
+  readonly fd: number;
+  /** Its temporary name in its folder; undefined when it has none and the kernel frees it with its descriptor. */
+  readonly temporaryName: string | undefined;
+};
+
+/** O_TMPFILE of asm-generic/fcntl.h, which Node does not name: a file in a directory, without a name. */
+const withoutName = 0o20000000 | constants.O_DIRECTORY;
+const temporaryPrefix = '.vault-in-the-making-';
+const zerosBytes = 4 * 1024 * 1024;
+
+/** How the caller's ids are handed to a program. */
+const as = (caller: Caller) => (caller.uid === 0 ? {} : {as: {uid: caller.uid, gid: caller.gid}});
+
+/**
+ * Makes an empty image of this size in a folder, with space really allocated: a vault never runs out of disk while it
+ * is written to. It gets its name last (`publishImage`), so a kill at any moment leaves nothing, or a file under a
+ * temporary name that the next call removes.
+ *
+ * Safe as root: file and space are taken with the caller's ids, so permissions and quotas are the caller's.
+ */
+export async function allocateImage(
+  caller: Caller,
+  folderFd: number,
+  sizeBytes: number,
+  progress: (doneBytes: number) => void,
+): Promise<NewImage> {
+  await removeAbandoned(caller, folderFd);
+  const image = createFile(caller, folderFd);
+  try {
+    if (!(await tryLockExclusive(image.fd))) throw new Error('a new file cannot be locked by another');
+    const allocated = await run('fallocate', ['--length', String(sizeBytes), '/proc/self/fd/3'], {
+      descriptors: [image.fd],
+      ...as(caller),
+    });
+    if (allocated.code !== 0) {
+      if (/no space|quota|file too large/i.test(allocated.stderr.toString('latin1'))) throw noSpace(sizeBytes);
+      await writeZeros(image.fd, sizeBytes, progress);
+    }
+    return image;
+  } catch (error) {
+    discardImage(caller, folderFd, image);
+    throw error;
+  }
+}
+
+/**
+ * Gives a finished image its name, and nothing that has it already: link(2) never replaces. What it holds is synced
+ * before, and the folder after.
+ *
+ * Safe as root: the link is made by a program that runs as the caller.
+ */
+export async function publishImage(caller: Caller, folderFd: number, image: NewImage, name: string): Promise<void> {
+  fsyncSync(image.fd);
+  const source = image.temporaryName === undefined ? '/proc/self/fd/3' : `/proc/self/fd/4/${image.temporaryName}`;
+  const linked = await run('ln', ['--logical', '--no-target-directory', '--', source, `/proc/self/fd/4/${name}`], {
+    descriptors: [image.fd, folderFd],
+    ...as(caller),
+  });
+  if (linked.code !== 0) {
+    throw new Failure(exitCode.cannotCreate, 'The image could not be given its name.', {
+      why: 'Something of that name appeared meanwhile, or its folder refuses new files.',
+      next: 'tazpod vault status',
+      cause: linked.stderr.toString('utf8'),
+    });
+  }
+  if (image.temporaryName !== undefined) removeFile(caller, folderFd, image.temporaryName);
+  fsyncSync(folderFd);
+}
+
+/** Forgets an image that has no name yet. */
+export function discardImage(caller: Caller, folderFd: number, image: NewImage): void {
+  if (image.temporaryName !== undefined) removeFile(caller, folderFd, image.temporaryName);
+  closeSync(image.fd);
+}
+
+function createFile(caller: Caller, folderFd: number): NewImage {
+  return asCaller(caller, () => {
+    try {
+      return {
+        fd: openSync(`/proc/self/fd/${folderFd}`, withoutName | constants.O_RDWR, 0o600),
+        temporaryName: undefined,
+      };
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+        throw new Failure(exitCode.cannotCreate, 'The folder of the image refuses new files.', {cause: error});
+      }
+      if (code === 'ENOSPC' || code === 'EDQUOT') throw noSpace(0);
+      // NFS, 9p, vfat and old kernels' overlayfs know no file without a name.
+      const temporaryName = `${temporaryPrefix}${randomUUID()}`;
+      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+      return {fd: openSync(`/proc/self/fd/${folderFd}/${temporaryName}`, flags, 0o600), temporaryName};
+    }
+  });
+}
+
+/** Removes what a killed `create` left under a temporary name. One that is still at work holds a lock on its file. */
+async function removeAbandoned(caller: Caller, folderFd: number): Promise<void> {
+  const names = asCaller(caller, () => readdirSync(`/proc/self/fd/${folderFd}`));
+  for (const name of names.filter((each) => each.startsWith(temporaryPrefix))) {
+    const fd = asCaller(caller, () =>
+      openSync(`/proc/self/fd/${folderFd}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+    );
+    const abandoned = fstatSync(fd).uid === caller.uid && !(await isLocked(fd));
+    closeSync(fd);
+    if (abandoned) removeFile(caller, folderFd, name);
+  }
+}
+
+function removeFile(caller: Caller, folderFd: number, name: string): void {
+  asCaller(caller, () => {
+    try {
+      unlinkSync(`/proc/self/fd/${folderFd}/${name}`);
+    } catch {
+      // The next create tries again.
+    }
+  });
+}
+
+/** Where the file system cannot allocate, writing is the only way to be sure of the space. */
+async function writeZeros(fd: number, sizeBytes: number, progress: (doneBytes: number) => void): Promise<void> {
+  const zeros = Buffer.alloc(Math.min(zerosBytes, sizeBytes));
+  ftruncateSync(fd, sizeBytes);
+  try {
+    for (let done = 0; done < sizeBytes; ) {
+      done += writeSync(fd, zeros, 0, Math.min(zeros.length, sizeBytes - done), done);
+      progress(done);
+      // The socket to the CLI is written between two chunks.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    fsyncSync(fd);
+  } catch (error) {
+    if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? '')) throw noSpace(sizeBytes);
+    throw error;
+  }
+}
+
+function noSpace(sizeBytes: number): Failure {
+  return new Failure(exitCode.cannotCreate, 'There is not enough space for the image.', {
+    why: `The file system, or the user's quota, does not have ${Math.ceil(sizeBytes / 2 ** 20)} MiB left.`,
+    next: 'tazpod vault create --size SIZE',
+  });
+}

@@ -1,0 +1,197 @@
+import {closeSync, openSync, read as readWithCallback, writeSync} from 'node:fs';
+import {promisify} from 'node:util';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {KeySource} from '../lifecycle/plan.ts';
+import {run} from '../kernel/program.ts';
+import type {CliChannel} from './cli-channel.ts';
+
+const read = promisify(readWithCallback);
+
+/** As much as cryptsetup reads of a key file when it is not told otherwise. */
+const maximumKeyBytes = 8 * 1024 * 1024;
+/** As much as cryptsetup takes at its own prompt: more could never be typed there again. */
+const maximumPassphraseBytes = 512;
+/** How often a passphrase is asked for at a terminal. */
+const tries = 3;
+
+/** Where keys come from, and how often it is worth asking. */
+export type KeyReader = {
+  readonly tries: number;
+  /** The key for an image that is there. The caller zeroes it. */
+  existing(): Promise<Buffer>;
+  /** The key for a new image: at a terminal it is asked for twice. */
+  chosen(): Promise<Buffer>;
+};
+
+/** A reader for the key source of a plan. `keyFd` is its opened file. */
+export function keyReader(
+  source: KeySource,
+  keyFd: number | undefined,
+  image: string,
+  channel: CliChannel,
+): KeyReader {
+  if (source.from === 'terminal') {
+    return {
+      tries,
+      existing: () => askOnce(channel, `Passphrase for ${image}: `),
+      chosen: () => askTwice(channel, image),
+    };
+  }
+  const fromDescriptor = async () => {
+    const fd = source.from === 'stdin' ? 0 : keyFd!;
+    const key = source.form === 'key' ? await readKey(fd) : await readLine(fd, maximumPassphraseBytes);
+    if (fd !== 0) closeSync(fd);
+    return requireNotEmpty(key);
+  };
+  return {
+    tries: 1,
+    existing: fromDescriptor,
+    chosen: async () => {
+      const key = await fromDescriptor();
+      if (source.form === 'passphrase') warnOfWeak(key, channel);
+      return key;
+    },
+  };
+}
+
+async function askTwice(channel: CliChannel, image: string): Promise<Buffer> {
+  for (let attempt = 1; ; attempt++) {
+    const first = requireNotEmpty(await askOnce(channel, `New passphrase for ${image}: `));
+    const second = await askOnce(channel, 'The same once more: ');
+    const same = first.equals(second);
+    second.fill(0);
+    if (same) {
+      warnOfWeak(first, channel);
+      return first;
+    }
+    first.fill(0);
+    if (attempt === tries) {
+      throw new Failure(exitCode.noPermission, 'The two passphrases differ.', {
+        why: 'Nothing was created.',
+        next: 'tazpod vault create',
+      });
+    }
+    say('They differ. Try again.\n');
+  }
+}
+
+/**
+ * Asks on the terminal, without echo. The kernel's line editing is left on, so Ctrl-U and Backspace do what they do at
+ * every other prompt, and what is typed after the line stays in the terminal's buffer for the shell.
+ */
+async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
+  await channel.claimTerminal();
+  let terminal: number;
+  try {
+    terminal = openSync('/dev/tty', 'r+');
+  } catch {
+    throw new Failure(exitCode.noPermission, 'There is no terminal to ask for the passphrase on.', {
+      next: 'tazpod vault unlock --passphrase-file FILE',
+    });
+  }
+  const saved = (await run('stty', ['-g'], {stdin: terminal})).stdout.toString('ascii').trim();
+  try {
+    await run('stty', ['-echo', 'icanon', 'isig'], {stdin: terminal});
+    writeSync(terminal, prompt);
+    return await interruptible(readLine(terminal, maximumPassphraseBytes));
+  } finally {
+    writeSync(terminal, '\n');
+    await run('stty', [saved], {stdin: terminal});
+    closeSync(terminal);
+  }
+}
+
+function say(text: string): void {
+  const terminal = openSync('/dev/tty', 'w');
+  writeSync(terminal, text);
+  closeSync(terminal);
+}
+
+/** Reads up to a newline, which is not part of the passphrase, and not a byte further: the rest is the session's. */
+async function readLine(fd: number, maximumBytes: number): Promise<Buffer> {
+  const line = Buffer.allocUnsafeSlow(maximumBytes + 1);
+  let length = 0;
+  for (;;) {
+    const bytesRead = await readSome(fd, line, length, 1);
+    if (bytesRead === 0 || line[length] === 0x0a) break;
+    length += 1;
+    if (length > maximumBytes) {
+      line.fill(0);
+      throw new Failure(exitCode.usage, `A passphrase has at most ${maximumBytes} bytes.`, {
+        why: 'cryptsetup takes no more at its prompt.',
+        next: 'use --key-file FILE for a longer key',
+      });
+    }
+  }
+  return shrink(line, length);
+}
+
+async function readKey(fd: number): Promise<Buffer> {
+  let key = Buffer.allocUnsafeSlow(64 * 1024);
+  let length = 0;
+  for (;;) {
+    const bytesRead = await readSome(fd, key, length, key.length - length);
+    if (bytesRead === 0) return shrink(key, length);
+    length += bytesRead;
+    if (length > maximumKeyBytes) {
+      key.fill(0);
+      throw new Failure(exitCode.usage, 'The key file holds more than 8 MiB.', {
+        why: 'cryptsetup reads no more of a key file.',
+      });
+    }
+    if (length === key.length) {
+      const larger = Buffer.allocUnsafeSlow(key.length * 4);
+      key.copy(larger);
+      key.fill(0);
+      key = larger;
+    }
+  }
+}
+
+async function readSome(fd: number, buffer: Buffer, offset: number, length: number): Promise<number> {
+  try {
+    return (await read(fd, buffer, offset, length, null)).bytesRead;
+  } catch (error) {
+    // A terminal that was closed answers EIO: nothing more will come.
+    if ((error as NodeJS.ErrnoException).code === 'EIO') return 0;
+    throw new Failure(exitCode.noInput, 'The passphrase or key cannot be read.', {
+      why: `The kernel answered ${(error as NodeJS.ErrnoException).code ?? 'with an error'}.`,
+    });
+  }
+}
+
+function shrink(buffer: Buffer, length: number): Buffer {
+  const exact = Buffer.allocUnsafeSlow(length);
+  buffer.copy(exact, 0, 0, length);
+  buffer.fill(0);
+  return exact;
+}
+
+function requireNotEmpty(key: Buffer): Buffer {
+  if (key.length > 0) return key;
+  throw new Failure(exitCode.usage, 'The passphrase is empty.', {
+    why: 'Without a passphrase everybody who has the image has its secrets.',
+  });
+}
+
+/** A rough measure, meant to speak up about what is plainly too little and to be silent otherwise. */
+function warnOfWeak(passphrase: Buffer, channel: CliChannel): void {
+  if (passphrase.length >= 12 && new Set(passphrase).size >= 6) return;
+  channel.say({
+    say: 'warning',
+    text: 'This passphrase is weak: fewer than 12 characters, or few different ones. Four random words are better.',
+  });
+}
+
+/** Ctrl-C at the prompt ends the question, and with it the ghost. */
+function interruptible<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const interrupt = () => reject(new Interrupted());
+    process.once('SIGINT', interrupt);
+    answer.then(resolve, reject).finally(() => process.removeListener('SIGINT', interrupt));
+  });
+}
+
+/** The user pressed Ctrl-C at a prompt. */
+export class Interrupted extends Error {}

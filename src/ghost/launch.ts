@@ -1,0 +1,66 @@
+import {closeSync, fstatSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync} from 'node:fs';
+import type {SessionPlan} from '../lifecycle/plan.ts';
+
+/**
+ * What `session.ts` writes for the first process of a session: what to run, and in which environment.
+ */
+export type LaunchOrder = Pick<SessionPlan, 'command' | 'environment' | 'workingFolder'> & {
+  readonly mountPoint: string;
+};
+
+/**
+ * The last step down: this runs as the user, without a capability and without a way to one, in the session's
+ * namespaces, and becomes the user's program. Up to here the environment was TazPod's own; from here on it is the
+ * user's.
+ */
+function launch(orderPath: string): never {
+  const order = JSON.parse(readFileSync(orderPath, 'utf8')) as LaunchOrder;
+  unlinkSync(orderPath);
+  closeInherited();
+  process.umask(0o077);
+  const environment = {...order.environment, ...ghostEnvironment(order.mountPoint)};
+  try {
+    process.chdir(order.workingFolder);
+  } catch {
+    process.chdir('/');
+    process.stderr.write(`tazpod: the working folder cannot be entered from inside; starting in /\n`);
+  }
+  process.removeAllListeners('warning');
+  // env(1) looks the program up in the PATH of this environment, and ends with 126 or 127 where it finds none.
+  return process.execve!('/usr/bin/env', ['env', '--', ...order.command], environment);
+}
+
+/**
+ * What the ghost adds to the user's environment. Temporary files go into the vault: one in /tmp could be read outside.
+ * That also gives tmux a server of the session's own; with the one outside, its panes would be outside.
+ */
+function ghostEnvironment(mountPoint: string): Record<string, string> {
+  const temporary = `${mountPoint}/.tazpod/tmp`;
+  mkdirSync(temporary, {recursive: true, mode: 0o700});
+  for (const name of readdirSync(temporary)) rmSync(`${temporary}/${name}`, {recursive: true, force: true});
+  return {TAZPOD_GHOST_MODE: 'true', TMPDIR: temporary, TMUX_TMPDIR: temporary};
+}
+
+/** Closes every descriptor that survived an exec on the way here; Node's own are marked to be closed by the next. */
+function closeInherited(): void {
+  for (const name of readdirSync('/proc/self/fd')) {
+    const fd = Number(name);
+    if (fd <= 2 || !isOpen(fd)) continue;
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'));
+    if (flags !== null && (parseInt(flags[1]!, 8) & closeOnExec) === 0) closeSync(fd);
+  }
+}
+
+/** O_CLOEXEC of asm-generic/fcntl.h, as /proc/PID/fdinfo shows it. */
+const closeOnExec = 0o2000000;
+
+function isOpen(fd: number): boolean {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+launch(process.argv[2]!);

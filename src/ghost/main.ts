@@ -1,0 +1,96 @@
+import {constants} from 'node:os';
+import {fileURLToPath} from 'node:url';
+import {keepOutOfCoreDumps} from '../kernel/core-dump.ts';
+import {programPath, traceProgramsTo} from '../kernel/program.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {GhostPlan} from '../lifecycle/plan.ts';
+import {type Caller, identifyCaller} from './caller.ts';
+import {type CliChannel, connectToCli} from './cli-channel.ts';
+import {type Arguments, confirmOwnNamespace, enterOwnNamespace, parseArguments} from './enter.ts';
+import {Interrupted} from './key-source.ts';
+import {lockVault} from './lock.ts';
+import {openVault} from './open.ts';
+import {readPlan, removePlanFolder} from './read-plan.ts';
+
+/**
+ * The privileged process. What it may be made to do by its caller is what a plan can say, and each of that is argued
+ * where it is done:
+ *
+ * | operation | what it does as root | where |
+ * |---|---|---|
+ * | open | mounts the caller's own image in a mount namespace of its own | `open.ts`, `check-plan.ts` |
+ * | open, with `create` | makes a new file, with the caller's ids | `image.ts` |
+ * | lock | signals the session of the caller's own image | `lock.ts` |
+ */
+async function main(): Promise<number> {
+  const args = parseArguments(process.argv.slice(2));
+  process.umask(0o077);
+  if (!args.entered) return enterOwnNamespace(fileURLToPath(import.meta.url), args.planPath);
+  confirmOwnNamespace();
+  await keepOutOfCoreDumps();
+  return converse(args);
+}
+
+async function converse(args: Arguments): Promise<number> {
+  const caller = await identifyCaller(args.privateIds);
+  const plan = readPlan(caller, args.planPath);
+  const channel = await connectToCli(caller, args.planPath);
+  removePlanFolder(caller, args.planPath);
+  if (channel === undefined) {
+    throw new Failure(exitCode.noPermission, 'Nobody waits for the ghost.', {next: 'tazpod vault unlock'});
+  }
+  traceProgramsTo((commandLine) => channel.say({say: 'program', commandLine}));
+  // Signals of the terminal are for the session; the CLI passes on those that are meant for it alone.
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTSTP'] as const) process.on(signal, () => {});
+  const code = await attempt(caller, plan, channel).catch((error: unknown) => tell(channel, error));
+  channel.say({say: 'ended', code});
+  await channel.close();
+  return code;
+}
+
+/** Does what the plan asks for, as long as somebody waits for it; a session that has begun minds that by itself. */
+function attempt(caller: Caller, plan: GhostPlan, channel: CliChannel): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const abandon = () => resolve(exitCode.software);
+    channel.gone.addEventListener('abort', abandon);
+    const began = () => channel.gone.removeEventListener('abort', abandon);
+    const work =
+      plan.operation === 'lock' ? lockVault(caller, plan).then(() => 0) : openVault(caller, plan, channel, began);
+    work.then(resolve, reject);
+  });
+}
+
+function tell(channel: CliChannel, error: unknown): number {
+  if (error instanceof Interrupted) return 128 + constants.signals.SIGINT;
+  const failure = asFailure(error);
+  if (failure.cause instanceof Error) channel.say({say: 'program', commandLine: failure.cause.stack ?? ''});
+  channel.say({say: 'failure', ...failure.toJSON()});
+  return failure.code;
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure(exitCode.software, 'The ghost has met a bug of its own.', {
+    why: error instanceof Error ? error.message : 'It threw something that is no error.',
+    next: 'run it again with --debug and report it',
+    cause: error,
+  });
+}
+
+/**
+ * Ends this process by becoming the smallest one there is. A thread that waits in the kernel (for a passphrase, for
+ * FUSE) would keep Node from exiting; an exec ends all threads at once, and with them every descriptor, namespace and
+ * key that the process holds.
+ */
+function leave(code: number): never {
+  process.removeAllListeners('warning');
+  return process.execve!(programPath('sh'), ['sh', '-c', `exit ${code}`], {});
+}
+
+void main().then(leave, (error: unknown) => {
+  const failure = asFailure(error);
+  const sentences = [failure.message, failure.why, failure.next === undefined ? undefined : `Next: ${failure.next}`];
+  process.stderr.write(`tazpod: ${sentences.filter((sentence) => sentence !== undefined).join(' ')}\n`);
+  leave(failure.code);
+});

@@ -1,0 +1,279 @@
+import {closeSync, existsSync} from 'node:fs';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {chooseEngine} from '../engines/choose.ts';
+import type {AttachedDevice, Engine} from '../engines/engine.ts';
+import {checkFileSystem, makeFileSystem, type MountedFileSystem, mountFileSystem} from '../engines/file-system.ts';
+import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
+import {tryLockExclusive} from '../kernel/file-lock.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {lockedMarker} from '../lifecycle/init-label.ts';
+import type {OpenVault} from '../lifecycle/message.ts';
+import type {CreatePlan, OpenPlan, SessionPlan} from '../lifecycle/plan.ts';
+import {format, unlockVolumeKey} from '../luks/cryptsetup.ts';
+import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../luks/memory.ts';
+import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
+import {mountBridges} from './bridges.ts';
+import type {Caller} from './caller.ts';
+import {type OpenedPlan, openPlan} from './check-plan.ts';
+import type {CliChannel} from './cli-channel.ts';
+import {Conductor} from './conductor.ts';
+import {allocateImage, discardImage, publishImage} from './image.ts';
+import {keyReader} from './key-source.ts';
+import {makeUserNamespace} from './seal.ts';
+import {prepareSession, type Session} from './session.ts';
+import {mountStaging, type Staging} from './staging.ts';
+import {guardTerminal, type GuardedTerminal, mountPrivateSharedMemory, mountPrivateTerminals} from './terminal.ts';
+
+/** How long another that is just about to let go of the image is waited for: a `status` tries its lock too. */
+const lockTimeoutMs = 500;
+/** The session's time after SIGHUP when the CLI is gone or somebody asks the ghost itself to end. */
+const lastGraceMs = 800;
+
+/**
+ * Opens a vault as the plan says, runs its session, closes it, and returns the exit code. The order of the steps is
+ * here and nowhere else; no plan can change it. `onSession` is called when the session begins: from then on the end of
+ * the CLI is minded here.
+ */
+export async function openVault(
+  caller: Caller,
+  plan: OpenPlan,
+  channel: CliChannel,
+  onSession: () => void,
+): Promise<number> {
+  const ghost = new Ghost(caller, plan, channel, openPlan(caller, plan));
+  try {
+    return await ghost.live(onSession);
+  } finally {
+    // Only for promptness: what is left out here, the kernel does when this process ends.
+    await ghost.close();
+  }
+}
+
+/** What the ghost of one vault holds, from the first step to the last. */
+class Ghost {
+  readonly #caller: Caller;
+  readonly #plan: OpenPlan;
+  readonly #channel: CliChannel;
+  readonly #opened: OpenedPlan;
+  readonly #conductor: Conductor;
+  #imageFd: number | undefined;
+  #staging: Staging | undefined;
+  #header: VettedHeader | undefined;
+  #device: AttachedDevice | undefined;
+  #fileSystem: MountedFileSystem | undefined;
+  #terminal: GuardedTerminal | undefined;
+
+  constructor(caller: Caller, plan: OpenPlan, channel: CliChannel, opened: OpenedPlan) {
+    this.#caller = caller;
+    this.#plan = plan;
+    this.#channel = channel;
+    this.#opened = opened;
+    this.#imageFd = opened.imageFd;
+    this.#conductor = new Conductor((message) => channel.say(message));
+  }
+
+  async live(onSession: () => void): Promise<number> {
+    const engine = await chooseEngine(this.#plan.engine, this.#caller.isolation);
+    if (this.#plan.create === undefined) await this.#openExisting(engine);
+    else await this.#create(engine, this.#plan.create);
+    if (this.#plan.session === undefined) return 0;
+    return this.#haunt(engine, this.#plan.session, onSession);
+  }
+
+  async close(): Promise<void> {
+    const conductor = this.#conductor;
+    conductor.begin('close');
+    conductor.skip('endSessions', 'none is left');
+    await this.#terminal?.release();
+    await conductor.step('unmount', () => this.#fileSystem?.unmount());
+    await conductor.step('detach', async () => {
+      await this.#staging?.clear();
+      await this.#device?.detach();
+    });
+    if (this.#imageFd !== undefined) closeSync(this.#imageFd);
+  }
+
+  /** Lock, header, key, device: up to the plaintext of an image that is there. */
+  async #openExisting(engine: Engine): Promise<void> {
+    const conductor = this.#conductor;
+    const imageFd = this.#imageFd!;
+    conductor.begin('prepare');
+    await conductor.step('unshare', () => this.#enter());
+    await conductor.step('lock', () => lock(imageFd));
+    const header = await conductor.step('vet', () => this.#vet(imageFd));
+
+    const reader = keyReader(this.#plan.key, this.#opened.keyFd, this.#plan.image, this.#channel);
+    for (let attempt = 1; ; attempt++) {
+      const key = await reader.existing();
+      conductor.begin('open');
+      const volumeKey = await conductor
+        .step('unlock', () => this.#unlock(header, key))
+        .catch((error: unknown) => {
+          if (!(error instanceof WrongPassphrase) || attempt === reader.tries) throw error;
+          return undefined;
+        })
+        .finally(() => key.fill(0));
+      if (volumeKey === undefined) continue;
+      await conductor.step('attach', () => this.#attach(engine, header, volumeKey));
+      return;
+    }
+  }
+
+  /** From nothing to the plaintext of a new image, which gets its name when it is whole. */
+  async #create(engine: Engine, plan: CreatePlan): Promise<void> {
+    const conductor = this.#conductor;
+    const {imageFolderFd, imageName, keyFd} = this.#opened;
+    const memoryKiB = plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
+    const key = await keyReader(this.#plan.key, keyFd, this.#plan.image, this.#channel).chosen();
+    try {
+      conductor.begin('create');
+      await conductor.step('unshare', () => this.#enter());
+      const image = await conductor.step('allocate', () =>
+        allocateImage(this.#caller, imageFolderFd, plan.sizeBytes, (doneBytes) =>
+          conductor.progress('allocate', doneBytes, plan.sizeBytes),
+        ),
+      );
+      this.#imageFd = image.fd;
+      try {
+        await conductor.step('luksFormat', () =>
+          format(image.fd, key, {
+            pbkdf: plan.pbkdf,
+            ...(memoryKiB === undefined ? {} : {pbkdfMemoryKiB: memoryKiB}),
+            ...(plan.pbkdfForceIterations === undefined ? {} : {pbkdfForceIterations: plan.pbkdfForceIterations}),
+          }),
+        );
+        const header = await conductor.step('vet', () => this.#vet(image.fd));
+        const volumeKey = await conductor.step('unlock', () => this.#unlock(header, key));
+        const device = await conductor.step('attach', () => this.#attach(engine, header, volumeKey));
+        const {sessionUid, sessionGid} = this.#caller;
+        await conductor.step('mkfs', () => makeFileSystem(device, {uid: sessionUid, gid: sessionGid}));
+        await conductor.step('publish', () => publishImage(this.#caller, imageFolderFd, image, imageName));
+      } catch (error) {
+        discardImage(this.#caller, imageFolderFd, image);
+        this.#imageFd = undefined;
+        throw error;
+      }
+    } finally {
+      key.fill(0);
+    }
+    if (this.#plan.session !== undefined) conductor.begin('openCreated');
+  }
+
+  /** From the plaintext to the session and to its end. */
+  async #haunt(engine: Engine, plan: SessionPlan, onSession: () => void): Promise<number> {
+    const conductor = this.#conductor;
+    const device = this.#device!;
+    await conductor.step('check', () => checkFileSystem(device));
+    const fileSystem = await conductor.step(
+      'mount',
+      () => mountFileSystem(device, {targetFd: this.#opened.mountPointFd, isolation: this.#caller.isolation}),
+      ({kind}) => kind,
+    );
+    this.#fileSystem = fileSystem;
+    if (this.#plan.bridges.length === 0) conductor.skip('bridge', 'none');
+    else await conductor.step('bridge', () => mountBridges(this.#caller, this.#opened.homeFd, fileSystem.rootFd, this.#plan.bridges));
+    const userFd = await conductor.step('seal', () => this.#seal(), () => this.#caller.isolation);
+    const vault: OpenVault = {
+      uuid: this.#header!.header.uuid,
+      engine: engine.id,
+      fileSystem: fileSystem.kind,
+      isolation: this.#caller.isolation,
+      imageId: formatFileIdentity(identifyFile(this.#imageFd!)),
+      image: this.#plan.image,
+      mountPoint: this.#plan.mountPoint,
+      uid: this.#caller.sessionUid,
+    };
+    const session = await conductor.step('shell', () =>
+      prepareSession(this.#caller, plan, vault, {isolation: 'sealed', userFd}),
+    );
+    await this.#channel.claimTerminal();
+    this.#channel.say({say: 'open', session: vault});
+    onSession();
+    session.begin();
+    return this.#accompany(session);
+  }
+
+  /** Waits for the session's end, and brings it about when nobody waits for the session any more. */
+  async #accompany(session: Session): Promise<number> {
+    this.#channel.onSignal((signal) => session.signal(signal));
+    const end = () => void session.end(lastGraceMs);
+    if (this.#channel.gone.aborted) end();
+    this.#channel.gone.addEventListener('abort', end);
+    process.on('SIGTERM', end);
+    process.on('SIGHUP', end);
+    void this.#device!.ended.then(({how}) => {
+      if (how === 'failed') end();
+    });
+    const code = await session.ended;
+    return existsSync(lockedMarker) ? exitCode.locked : code;
+  }
+
+  /** The process is in its own mount namespace already; what only it is to see is mounted there. */
+  async #enter(): Promise<void> {
+    await mountPrivateSharedMemory();
+    this.#staging = await mountStaging();
+  }
+
+  #vet(imageFd: number): VettedHeader {
+    const header = readVettedHeader(imageFd, openNamelessFile('/dev/shm'), {
+      memoryLimitKiB: kdfMemoryLimitKiB(),
+      imageName: this.#plan.image,
+    });
+    for (const warning of header.warnings) this.#channel.say({say: 'warning', text: warning});
+    this.#header = header;
+    return header;
+  }
+
+  async #unlock(header: VettedHeader, key: Buffer): Promise<Buffer> {
+    const result = await unlockVolumeKey(header, key, this.#staging!.folder);
+    if (result.outcome === 'wrong-passphrase') throw new WrongPassphrase(this.#plan.image);
+    return result.volumeKey;
+  }
+
+  async #attach(engine: Engine, {header}: VettedHeader, volumeKey: Buffer): Promise<AttachedDevice> {
+    try {
+      this.#device = await engine.attach({
+        imageFd: this.#imageFd!,
+        segment: header.segments[0]!,
+        volumeKey,
+        folder: this.#staging!.folder,
+      });
+      return this.#device;
+    } finally {
+      volumeKey.fill(0);
+      discardVettedHeader(this.#header!);
+    }
+  }
+
+  /** Everything that separates the session from the machine, but for its processes' own namespaces. */
+  async #seal(): Promise<number> {
+    await this.#staging!.clear();
+    this.#staging = undefined;
+    const userFd = await makeUserNamespace();
+    await mountPrivateTerminals(this.#caller);
+    if (this.#opened.terminalFd !== undefined) this.#terminal = guardTerminal(this.#opened.terminalFd);
+    return userFd;
+  }
+}
+
+/** The key opens none of the key slots. */
+class WrongPassphrase extends Failure {
+  constructor(image: string) {
+    super(exitCode.noPermission, 'The passphrase or key is wrong.', {
+      why: `It opens no key slot of ${image}.`,
+      next: 'tazpod vault unlock',
+    });
+  }
+}
+
+async function lock(imageFd: number): Promise<void> {
+  for (const deadline = Date.now() + lockTimeoutMs; ; await sleep(50)) {
+    if (await tryLockExclusive(imageFd)) return;
+    if (Date.now() < deadline) continue;
+    throw new Failure(exitCode.busy, 'The vault is open already.', {
+      why: 'Another ghost, perhaps in another container, holds its image.',
+      next: 'tazpod vault status',
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import type {OpenVault} from './message.ts';
+import {parseStrictJson} from './strict-json.ts';
+
+/** The name by which the init of a ghost's PID namespace goes. */
+export const initName = 'tazpod-init';
+
+/**
+ * The label of an open vault, as its init process carries it in its arguments. It lives exactly as long as the process
+ * and cannot go stale; who reads it trusts it as far as the process's owner.
+ */
+export function initLabel(vault: OpenVault): [string, string] {
+  return [initName, JSON.stringify(vault)];
+}
+
+/** Reads a process's arguments back (`sh -c SCRIPT tazpod-init LABEL`), or undefined when it is no such init. */
+export function parseInitLabel(argv: readonly string[]): OpenVault | undefined {
+  if (argv[3] !== initName || argv[4] === undefined) return undefined;
+  let label: unknown;
+  try {
+    label = parseStrictJson(Buffer.from(argv[4]), {maximumDepth: 1});
+  } catch {
+    return undefined;
+  }
+  return isOpenVault(label) ? label : undefined;
+}
+
+function isOpenVault(label: unknown): label is OpenVault {
+  if (typeof label !== 'object' || label === null) return false;
+  const fields = label as Partial<Record<keyof OpenVault, unknown>>;
+  return (
+    typeof fields.uuid === 'string' &&
+    (fields.engine === 'fuse' || fields.engine === 'dm-crypt') &&
+    (fields.fileSystem === 'ext4' || fields.fileSystem === 'fuse2fs') &&
+    (fields.isolation === 'sealed' || fields.isolation === 'private') &&
+    typeof fields.imageId === 'string' &&
+    typeof fields.image === 'string' &&
+    typeof fields.mountPoint === 'string' &&
+    Number.isSafeInteger(fields.uid)
+  );
+}
+
+/** Where a lock, from inside or outside, leaves word in the session's own /dev/shm that the end was its doing. */
+export const lockedMarker = '/dev/shm/.tazpod-locked';

@@ -1,0 +1,63 @@
+import {existsSync, mkdirSync} from 'node:fs';
+import {dirname} from 'node:path';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {CreatePlan, EngineId, Isolation, Pbkdf} from '../lifecycle/plan.ts';
+import {type KeyFlags, keySource} from './key-flags.ts';
+import {locateImage} from './location.ts';
+import {openVault, type Presentation} from './open-vault.ts';
+import {parseSize} from './size.ts';
+
+export type CreateFlags = {
+  readonly size: string;
+  readonly pbkdf: Pbkdf;
+  readonly 'pbkdf-memory'?: number | undefined;
+  readonly 'pbkdf-force-iterations'?: number | undefined;
+};
+
+/** The `result` of `vault create --json`. */
+export type CreateResult = {readonly image: string; readonly sizeBytes: number};
+
+/** Makes a vault and closes it again. Throws a Failure (73) where there is something already. */
+export async function createVault(
+  flags: CreateFlags &
+    KeyFlags & {
+      readonly image?: string | undefined;
+      readonly engine?: EngineId | undefined;
+      readonly isolation?: Isolation | undefined;
+    },
+  presentation: Presentation,
+): Promise<CreateResult> {
+  const image = locateImage(flags.image);
+  const create = createPlan(flags);
+  if (existsSync(image)) {
+    throw new Failure(exitCode.cannotCreate, `There is something at ${image} already.`, {
+      why: 'A vault is never made over anything.',
+      next: `tazpod vault unlock --image ${image}`,
+    });
+  }
+  prepareImageFolder(image);
+  const key = keySource(flags);
+  await openVault({image, key, engine: flags.engine, isolation: flags.isolation, create}, presentation);
+  return {image, sizeBytes: create.sizeBytes};
+}
+
+/** The flags of a new vault as a plan. */
+export function createPlan(flags: CreateFlags): CreatePlan {
+  const memory = flags['pbkdf-memory'];
+  const iterations = flags['pbkdf-force-iterations'];
+  if (flags.pbkdf === 'pbkdf2' && memory !== undefined) {
+    throw new Failure(exitCode.usage, 'pbkdf2 has no memory cost.', {next: 'leave --pbkdf-memory out'});
+  }
+  return {
+    sizeBytes: parseSize(flags.size),
+    pbkdf: flags.pbkdf,
+    ...(memory === undefined ? {} : {pbkdfMemoryKiB: memory}),
+    ...(iterations === undefined ? {} : {pbkdfForceIterations: iterations}),
+  };
+}
+
+/** Makes the folder of a new image, for its user alone. */
+export function prepareImageFolder(image: string): void {
+  mkdirSync(dirname(image), {recursive: true, mode: 0o700});
+}

@@ -1,0 +1,31 @@
+import {formatSize} from './size.ts';
+import type {VaultState} from './state.ts';
+
+const meanings: Readonly<Record<VaultState['state'], string>> = {
+  absent: 'absent: there is no image. Make one with: tazpod vault create',
+  locked: 'locked. Open it with: tazpod unlock',
+  open: 'open',
+  busy: 'busy: it is being opened or closed, or open in another container',
+  leftover: 'locked, but something was left over',
+};
+
+/** The state of a vault for people. */
+export function describeState(vault: VaultState): string {
+  const {session} = vault;
+  const rows: [string, string][] = [
+    ['image', vault.sizeBytes === undefined ? vault.image : `${vault.image} (${formatSize(vault.sizeBytes)})`],
+    ['state', meanings[vault.state]],
+  ];
+  if (session !== undefined) {
+    rows.push(
+      ['engine', `${session.engine}, file system by ${session.fileSystem === 'ext4' ? 'the kernel' : 'fuse2fs'}`],
+      ['isolation', session.isolation],
+      ['mount point', `${session.mountPoint} (inside the ghost only)`],
+      ['since', session.since],
+      ['shells', String(session.shells)],
+      ['processes', session.pids.join(' ')],
+    );
+  }
+  for (const leftover of vault.leftovers ?? []) rows.push(['left over', leftover]);
+  return rows.map(([name, value]) => `${name.padEnd(12)} ${value}`).join('\n');
+}

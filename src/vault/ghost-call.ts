@@ -1,0 +1,137 @@
+import {execa} from 'execa';
+import {chmodSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {createServer, type Server, type Socket} from 'node:net';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {createInterface} from 'node:readline';
+import {fileURLToPath} from 'node:url';
+import type {CliMessage, GhostMessage, OpenVault, SessionSignal} from '../lifecycle/message.ts';
+import {sessionSignals} from '../lifecycle/message.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {GhostPlan} from '../lifecycle/plan.ts';
+import type {Escalation} from './escalation.ts';
+
+/** What a call of the ghost tells while it runs. */
+export type GhostListener = {
+  /** Each message, in its order; the next one waits until the promise is settled. */
+  onMessage(message: GhostMessage): Promise<void>;
+};
+
+/** How a call of the ghost ended. */
+export type GhostEnd = {
+  /** The ghost's exit code: the session's own, or one of `exitCode`. */
+  readonly code: number;
+  /** The ghost's word that the vault is closed came; without it the ghost was killed, or never began. */
+  readonly orderly: boolean;
+  /** The vault that was open, if it came to that. */
+  readonly vault?: OpenVault;
+  readonly failure?: Failure;
+};
+
+/** The privileged entry that belongs to this CLI. */
+export const ghostEntry = fileURLToPath(new URL('../../bin/ghost.js', import.meta.url));
+
+/**
+ * Calls the ghost with a plan and stays until it has ended. The plan lies in a folder that only this user can enter,
+ * beside the socket over which the two talk; the ghost removes both as soon as it has them.
+ */
+export async function callGhost(plan: GhostPlan, escalation: Escalation, listener: GhostListener): Promise<GhostEnd> {
+  const folder = mkdtempSync(join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), 'tazpod-'));
+  const server = createServer();
+  try {
+    chmodSync(folder, 0o700);
+    writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan), {mode: 0o600, flag: 'wx'});
+    await listen(server, join(folder, 'socket'));
+    const conversation = converse(server, listener);
+    const [file, ...args] = [...escalation.prefix, ghostEntry, join(folder, 'plan.json')];
+    const ghost = execa(file!, args, {
+      stdio: 'inherit',
+      reject: false,
+      // The ghost's own teardown is gentler than any signal to the process that started it.
+      cleanup: false,
+      env: escalation.environment,
+      extendEnv: false,
+    });
+    const stopForwarding = forwardSignals(conversation.say);
+    const result = await ghost;
+    stopForwarding();
+    server.close();
+    const told = await conversation.ended();
+    return {
+      code: result.exitCode ?? 128 + (result.signal === 'SIGKILL' ? 9 : 15),
+      ...told,
+    };
+  } finally {
+    server.close();
+    rmSync(folder, {recursive: true, force: true});
+  }
+}
+
+type Told = Omit<GhostEnd, 'code'>;
+
+/** Talks with the one ghost that connects, and collects what it has told by the end. */
+function converse(
+  server: Server,
+  listener: GhostListener,
+): {say: (message: CliMessage) => void; ended: () => Promise<Told>} {
+  let told: Told = {orderly: false};
+  let socket: Socket | undefined;
+  let lines: Promise<void> = Promise.resolve();
+  const say = (message: CliMessage) => {
+    if (socket?.writable) socket.write(`${JSON.stringify(message)}\n`);
+  };
+  server.once('connection', (connected) => {
+    socket = connected;
+    server.close();
+    connected.on('error', () => {});
+    lines = (async () => {
+      for await (const line of createInterface({input: connected})) {
+        const message = JSON.parse(line) as GhostMessage;
+        if (message.say === 'ended') told = {...told, orderly: true};
+        if (message.say === 'open') told = {...told, vault: message.session};
+        if (message.say === 'failure') {
+          const {code, what, ...details} = message;
+          told = {...told, failure: new Failure(code, what, details)};
+        }
+        await listener.onMessage(message);
+        if (message.say === 'terminal') say({say: 'clear'});
+      }
+    })();
+  });
+  return {
+    say,
+    ended: async () => {
+      socket?.end();
+      await lines;
+      return told;
+    },
+  };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+}
+
+/**
+ * Passes signals on to the session instead of dying of them. Those that the terminal sends to all of its foreground
+ * processes reach the session without our help, and a second time would be one too many.
+ */
+function forwardSignals(say: (message: CliMessage) => void): () => void {
+  const fromTerminal: readonly string[] = process.stdin.isTTY ? ['SIGINT', 'SIGQUIT'] : [];
+  const handlers = sessionSignals.map((signal): [SessionSignal, () => void] => [
+    signal,
+    () => {
+      if (!fromTerminal.includes(signal)) say({say: 'signal', signal});
+    },
+  ]);
+  const ignore = () => {};
+  process.on('SIGTSTP', ignore);
+  for (const [signal, handler] of handlers) process.on(signal, handler);
+  return () => {
+    process.removeListener('SIGTSTP', ignore);
+    for (const [signal, handler] of handlers) process.removeListener(signal, handler);
+  };
+}

@@ -1,0 +1,28 @@
+import {resolve} from 'node:path';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {KeySource} from '../lifecycle/plan.ts';
+
+export type KeyFlags = {readonly 'passphrase-file'?: string | undefined; readonly 'key-file'?: string | undefined};
+
+/**
+ * Where the key comes from: a flag, else `TAZPOD_PASSPHRASE_FILE`, else the terminal. The file is named here and read
+ * by the ghost; this process never sees what is in it.
+ */
+export function keySource(flags: KeyFlags, environment: NodeJS.ProcessEnv = process.env): KeySource {
+  if (flags['passphrase-file'] !== undefined && flags['key-file'] !== undefined) {
+    throw new Failure(exitCode.usage, 'Two sources for one key: --passphrase-file and --key-file.', {
+      next: 'use one of them',
+    });
+  }
+  if (flags['key-file'] !== undefined) return fromFile(flags['key-file'], 'key');
+  const file = flags['passphrase-file'] ?? (environment['TAZPOD_PASSPHRASE_FILE'] || undefined);
+  return file === undefined ? {from: 'terminal'} : fromFile(file, 'passphrase');
+}
+
+/** A descriptor of this process (`<(pass show vault)`) is named so that the ghost, another process, can open it too. */
+function fromFile(file: string, form: 'passphrase' | 'key'): KeySource {
+  if (file === '-') return {from: 'stdin', form};
+  const path = resolve(file).replace(/^\/(?:dev|proc\/self)\/fd\//, `/proc/${process.pid}/fd/`);
+  return {from: 'file', form, path};
+}

@@ -1,0 +1,56 @@
+import {existsSync, mkdirSync, realpathSync, statSync} from 'node:fs';
+import {homedir, userInfo} from 'node:os';
+import {basename, dirname, join, resolve} from 'node:path';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+
+/** Where a vault's image and its mount point are, with the user's own symbolic links resolved. */
+export type VaultLocation = {readonly image: string; readonly mountPoint: string; readonly home: string};
+
+/** Where an image is looked for in a folder; the first is where a new one is made. */
+const imagePaths = ['.tazpod-vault/vault.img', '.tazpod/vault/vault.img'];
+
+/**
+ * The image of the vault that is meant: the one that was named, else the nearest one from the working folder upwards,
+ * else the place in the working folder where one would be made. The ghost follows no symbolic link, so the user's own
+ * are resolved here.
+ */
+export function locateImage(named: string | undefined, workingFolder = process.cwd()): string {
+  if (named !== undefined) return resolveLinks(resolve(workingFolder, named));
+  for (let folder = workingFolder; ; folder = dirname(folder)) {
+    const found = imagePaths.map((path) => join(folder, path)).find((path) => existsSync(path));
+    if (found !== undefined) return resolveLinks(found);
+    if (folder === dirname(folder)) return resolveLinks(join(workingFolder, imagePaths[0]!));
+  }
+}
+
+/** The home that mount points lie under. Through sudo it can only be that of the login name database. */
+export function locateHome(throughSudo: boolean): string {
+  return realpathSync(throughSudo ? userInfo().homedir : homedir());
+}
+
+/** Makes the mount point where it is missing, private and empty, and resolves the user's own links to it. */
+export function prepareMountPoint(named: string | undefined, home: string): string {
+  const mountPoint = resolveLinks(resolve(process.cwd(), named ?? join(home, 'secrets')));
+  try {
+    mkdirSync(mountPoint, {mode: 0o700, recursive: true});
+  } catch (error) {
+    throw new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} cannot be made.`, {
+      why: (error as NodeJS.ErrnoException).code === 'EEXIST' ? 'There is a file of that name.' : 'Its folder refuses.',
+      next: 'choose another one with --mount-point DIR',
+      cause: error,
+    });
+  }
+  if (!statSync(mountPoint).isDirectory()) {
+    throw new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} is not a directory.`, {
+      next: 'choose another one with --mount-point DIR',
+    });
+  }
+  return mountPoint;
+}
+
+/** Resolves the links of a path whose last components may not be there yet. */
+function resolveLinks(path: string): string {
+  if (existsSync(path) || path === '/') return realpathSync(path);
+  return join(resolveLinks(dirname(path)), basename(path));
+}

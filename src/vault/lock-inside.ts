@@ -1,0 +1,44 @@
+import {writeFileSync} from 'node:fs';
+import {allPids, type ProcessIdentity, identifyProcess, isAlive, signalProcess} from '../kernel/process.ts';
+import {readOpenVaults} from '../kernel/open-vaults.ts';
+import {lockedMarker} from '../lifecycle/init-label.ts';
+
+/** True in a process of a ghost: the init of its PID namespace is one of ours. */
+export function isInsideGhost(): boolean {
+  return readOpenVaults().some((vault) => vault.init.pid === 1);
+}
+
+/**
+ * Closes the ghost that this process lives in: leaves word that it was a lock, then SIGHUP to every process of the
+ * session, and SIGKILL after the grace time. The session has no privilege to end its init with, and needs none: the
+ * init ends with the user's shell, and takes along what is left.
+ */
+export function lockFromInside(graceMs: number): void {
+  try {
+    writeFileSync(lockedMarker, '', {flag: 'wx', mode: 0o600});
+  } catch {
+    // Somebody locks it already.
+  }
+  const others: ProcessIdentity[] = allPids()
+    .filter((pid) => pid !== 1 && pid !== process.pid)
+    .flatMap((pid) => identifyProcess(pid) ?? []);
+  process.on('SIGHUP', () => {});
+  signalAll(others, 'SIGHUP');
+  const deadline = Date.now() + graceMs;
+  // Whoever ends the shell ends this process too; the wait is for shells that do not listen.
+  const timer = setInterval(() => {
+    if (Date.now() < deadline && others.some((other) => isAlive(other))) return;
+    clearInterval(timer);
+    signalAll(others, 'SIGKILL');
+  }, 20);
+}
+
+function signalAll(processes: readonly ProcessIdentity[], signal: NodeJS.Signals): void {
+  for (const each of processes) {
+    try {
+      signalProcess(each, signal);
+    } catch {
+      // The relay of the session's terminal is root's; it ends with the shell behind it.
+    }
+  }
+}

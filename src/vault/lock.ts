@@ -1,0 +1,34 @@
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {planVersion} from '../lifecycle/plan.ts';
+import type {Presentation} from './open-vault.ts';
+import {chooseEscalation} from './escalation.ts';
+import {callGhost, ghostEntry} from './ghost-call.ts';
+import {readVaultState} from './state.ts';
+
+/** The `result` of `vault lock --json`. */
+export type LockResult = {
+  readonly image: string;
+  /** False where there was nothing to close. */
+  readonly wasOpen: boolean;
+};
+
+/** Closes the ghost of an image from outside it, and returns when the kernel says that nobody holds the image. */
+export async function lockFromOutside(image: string, graceMs: number, presentation: Presentation): Promise<LockResult> {
+  const before = await readVaultState(image);
+  if (before.state === 'absent') {
+    throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
+  }
+  if (before.state !== 'open' && before.state !== 'busy') return {image, wasOpen: false};
+  // A private ghost is the user's own, and so is the right to end it.
+  const isolation = before.session?.isolation;
+  const escalation = await chooseEscalation(ghostEntry, isolation, process.stdin.isTTY);
+  const end = await callGhost({version: planVersion, operation: 'lock', image, graceMs}, escalation, {
+    onMessage: async (message) => {
+      if (message.say === 'warning') presentation.remark(message.text);
+    },
+  });
+  if (end.failure !== undefined) throw end.failure;
+  if (end.code !== 0) throw new Failure(exitCode.busy, 'The vault was not closed.', {next: 'tazpod vault status'});
+  return {image, wasOpen: true};
+}

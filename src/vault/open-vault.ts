@@ -1,0 +1,117 @@
+import {userInfo} from 'node:os';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {GhostMessage} from '../lifecycle/message.ts';
+import {
+  type CreatePlan,
+  type EngineId,
+  type Isolation,
+  type KeySource,
+  type OpenPlan,
+  planVersion,
+  type SessionPlan,
+} from '../lifecycle/plan.ts';
+import {restoreTerminal, saveTerminal, standardTerminal} from '../kernel/terminal.ts';
+import {chooseEscalation} from './escalation.ts';
+import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
+import {type GraphStyle, LifecycleGraph} from './graph.ts';
+import {locateHome, prepareMountPoint} from './location.ts';
+
+/** What a command asks for when it opens or makes a vault. */
+export type OpenRequest = {
+  readonly image: string;
+  readonly mountPoint?: string | undefined;
+  readonly key: KeySource;
+  readonly engine?: EngineId | undefined;
+  readonly isolation?: Isolation | undefined;
+  readonly create?: CreatePlan;
+  /** The command of the session; absent: the vault is only made. */
+  readonly command?: readonly string[];
+};
+
+/** How a command shows what happens. */
+export type Presentation = {
+  readonly style: GraphStyle;
+  /** Show the programs that are called. */
+  readonly debug: boolean;
+  remark(text: string): void;
+};
+
+/** The exit code of the ghost's end, and what is known of the vault. Throws the Failure that the ghost told. */
+export async function openVault(request: OpenRequest, presentation: Presentation): Promise<GhostEnd> {
+  const escalation = await chooseEscalation(ghostEntry, request.isolation, process.stdin.isTTY);
+  if (escalation.warning !== undefined) presentation.remark(escalation.warning);
+  const home = locateHome(escalation.prefix[0] !== process.execPath);
+  const terminal = standardTerminal();
+  const plan: OpenPlan = {
+    version: planVersion,
+    operation: 'open',
+    image: request.image,
+    mountPoint: prepareMountPoint(request.mountPoint, home),
+    home,
+    key: request.key,
+    bridges: [],
+    ...(request.engine === undefined ? {} : {engine: request.engine}),
+    ...(request.create === undefined ? {} : {create: request.create}),
+    ...(request.command === undefined ? {} : {session: sessionPlan(request.command, terminal?.path)}),
+  };
+  if (plan.key.from === 'terminal' && terminal === undefined) {
+    throw new Failure(exitCode.usage, 'There is no terminal to ask for the passphrase on.', {
+      next: 'give it with --passphrase-file FILE, or TAZPOD_PASSPHRASE_FILE',
+    });
+  }
+
+  // The relay puts the terminal into raw mode; if it is killed, nobody but us is left to undo that.
+  const settings = terminal === undefined ? undefined : await saveTerminal(terminal.descriptor);
+  const graph = new LifecycleGraph(presentation.style);
+  try {
+    const end = await callGhost(plan, escalation, {onMessage: (message) => present(message, graph, presentation)});
+    if (end.failure !== undefined) throw end.failure;
+    return end;
+  } finally {
+    await graph.close();
+    if (terminal !== undefined && settings !== undefined) await restoreTerminal(terminal.descriptor, settings);
+  }
+}
+
+/** The user's own shell: what `SHELL` says, else the login name database. */
+export function usersShell(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment['SHELL'] || userInfo().shell || '/bin/sh';
+}
+
+function sessionPlan(command: readonly string[], terminal: string | undefined): SessionPlan {
+  const environment = Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+  return {
+    command,
+    environment,
+    workingFolder: process.cwd(),
+    ownTerminal: process.stdin.isTTY && process.stdout.isTTY && process.stderr.isTTY,
+    ...(terminal === undefined ? {} : {terminal}),
+  };
+}
+
+async function present(message: GhostMessage, graph: LifecycleGraph, presentation: Presentation): Promise<void> {
+  switch (message.say) {
+    case 'phase':
+    case 'started':
+    case 'progress':
+    case 'done':
+    case 'skipped':
+    case 'broken':
+      return graph.show(message);
+    case 'terminal':
+    case 'failure':
+    case 'ended':
+      return graph.close();
+    case 'warning':
+      presentation.remark(message.text);
+      return;
+    case 'program':
+      if (presentation.debug) process.stderr.write(`+ ${message.commandLine}\n`);
+      return;
+    case 'open':
+      return;
+  }
+}

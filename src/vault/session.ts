@@ -1,0 +1,87 @@
+import {existsSync} from 'node:fs';
+import {createInterface} from 'node:readline/promises';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {EngineId, Isolation, KeySource} from '../lifecycle/plan.ts';
+import {type CreateFlags, createPlan, prepareImageFolder} from './create.ts';
+import {type KeyFlags, keySource} from './key-flags.ts';
+import {locateImage} from './location.ts';
+import {openVault, type Presentation} from './open-vault.ts';
+import {formatSize} from './size.ts';
+
+/** The `result` of `unlock --json` and `exec --json`. */
+export type SessionResult = {
+  /** The session's exit code, a signal as 128+N; 79 when the vault was locked under it. */
+  readonly code: number;
+  readonly image: string;
+  readonly mountPoint?: string;
+  readonly uuid?: string;
+  readonly engine?: EngineId;
+  readonly isolation?: Isolation;
+};
+
+export type SessionFlags = KeyFlags &
+  Partial<CreateFlags> & {
+    readonly image?: string | undefined;
+    readonly 'mount-point'?: string | undefined;
+    readonly engine?: EngineId | undefined;
+    readonly isolation?: Isolation | undefined;
+    readonly create?: boolean;
+  };
+
+/** Opens the vault for one command; where there is none, makes it first if that was asked for or is agreed to. */
+export async function openOrCreate(
+  flags: SessionFlags,
+  command: readonly string[],
+  presentation: Presentation,
+): Promise<SessionResult> {
+  const image = locateImage(flags.image);
+  const key = keySource(flags);
+  const create = existsSync(image) ? undefined : await agreedCreation(image, flags, key);
+  const end = await openVault(
+    {
+      image,
+      mountPoint: flags['mount-point'],
+      key,
+      engine: flags.engine,
+      isolation: flags.isolation,
+      command,
+      ...(create === undefined ? {} : {create}),
+    },
+    presentation,
+  );
+  const {mountPoint, uuid, engine, isolation} = end.vault ?? {};
+  return {
+    code: end.code,
+    image,
+    ...(mountPoint === undefined ? {} : {mountPoint}),
+    ...(uuid === undefined ? {} : {uuid}),
+    ...(engine === undefined ? {} : {engine}),
+    ...(isolation === undefined ? {} : {isolation}),
+  };
+}
+
+async function agreedCreation(image: string, flags: SessionFlags, key: KeySource): Promise<ReturnType<typeof createPlan>> {
+  const plan = flags.size === undefined ? undefined : createPlan(flags as CreateFlags);
+  const agreed =
+    plan !== undefined &&
+    (flags.create === true ||
+      (key.from === 'terminal' &&
+        process.stdin.isTTY &&
+        (await confirm(`There is no vault at ${image}. Make one of ${formatSize(plan.sizeBytes)}?`))));
+  if (!agreed) {
+    throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
+  }
+  prepareImageFolder(image);
+  return plan;
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({input: process.stdin, output: process.stderr});
+  try {
+    const answer = await terminal.question(`${question} [Y/n] `);
+    return /^(y(es)?)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}

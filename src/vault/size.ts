@@ -1,0 +1,40 @@
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+
+/** Powers of 1024, as cryptsetup's own --device-size counts them. */
+const units: Readonly<Record<string, number>> = {'': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40};
+
+/**
+ * What a vault takes at least: 16 MiB of LUKS2 header and key slots, and an ext4 that has room for a journal, without
+ * which a killed ghost could cost more than the last second.
+ */
+export const minimumSizeBytes = 32 * 2 ** 20;
+
+/** An image is a whole number of pages, so that the last sector of 4096 bytes is a whole one. */
+const granularityBytes = 4096;
+
+/** Reads a size such as `512M`, `2GiB` or `1073741824`, in bytes. Throws a Failure (64). */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim());
+  if (match === null) {
+    throw new Failure(exitCode.usage, `"${text}" is not a size.`, {next: 'tazpod vault create --size 512M'});
+  }
+  const sizeBytes = Number(match[1]) * units[match[2]!.toUpperCase()]!;
+  const rounded = Math.ceil(sizeBytes / granularityBytes) * granularityBytes;
+  if (rounded < minimumSizeBytes) {
+    throw new Failure(exitCode.usage, `A vault of ${text} is too small.`, {
+      why: `LUKS2 and ext4 need ${formatSize(minimumSizeBytes)} together.`,
+      next: `tazpod vault create --size ${formatSize(minimumSizeBytes).replace(' MiB', 'M')}`,
+    });
+  }
+  if (!Number.isSafeInteger(rounded)) throw new Failure(exitCode.usage, `A vault of ${text} is too large.`);
+  return rounded;
+}
+
+/** A size for people: `512 MiB`. */
+export function formatSize(sizeBytes: number): string {
+  const names = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(names.length - 1, Math.floor(Math.log2(Math.max(1, sizeBytes)) / 10));
+  const value = sizeBytes / 2 ** (10 * power);
+  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${names[power]!}`;
+}

@@ -1,0 +1,85 @@
+import {existsSync, statSync} from 'node:fs';
+import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
+import {isLocked} from '../kernel/file-lock.ts';
+import {type LoopDevice, loopDevicesOf} from '../kernel/loop.ts';
+import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
+import {childrenOf, membersOfPidNamespace, startedAt} from '../kernel/process.ts';
+import type {EngineId, Isolation} from '../lifecycle/plan.ts';
+
+/**
+ * What the kernel says of a vault, the `result` of `vault status --json` and an element of that of `vault list --json`.
+ */
+export type VaultState = {
+  readonly image: string;
+  /**
+   * `absent`: there is no image. `locked`: nobody holds it. `open`: a ghost has it mounted. `busy`: somebody holds it
+   * that cannot be seen from here: it is being opened or closed, or open in another container. `leftover`: no ghost,
+   * but something of one that is gone.
+   */
+  readonly state: 'absent' | 'locked' | 'open' | 'busy' | 'leftover';
+  readonly sizeBytes?: number;
+  readonly session?: SessionState;
+  /** What is left over, a sentence each, with the command that mends it. */
+  readonly leftovers?: readonly string[];
+};
+
+/** An open vault. */
+export type SessionState = {
+  readonly uuid: string;
+  readonly engine: EngineId;
+  readonly fileSystem: 'ext4' | 'fuse2fs';
+  readonly isolation: Isolation;
+  readonly mountPoint: string;
+  /** ISO 8601, to the second. */
+  readonly since: string;
+  /** How many shells or commands were started in it. */
+  readonly shells: number;
+  /** Every process in the ghost, as seen from here, but its init. */
+  readonly pids: readonly number[];
+};
+
+/** The state of one image, asked of the kernel. */
+export async function readVaultState(image: string): Promise<VaultState> {
+  if (!existsSync(image)) return {image, state: 'absent'};
+  const identity = identifyFile(image);
+  const {size} = statSync(image);
+  const vault = readOpenVaults().find((open) => open.imageId === formatFileIdentity(identity));
+  if (vault !== undefined) return {image, state: 'open', sizeBytes: size, session: sessionState(vault)};
+  if (await isLocked(image)) return {image, state: 'busy', sizeBytes: size};
+  const leftovers = (await loopDevicesOf(identity)).map(describeLoop);
+  return leftovers.length === 0
+    ? {image, state: 'locked', sizeBytes: size}
+    : {image, state: 'leftover', sizeBytes: size, leftovers};
+}
+
+/** Every vault of this user that is open now. Root sees everybody's. */
+export function listOpenVaults(uid = process.getuid!()): VaultState[] {
+  return readOpenVaults()
+    .filter((vault) => uid === 0 || vault.uid === uid)
+    .map((vault) => ({
+      image: vault.image,
+      state: 'open' as const,
+      ...(existsSync(vault.image) ? {sizeBytes: statSync(vault.image).size} : {}),
+      session: sessionState(vault),
+    }));
+}
+
+function sessionState(vault: RunningVault): SessionState {
+  const {uuid, engine, fileSystem, isolation, mountPoint, init} = vault;
+  return {
+    uuid,
+    engine,
+    fileSystem,
+    isolation,
+    mountPoint,
+    since: startedAt(init)?.toISOString() ?? '',
+    shells: childrenOf(init.pid).length,
+    pids: membersOfPidNamespace(init.pid)
+      .slice(1)
+      .map((member) => member.pid),
+  };
+}
+
+function describeLoop(device: LoopDevice): string {
+  return `The loop device ${device.name} has the image attached, and no ghost does: sudo losetup --detach /dev/${device.name}`;
+}

@@ -1,0 +1,64 @@
+import {Flags} from '@oclif/core';
+
+/** Which vault is meant. */
+export const imageFlags = {
+  image: Flags.string({
+    char: 'i',
+    description: 'the image of the vault [default: .tazpod-vault/vault.img, here or in a folder above]',
+    helpValue: 'PATH',
+  }),
+};
+
+/** Where its key comes from. */
+export const keyFlags = {
+  'passphrase-file': Flags.string({
+    description: 'read the passphrase from the first line of FILE; - is standard input [env: TAZPOD_PASSPHRASE_FILE]',
+    helpValue: 'FILE',
+  }),
+  'key-file': Flags.string({
+    description: 'use every byte of FILE as the key; - is standard input',
+    helpValue: 'FILE',
+    exclusive: ['passphrase-file'],
+  }),
+};
+
+/** How it is opened. */
+export const openFlags = {
+  'mount-point': Flags.string({
+    description: 'the directory, under your home, that is the vault inside the ghost [default: ~/secrets]',
+    helpValue: 'DIR',
+  }),
+  engine: Flags.option({
+    options: ['dm-crypt', 'fuse'] as const,
+    description: 'who deciphers: the kernel or a process in user space [default: the best that this machine has]',
+  })(),
+  isolation: Flags.option({
+    options: ['sealed', 'private'] as const,
+    description: 'private makes do without root; sealed refuses to [default: sealed where root or sudo is there]',
+  })(),
+};
+
+/** How a new one is made. */
+export const createFlags = {
+  size: Flags.string({
+    description: 'size of a new image: a number with K, M, G or T',
+    default: '512M',
+    helpValue: 'SIZE',
+  }),
+  pbkdf: Flags.option({
+    options: ['argon2id', 'argon2i', 'pbkdf2'] as const,
+    description: 'key derivation function of a new vault',
+    default: 'argon2id' as const,
+  })(),
+  'pbkdf-memory': Flags.integer({
+    description: 'memory cost in KiB, for argon2 [default: what cryptsetup chooses, within what this process may use]',
+    helpValue: 'KIB',
+    min: 32,
+    max: 4 * 1024 * 1024,
+  }),
+  'pbkdf-force-iterations': Flags.integer({
+    description: 'time cost, instead of measuring this machine',
+    helpValue: 'N',
+    min: 1,
+  }),
+};
