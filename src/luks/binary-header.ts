@@ -40,15 +40,15 @@ export type BinaryHeader = {
   readonly uuid: string;
 };
 
-/** What the first bytes of a copy say before anything else in them is believed. */
-export type Signature = 'none' | 'luks1' | 'luks2' | 'unknown-version';
+/** What the first bytes of a copy say, before its checksum is looked at. */
+export type Signature = 'none' | 'luks1' | 'luks2' | 'later-version';
 
-/** Reads magic and version. */
+/** Reads magic and version. A version of 0 is taken for a damaged LUKS2, as cryptsetup does. */
 export function signatureOf(bytes: Buffer, location: CopyLocation): Signature {
   if (bytes.length < 8 || !bytes.subarray(0, 6).equals(magic[location])) return 'none';
   const version = bytes.readUInt16BE(binaryFields.version.offset);
-  if (version === 2) return 'luks2';
-  return version === 1 && location === 'primary' ? 'luks1' : 'unknown-version';
+  if (version > 2) return 'later-version';
+  return version === 1 && location === 'primary' ? 'luks1' : 'luks2';
 }
 
 /**
@@ -61,7 +61,7 @@ export function decodeBinaryHeader(
   offsetBytes: number,
 ): BinaryHeader | {readonly problem: string} {
   if (bytes.length < binaryHeaderSizeBytes) return {problem: 'the image ends inside it'};
-  if (signatureOf(bytes, location) !== 'luks2') return {problem: 'it is of an unknown version'};
+  if (bytes.readUInt16BE(binaryFields.version.offset) !== 2) return {problem: 'it is of an unknown version'};
   const size = bytes.readBigUInt64BE(binaryFields.headerSize.offset);
   const headerSizeBytes = headerSizesBytes.find((known) => BigInt(known) === size);
   if (headerSizeBytes === undefined) return {problem: 'its size is none that LUKS2 allows'};

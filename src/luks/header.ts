@@ -24,6 +24,8 @@ export type HeaderCopy =
 export type HeaderCopies = {
   readonly imageSizeBytes: number;
   readonly signature: Signature;
+  /** Whether the image begins with nothing but zeros, where the first copy should be. */
+  readonly startsBlank: boolean;
   readonly primary: HeaderCopy;
   readonly secondary: HeaderCopy;
 };
@@ -35,12 +37,13 @@ export type HeaderCopies = {
  */
 export function readHeaderCopies(imageFd: number): HeaderCopies {
   const imageSizeBytes = fstatSync(imageFd).size;
-  const start = readAt(imageFd, 0, 8);
+  const start = readAt(imageFd, 0, binaryHeaderSizeBytes);
   const primary = readCopy(imageFd, 'primary', 0);
   const offsets = primary.headerSizeBytes === undefined ? headerSizesBytes : [primary.headerSizeBytes];
   return {
     imageSizeBytes,
     signature: signatureOf(start, 'primary'),
+    startsBlank: start.every((byte) => byte === 0),
     primary: primary.copy,
     secondary: findSecondary(imageFd, offsets),
   };

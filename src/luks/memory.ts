@@ -1,6 +1,9 @@
-import {readFileSync} from 'node:fs';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {kernelRoots, readKernelNumber, readKernelText} from '../kernel/kernel-file.ts';
+import type {KernelRoots} from '../kernel/kernel-file.ts';
+import {readMounts} from '../kernel/mountinfo.ts';
+import type {Mount} from '../kernel/mountinfo.ts';
 
 /** What cryptsetup itself takes beside the memory of argon2: 8 MiB were measured, without its threads. */
 const programKiB = 16 * 1024;
@@ -11,12 +14,10 @@ const addressSpaceKiB = 64 * 1024;
  * Memory in KiB that a key derivation may use in a child of this process before the kernel refuses it or kills
  * somebody: the least of what is available on the machine, what is left in each control group above us, and the
  * resource limits; less what cryptsetup takes beside it. Never negative.
- *
- * `root` is where `/proc` and `/sys` are looked for.
  */
-export function kdfMemoryLimitKiB(root = ''): number {
-  const memoryKiB = Math.min(availableKiB(root), ...controlGroupsLeftKiB(root)) - programKiB;
-  const addressKiB = resourceLimitKiB(read(`${root}/proc/self/limits`)) - addressSpaceKiB;
+export function kdfMemoryLimitKiB(roots: KernelRoots = kernelRoots): number {
+  const memoryKiB = Math.min(availableKiB(roots), ...controlGroupsLeftKiB(roots)) - programKiB;
+  const addressKiB = resourceLimitKiB(roots) - addressSpaceKiB;
   return Math.max(0, Math.floor(Math.min(memoryKiB, addressKiB)));
 }
 
@@ -50,30 +51,30 @@ function inMiB(kibibytes: number): string {
 }
 
 /** `MemAvailable` (proc(5)): what can be had without swapping. */
-function availableKiB(root: string): number {
-  const match = /^MemAvailable:\s+(\d+) kB$/m.exec(read(`${root}/proc/meminfo`) ?? '');
+function availableKiB(roots: KernelRoots): number {
+  const match = /^MemAvailable:\s+(\d+) kB$/m.exec(readKernelText(`${roots.proc}/meminfo`) ?? '');
   return match === null ? Infinity : Number(match[1]);
 }
 
-/** The least soft limit on address space and data, from the text of `/proc/self/limits`. */
-function resourceLimitKiB(limits: string | undefined): number {
-  const soft = [...(limits ?? '').matchAll(/^Max (?:address space|data size)\s+(\d+|unlimited)/gm)];
-  return Math.min(...soft.map(([, value]) => (value === 'unlimited' ? Infinity : Number(value) / 1024)), Infinity);
+/** The least soft limit on address space and data. */
+function resourceLimitKiB(roots: KernelRoots): number {
+  const limits = readKernelText(`${roots.proc}/self/limits`) ?? '';
+  const soft = [...limits.matchAll(/^Max (?:address space|data size) +(\d+|unlimited) /gm)];
+  return Math.min(Infinity, ...soft.map(([, value]) => (value === 'unlimited' ? Infinity : Number(value) / 1024)));
 }
 
 /** What is left in each control group from ours to the top, as far as it is shown to us. */
-function controlGroupsLeftKiB(root: string): number[] {
-  const groups = parseControlGroups(read(`${root}/proc/self/cgroup`) ?? '');
-  const mounts = parseControlGroupMounts(read(`${root}/proc/self/mountinfo`) ?? '');
-  return mounts.flatMap((mount) => {
+function controlGroupsLeftKiB(roots: KernelRoots): number[] {
+  const groups = parseControlGroups(readKernelText(`${roots.proc}/self/cgroup`) ?? '');
+  return controlGroupMounts(readMounts('self', roots)).flatMap((mount) => {
     const path = groups.get(mount.version);
     if (path === undefined) return [];
-    return levelsOf(mount, path).map((directory) => groupLeftKiB(`${root}${directory}`, mount.version));
+    return levelsOf(mount, path).map((directory) => groupLeftKiB(directory, mount.version));
   });
 }
 
 type Version = 'v1' | 'v2';
-type Mount = {readonly version: Version; readonly root: string; readonly mountPoint: string};
+type GroupMount = {readonly version: Version; readonly root: string; readonly mountPoint: string};
 
 /** The path of this process's group in the hierarchy that accounts for memory: cgroups(7), `/proc/PID/cgroup`. */
 function parseControlGroups(text: string): ReadonlyMap<Version, string> {
@@ -88,29 +89,20 @@ function parseControlGroups(text: string): ReadonlyMap<Version, string> {
   return groups;
 }
 
-/** Where those hierarchies are mounted: proc(5), `/proc/PID/mountinfo`. Blanks in paths are octal escapes there. */
-function parseControlGroupMounts(text: string): readonly Mount[] {
-  return text.split('\n').flatMap((line): Mount[] => {
-    const [before, after] = line.split(' - ');
-    const [type, , options] = (after ?? '').split(' ');
-    const [, , , root, mountPoint] = before!.split(' ');
-    if (root === undefined || mountPoint === undefined) return [];
-    const place = {root: unescapeBlanks(root), mountPoint: unescapeBlanks(mountPoint)};
-    if (type === 'cgroup2') return [{version: 'v2', ...place}];
-    const accountsMemory = type === 'cgroup' && (options ?? '').split(',').includes('memory');
-    return accountsMemory ? [{version: 'v1', ...place}] : [];
+/** Where those hierarchies are mounted. */
+function controlGroupMounts(mounts: readonly Mount[]): readonly GroupMount[] {
+  return mounts.flatMap(({fsType, superOptions, root, mountPoint}): GroupMount[] => {
+    if (fsType === 'cgroup2') return [{version: 'v2', root, mountPoint}];
+    const accountsMemory = fsType === 'cgroup' && superOptions.includes('memory');
+    return accountsMemory ? [{version: 'v1', root, mountPoint}] : [];
   });
-}
-
-function unescapeBlanks(path: string): string {
-  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }
 
 /**
  * Directories of a group and of all groups above it that are mounted. A container often sees its own group mounted as
  * the root, under a path that only the host knows: what the mount does not show is left away.
  */
-function levelsOf({root, mountPoint}: Mount, path: string): string[] {
+function levelsOf({root, mountPoint}: GroupMount, path: string): string[] {
   const below = root === '/' ? path : path === root ? '/' : path.startsWith(`${root}/`) ? path.slice(root.length) : '/';
   const names = below.split('/').filter((name) => name !== '' && name !== '..');
   return names.reduce((levels, name) => [...levels, `${levels.at(-1)!}/${name}`], [mountPoint]);
@@ -121,32 +113,22 @@ function levelsOf({root, mountPoint}: Mount, path: string): string[] {
  * A group without a limit (the root, or one that is not shown) leaves everything.
  */
 function groupLeftKiB(directory: string, version: Version): number {
-  const names =
-    version === 'v2'
-      ? {limits: ['memory.max', 'memory.high'], usage: 'memory.current', cache: /^(?:in)?active_file (\d+)$/gm}
-      : {
-          limits: ['memory.limit_in_bytes'],
-          usage: 'memory.usage_in_bytes',
-          cache: /^total_(?:in)?active_file (\d+)$/gm,
-        };
-  const limitBytes = Math.min(...names.limits.map((name) => number(read(`${directory}/${name}`)) ?? Infinity));
-  const usageBytes = number(read(`${directory}/${names.usage}`));
+  const names = groupFiles[version];
+  const limits = names.limits.map((name) => readKernelNumber(`${directory}/${name}`) ?? Infinity);
+  const limitBytes = Math.min(...limits);
+  const usageBytes = readKernelNumber(`${directory}/${names.usage}`);
   if (limitBytes === Infinity || usageBytes === undefined) return Infinity;
-  const cached = [...(read(`${directory}/memory.stat`) ?? '').matchAll(names.cache)];
+  const cached = [...(readKernelText(`${directory}/memory.stat`) ?? '').matchAll(names.cache)];
   const cacheBytes = cached.reduce((sum, [, value]) => sum + Number(value), 0);
   return Math.max(0, limitBytes - Math.max(0, usageBytes - cacheBytes)) / 1024;
 }
 
-function number(text: string | undefined): number | undefined {
-  const match = /^(\d+)\s*$/.exec(text ?? '');
-  return match === null ? undefined : Number(match[1]);
-}
-
-/** What is not there, or not for us to read, sets no limit. */
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
-  }
-}
+/** Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst. A v2 limit of "max" is no number, and none. */
+const groupFiles = {
+  v1: {
+    limits: ['memory.limit_in_bytes'],
+    usage: 'memory.usage_in_bytes',
+    cache: /^total_(?:in)?active_file (\d+)$/gm,
+  },
+  v2: {limits: ['memory.max', 'memory.high'], usage: 'memory.current', cache: /^(?:in)?active_file (\d+)$/gm},
+} as const;

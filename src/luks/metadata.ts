@@ -1,6 +1,6 @@
 import {headerSizesBytes, binaryHeaderSizeBytes} from './binary-header.ts';
-import {MalformedJson, parseStrictJson} from './strict-json.ts';
-import type {JsonObject, JsonValue} from './strict-json.ts';
+import {MalformedHeaderJson, parseHeaderJson} from './header-json.ts';
+import type {JsonObject, JsonValue} from './header-json.ts';
 
 /** How a key slot turns a passphrase into the key of its area. `salt` is base64 of 32 bytes. */
 export type Kdf =
@@ -118,9 +118,10 @@ export function parseMetadata(area: Buffer): Metadata {
 
 function parse(text: Buffer): JsonValue {
   try {
-    return parseStrictJson(text);
+    return parseHeaderJson(text);
   } catch (error) {
-    if (error instanceof MalformedJson) throw new MalformedMetadata(`its metadata cannot be read: ${error.message}`);
+    if (error instanceof MalformedHeaderJson)
+      throw new MalformedMetadata(`its metadata cannot be read: ${error.message}`);
     throw error;
   }
 }

@@ -47,10 +47,20 @@ export function vetHeader(copies: HeaderCopies, limits: VettingLimits): Verdict 
     : {verdict: 'opens-with-warning', header: usable, warnings};
 }
 
-function refuseMissing({signature, primary, secondary}: HeaderCopies, limits: VettingLimits): Refusal | undefined {
+function refuseMissing(copies: HeaderCopies, limits: VettingLimits): Refusal | undefined {
+  const {signature, primary, secondary} = copies;
   if (signature === 'luks1') {
     return malformed('This image is of the old kind, LUKS1.', 'TazPod opens LUKS2 only.', {
       next: `Make a copy of the image, then: cryptsetup convert --type luks2 ${nameOf(limits)}`,
+    });
+  }
+  if (signature === 'later-version') {
+    return malformed('This image is of a later kind than LUKS2.', 'TazPod opens LUKS2 only.');
+  }
+  if (primary.state === 'absent' && secondary.state === 'sound' && !copies.startsBlank) {
+    // It may have become something else since, of which the old second copy knows nothing.
+    return malformed('The beginning of this image has been overwritten.', 'Its first LUKS header is gone.', {
+      next: `If it was an accident, the second header brings it back: cryptsetup repair ${nameOf(limits)}`,
     });
   }
   if (primary.state === 'sound' || secondary.state === 'sound') return undefined;
@@ -68,8 +78,9 @@ function refuseMissing({signature, primary, secondary}: HeaderCopies, limits: Ve
 }
 
 /**
- * Slots that a passphrase is tried in: not those whose priority says that only their number may call them. One that wants more memory than there is would not only fail: the kernel would
- * kill cryptsetup in the middle, and the passphrase never reach the other slots.
+ * Slots that a passphrase is tried in: not those whose priority says that only their number may call them, and none
+ * that wants more memory than there is. That one would not only fail: cryptsetup goes no further when a slot cannot be
+ * tried, or is killed, and the passphrase would never reach the other slots.
  */
 function usableKeyslots(
   header: LuksHeader,

@@ -6,10 +6,10 @@ export type JsonObject = ReadonlyMap<string, JsonValue>;
 export type Fraction = {readonly fraction: true};
 
 /** Text that is not JSON, or JSON that no LUKS2 header needs. The message holds no byte of it. */
-export class MalformedJson extends Error {
+export class MalformedHeaderJson extends Error {
   constructor(problem: string, offset: number) {
     super(`${problem} (byte ${offset})`);
-    this.name = 'MalformedJson';
+    this.name = 'MalformedHeaderJson';
   }
 }
 
@@ -23,9 +23,9 @@ const digitLimit = 20;
 /**
  * Parses JSON more strictly than `JSON.parse`: a key that comes twice, a NUL in a string, half a surrogate pair,
  * bytes that are not UTF-8, more than 30 levels or 20,000 values are refused. Two readers of one header must not be
- * able to see two things in it. Throws MalformedJson.
+ * able to see two things in it, and json-c tells `64` from `64.0`, so this does too. Throws MalformedHeaderJson.
  */
-export function parseStrictJson(bytes: Buffer): JsonValue {
+export function parseHeaderJson(bytes: Buffer): JsonValue {
   return new Scanner(bytes).document();
 }
 
@@ -158,6 +158,6 @@ class Scanner {
   }
 
   #fail(problem: string): never {
-    throw new MalformedJson(problem, this.#offset);
+    throw new MalformedHeaderJson(problem, this.#offset);
   }
 }
