@@ -1,0 +1,38 @@
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {EngineId} from '../lifecycle/plan.ts';
+import type {CryptSegment, Engine, Refusal} from './engine.ts';
+import {fuseEngine} from './fuse/engine.ts';
+
+/** The engines, the one to be preferred first. */
+export const engines: readonly Engine[] = [fuseEngine];
+
+/**
+ * The engine for a segment: the one that is wanted, else the first that this machine has and that knows its cipher.
+ * Throws a Failure: 65 when the engine cannot serve the segment, 69 when the machine has none that can.
+ */
+export async function chooseEngine(segment: CryptSegment, wanted?: EngineId): Promise<Engine> {
+  const candidates = engines.filter(({id}) => wanted === undefined || id === wanted);
+  let failure: Failure | undefined;
+  for (const engine of candidates) {
+    const refusal = engine.refuse(segment);
+    const verdict = await engine.probe();
+    if (refusal === undefined && verdict.usable) return engine;
+    // What the image asks for says more than what the machine lacks.
+    if (refusal !== undefined) failure = failureOf(exitCode.data, refusal);
+    else if (!verdict.usable) failure ??= failureOf(exitCode.unavailable, verdict);
+  }
+  throw failure ?? failureOf(exitCode.unavailable, notBuilt(wanted));
+}
+
+function failureOf(code: typeof exitCode.data | typeof exitCode.unavailable, refusal: Refusal): Failure {
+  return new Failure(code, refusal.what, {why: refusal.why, next: refusal.next});
+}
+
+function notBuilt(wanted: EngineId | undefined): Refusal {
+  return {
+    what: wanted === undefined ? 'There is no engine.' : `This TazPod has no ${wanted} engine.`,
+    why: `It was built with: ${engines.map(({id}) => id).join(', ')}.`,
+    next: 'tazpod vault unlock',
+  };
+}

@@ -1,0 +1,69 @@
+import type {EngineId} from '../lifecycle/plan.ts';
+
+/**
+ * A way from a LUKS2 image and its volume key to a plaintext block device. An engine is one folder beside this file;
+ * all of them read and write the same images.
+ */
+export type Engine = {
+  readonly id: EngineId;
+  /** What this machine, for this process, has of what the engine needs. Changes nothing. */
+  probe(): Promise<EngineVerdict>;
+  /** Why the engine cannot serve such a segment; undefined when it can. */
+  refuse(segment: CryptSegment): Refusal | undefined;
+  /**
+   * Makes the plaintext of the segment a file or device. Throws a Failure: 65 when it cannot serve such a segment, 69
+   * when the machine lacks something.
+   */
+  attach(request: AttachRequest): Promise<AttachedDevice>;
+};
+
+export type EngineVerdict = {readonly usable: true} | ({readonly usable: false} & Refusal);
+
+/** What is in the way, as a Failure says it. */
+export type Refusal = {readonly what: string; readonly why: string; readonly next: string};
+
+/** The data segment of a LUKS2 image, as its vetted header describes it. */
+export type CryptSegment = {
+  /** Where it starts in the image. */
+  readonly offsetBytes: number;
+  /** How long it is; `dynamic`: up to the end of the image. */
+  readonly sizeBytes: number | 'dynamic';
+  /** What is enciphered as one unit. */
+  readonly sectorSizeBytes: number;
+  /** Added to the number of the 512-byte unit that a sector starts with, modulo 2^64: LUKS2's `iv_tweak`. */
+  readonly ivTweak: bigint;
+  /** As dm-crypt spells it: `aes-xts-plain64`. */
+  readonly encryption: string;
+};
+
+export type AttachRequest = {
+  /** The image, open for reading and writing. The caller closes it, after the device has ended. */
+  readonly imageFd: number;
+  readonly segment: CryptSegment;
+  /** The caller may wipe it as soon as the promise is there to be waited for. */
+  readonly volumeKey: Buffer;
+  /** A folder that no untrusted user can write, for what the engine mounts. */
+  readonly folder: string;
+};
+
+/** How a device came to its end. */
+export type DeviceEnd = {
+  /** `released`: nobody uses it any more. `detached`: by `detach`. `failed`: what was not synced is lost. */
+  readonly how: 'released' | 'detached' | 'failed';
+  readonly error?: Error;
+};
+
+/** The plaintext of a segment. */
+export type AttachedDevice = {
+  /** A regular file or a block device that only the owner of this process can read. */
+  readonly path: string;
+  readonly kind: 'file' | 'device';
+  readonly sizeBytes: number;
+  /** Settles when the device is gone and the engine's memory of the key is wiped. Never rejects. */
+  readonly ended: Promise<DeviceEnd>;
+  /**
+   * Ends the device and waits for it. What still uses it after `graceMs` gets I/O errors from then on. Throws a
+   * Failure (75) when the kernel does not let go.
+   */
+  detach(options?: {readonly graceMs?: number}): Promise<void>;
+};

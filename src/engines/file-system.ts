@@ -1,0 +1,57 @@
+import {run} from '../kernel/program.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {bareMount} from './bare-mount.ts';
+import type {AttachedDevice} from './engine.ts';
+import {mountByFuse2fs, refuseFuse2fs} from './fuse2fs-driver.ts';
+import {mountByKernel, refuseKernelDriver} from './kernel-driver.ts';
+import type {MountedFileSystem} from './mounted-file-system.ts';
+
+export {checkFileSystem, makeFileSystem, smallestFileSystemBytes} from './ext4.ts';
+export type {MountedFileSystem} from './mounted-file-system.ts';
+
+/** Who can mount the file system of a vault here, and why not the others. */
+export type DriverVerdict =
+  | {readonly driver: 'kernel'}
+  | {readonly driver: 'fuse2fs'; readonly notKernel: string}
+  | {readonly driver: undefined; readonly notKernel: string; readonly notFuse2fs: string};
+
+/** Which driver this process would take for such a device. Changes nothing; a container may still refuse the kernel's. */
+export function probeDrivers(kind: AttachedDevice['kind']): DriverVerdict {
+  const notKernel = refuseKernelDriver(kind);
+  if (notKernel === undefined) return {driver: 'kernel'};
+  const notFuse2fs = refuseFuse2fs();
+  return notFuse2fs === undefined ? {driver: 'fuse2fs', notKernel} : {driver: undefined, notKernel, notFuse2fs};
+}
+
+/**
+ * Mounts the file system of a device, checked before, on a folder that no untrusted user can reach: by the kernel
+ * where it can, else by fuse2fs. Throws a Failure: 65 when the file system is at fault, 69 when the machine is.
+ */
+export async function mountFileSystem(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
+  const byKernel = await mountByKernel(device, folder);
+  if (typeof byKernel !== 'string') return byKernel;
+  const notFuse2fs = refuseFuse2fs();
+  if (notFuse2fs === undefined) return mountByFuse2fs(device, folder);
+  throw new Failure(exitCode.unavailable, 'The file system of the vault cannot be mounted here.', {
+    why: `For the kernel: ${byKernel}. Instead of it: ${notFuse2fs}.`,
+    next: 'apt-get install fuse2fs',
+  });
+}
+
+/**
+ * Moves a mount from the folder where it was made to a directory that is open as `targetFd`.
+ *
+ * Safe as root: the directory is the one that was opened and examined, whatever its name leads to by now. It is named
+ * by the working folder of mount(8), with "." as target, and there are no options: to set those, mount(8) would name
+ * "." again, and mean the directory under the new mount.
+ */
+export async function moveMount(folder: string, targetFd: number): Promise<void> {
+  const {code, stderr} = await run('mount', [...bareMount, '--move', folder, '.'], {cwd: `/proc/self/fd/${targetFd}`});
+  if (code === 0) return;
+  throw new Failure(exitCode.unavailable, 'The vault could not be moved to its mount point.', {
+    why: 'The kernel refused it.',
+    next: 'tazpod doctor',
+    cause: stderr.toString(),
+  });
+}

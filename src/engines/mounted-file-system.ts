@@ -1,0 +1,64 @@
+import {setTimeout as sleep} from 'node:timers/promises';
+import {readMounts, type Mount} from '../kernel/mountinfo.ts';
+import {run} from '../kernel/program.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {bareMount} from './bare-mount.ts';
+
+/** A file system of a vault that is mounted, in one place or in several. */
+export type MountedFileSystem = {
+  /** Who reads ext4: the kernel, or fuse2fs in user space. */
+  readonly driver: 'kernel' | 'fuse2fs';
+  /** The device number of the file system: what all its mounts have in common. */
+  readonly device: DeviceNumber;
+  /** Settles when the driver has ended, asked or not. The kernel's ends with its last mount, in any namespace. */
+  readonly ended: Promise<void>;
+  /**
+   * Unmounts it wherever it is mounted in this mount namespace, and waits until everything is written and the block
+   * device below is free. Throws a Failure (75) when it is still in use after `graceMs`.
+   */
+  unmount(options?: {readonly graceMs?: number}): Promise<void>;
+};
+
+export type DeviceNumber = {readonly major: number; readonly minor: number};
+
+/** How often the kernel is asked again. */
+const retryMs = 20;
+
+/**
+ * Unmounts every mount of a file system in this namespace, those on others first, until none is left or the time is
+ * over. Says whether none is left.
+ *
+ * Safe as root: it takes the paths from the kernel's own table. A path through a user's folders may lead elsewhere the
+ * next moment, but not out of this namespace, where every mount but the machine's is the vault's.
+ */
+export async function unmountEverywhere(device: DeviceNumber, deadlineMs: number): Promise<boolean> {
+  for (;;) {
+    const mounts = mountsOf(device);
+    if (mounts.length === 0) return true;
+    for (const {mountPoint} of mounts.toReversed()) await run('umount', [...bareMount, mountPoint]);
+    if (mountsOf(device).length === 0) return true;
+    if (performance.now() >= deadlineMs) return false;
+    await sleep(retryMs);
+  }
+}
+
+/** Waits until the kernel says so, or the time is over. */
+export async function waitFor(fact: () => boolean, deadlineMs: number): Promise<boolean> {
+  while (!fact()) {
+    if (performance.now() >= deadlineMs) return false;
+    await sleep(retryMs);
+  }
+  return true;
+}
+
+export function stillInUse(): Failure {
+  return new Failure(exitCode.busy, 'The vault is still in use.', {
+    why: 'A process works in it, or another mount namespace has it.',
+    next: 'tazpod vault status',
+  });
+}
+
+function mountsOf({major, minor}: DeviceNumber): Mount[] {
+  return readMounts('self').filter((mount) => mount.major === major && mount.minor === minor);
+}
