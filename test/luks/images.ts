@@ -1,5 +1,15 @@
 import {spawnSync} from 'node:child_process';
-import {closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync} from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {openNamelessFile} from '../../src/luks/private-copy.ts';
@@ -46,6 +56,13 @@ export function formatImage(key: string | Buffer, options: readonly string[], da
   truncateSync(path, dataOffsetBytes + dataSizeBytes);
   mustSucceed(cryptsetup(['luksFormat', '--type=luks2', ...options, '--key-file=-', path], key));
   return path;
+}
+
+/** The volume key as plain cryptsetup tells it. */
+export function volumeKeyOf(path: string, key: string | Buffer): Buffer {
+  const file = join(temporaryFolder(), 'volume-key');
+  mustSucceed(cryptsetup(['luksDump', '--dump-volume-key', `--volume-key-file=${file}`, '--key-file=-', path], key));
+  return readFileSync(file);
 }
 
 /** Adds a key with plain `cryptsetup luksAddKey`. */
