@@ -2,7 +2,7 @@ import {closeSync} from 'node:fs';
 import {run} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
-import type {BridgePlan} from '../lifecycle/plan.ts';
+import type {OpenPlan} from '../lifecycle/plan.ts';
 import type {Caller} from './caller.ts';
 import {openBridge} from './check-plan.ts';
 
@@ -15,11 +15,10 @@ import {openBridge} from './check-plan.ts';
 export async function mountBridges(
   caller: Caller,
   homeFd: number,
-  vaultFd: number,
-  bridges: readonly BridgePlan[],
+  plan: OpenPlan,
 ): Promise<void> {
-  for (const bridge of bridges) {
-    const [homeEnd, vaultEnd] = openBridge(caller, homeFd, vaultFd, bridge);
+  for (const bridge of plan.bridges) {
+    const [homeEnd, vaultEnd] = openBridge(caller, homeFd, plan.mountPoint, bridge);
     try {
       const bound = await run('mount', ['--no-canonicalize', '--bind', '/proc/self/fd/3', '.'], {
         descriptors: [vaultEnd],

@@ -56,10 +56,10 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
 }
 
 /** Opens both ends of a bridge, in the home and in the mounted vault, as `openPlan` opens the rest. */
-export function openBridge(caller: Caller, homeFd: number, vaultFd: number, bridge: BridgePlan): [number, number] {
+export function openBridge(caller: Caller, homeFd: number, mountPoint: string, bridge: BridgePlan): [number, number] {
   return asCaller(caller, () => [
     requireOwned(caller, descend(homeFd, bridge.home, 'bridge'), 'bridge'),
-    requireOwned(caller, descend(vaultFd, bridge.vault, 'bridge'), 'bridge'),
+    openOwned(caller, `${mountPoint}/${bridge.vault}`, 'bridge'),
   ]);
 }
 

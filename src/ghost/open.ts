@@ -1,8 +1,14 @@
-import {closeSync, existsSync} from 'node:fs';
+import {closeSync, existsSync, mkdirSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {chooseEngine} from '../engines/choose.ts';
 import type {AttachedDevice, Engine} from '../engines/engine.ts';
-import {checkFileSystem, makeFileSystem, type MountedFileSystem, mountFileSystem} from '../engines/file-system.ts';
+import {
+  checkFileSystem,
+  makeFileSystem,
+  type MountedFileSystem,
+  mountFileSystem,
+  moveMount,
+} from '../engines/file-system.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {tryLockExclusive} from '../kernel/file-lock.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
@@ -30,6 +36,9 @@ const lockTimeoutMs = 500;
 /** The session's time after SIGHUP when the CLI is gone or somebody asks the ghost itself to end. */
 const lastGraceMs = 800;
 
+/** How long the kernel may take to write out what the session has left in memory. */
+const unmountGraceMs = 10_000;
+
 /**
  * Opens a vault as the plan says, runs its session, closes it, and returns the exit code. The order of the steps is
  * here and nowhere else; no plan can change it. `onSession` is called when the session begins: from then on the end of
@@ -49,6 +58,15 @@ export async function openVault(
     await ghost.close();
   }
 }
+
+/** What `luksFormat` makes when it is not told otherwise, as far as an engine is chosen by it. */
+const newSegment = {
+  encryption: 'aes-xts-plain64',
+  ivTweak: 0n,
+  offsetBytes: 16 * 2 ** 20,
+  sectorSizeBytes: 4096,
+  sizeBytes: 'dynamic',
+} as const;
 
 /** What the ghost of one vault holds, from the first step to the last. */
 class Ghost {
@@ -74,11 +92,9 @@ class Ghost {
   }
 
   async live(onSession: () => void): Promise<number> {
-    const engine = await chooseEngine(this.#plan.engine, this.#caller.isolation);
-    if (this.#plan.create === undefined) await this.#openExisting(engine);
-    else await this.#create(engine, this.#plan.create);
-    if (this.#plan.session === undefined) return 0;
-    return this.#haunt(engine, this.#plan.session, onSession);
+    const {create, session} = this.#plan;
+    const engine = create === undefined ? await this.#openExisting() : await this.#create(create);
+    return session === undefined ? 0 : this.#haunt(engine, session, onSession);
   }
 
   async close(): Promise<void> {
@@ -86,22 +102,33 @@ class Ghost {
     conductor.begin('close');
     conductor.skip('endSessions', 'none is left');
     await this.#terminal?.release();
-    await conductor.step('unmount', () => this.#fileSystem?.unmount());
-    await conductor.step('detach', async () => {
-      await this.#staging?.clear();
-      await this.#device?.detach();
-    });
+    await conductor.step('unmount', () => this.#fileSystem?.unmount({graceMs: unmountGraceMs}));
+    await conductor.step('detach', () => this.#detach());
     if (this.#imageFd !== undefined) closeSync(this.#imageFd);
   }
 
+  /**
+   * Before the session, the device lies in the staging folder and is taken away by its name; later it has none, and
+   * ends with the file system that was its last user.
+   */
+  async #detach(): Promise<void> {
+    if (this.#staging !== undefined) {
+      await this.#device?.detach();
+      await this.#staging.clear();
+    } else if (this.#device !== undefined) {
+      await Promise.race([this.#device.ended, sleep(unmountGraceMs, undefined, {ref: false})]);
+    }
+  }
+
   /** Lock, header, key, device: up to the plaintext of an image that is there. */
-  async #openExisting(engine: Engine): Promise<void> {
+  async #openExisting(): Promise<Engine> {
     const conductor = this.#conductor;
     const imageFd = this.#imageFd!;
     conductor.begin('prepare');
     await conductor.step('unshare', () => this.#enter());
     await conductor.step('lock', () => lock(imageFd));
     const header = await conductor.step('vet', () => this.#vet(imageFd));
+    const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
 
     const reader = keyReader(this.#plan.key, this.#opened.keyFd, this.#plan.image, this.#channel);
     for (let attempt = 1; ; attempt++) {
@@ -115,15 +142,17 @@ class Ghost {
         })
         .finally(() => key.fill(0));
       if (volumeKey === undefined) continue;
-      await conductor.step('attach', () => this.#attach(engine, header, volumeKey));
-      return;
+      await conductor.step('attach', () => this.#attach(engine, header, volumeKey), () => engine.id);
+      return engine;
     }
   }
 
   /** From nothing to the plaintext of a new image, which gets its name when it is whole. */
-  async #create(engine: Engine, plan: CreatePlan): Promise<void> {
+  async #create(plan: CreatePlan): Promise<Engine> {
     const conductor = this.#conductor;
     const {imageFolderFd, imageName, keyFd} = this.#opened;
+    // What is missing is said before a passphrase is asked for.
+    const engine = await chooseEngine(newSegment, this.#plan.engine);
     const memoryKiB = plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
     const key = await keyReader(this.#plan.key, keyFd, this.#plan.image, this.#channel).chosen();
     try {
@@ -145,7 +174,7 @@ class Ghost {
         );
         const header = await conductor.step('vet', () => this.#vet(image.fd));
         const volumeKey = await conductor.step('unlock', () => this.#unlock(header, key));
-        const device = await conductor.step('attach', () => this.#attach(engine, header, volumeKey));
+        const device = await conductor.step('attach', () => this.#attach(engine, header, volumeKey), () => engine.id);
         const {sessionUid, sessionGid} = this.#caller;
         await conductor.step('mkfs', () => makeFileSystem(device, {uid: sessionUid, gid: sessionGid}));
         await conductor.step('publish', () => publishImage(this.#caller, imageFolderFd, image, imageName));
@@ -158,26 +187,22 @@ class Ghost {
       key.fill(0);
     }
     if (this.#plan.session !== undefined) conductor.begin('openCreated');
+    return engine;
   }
 
   /** From the plaintext to the session and to its end. */
   async #haunt(engine: Engine, plan: SessionPlan, onSession: () => void): Promise<number> {
     const conductor = this.#conductor;
     const device = this.#device!;
-    await conductor.step('check', () => checkFileSystem(device));
-    const fileSystem = await conductor.step(
-      'mount',
-      () => mountFileSystem(device, {targetFd: this.#opened.mountPointFd, isolation: this.#caller.isolation}),
-      ({kind}) => kind,
-    );
-    this.#fileSystem = fileSystem;
+    await conductor.step('check', () => checkFileSystem(device, this.#plan.image), (state) => state);
+    const fileSystem = await conductor.step('mount', () => this.#mount(device), ({driver}) => `by ${driver === 'kernel' ? 'the kernel' : driver}`);
     if (this.#plan.bridges.length === 0) conductor.skip('bridge', 'none');
-    else await conductor.step('bridge', () => mountBridges(this.#caller, this.#opened.homeFd, fileSystem.rootFd, this.#plan.bridges));
+    else await conductor.step('bridge', () => mountBridges(this.#caller, this.#opened.homeFd, this.#plan));
     const userFd = await conductor.step('seal', () => this.#seal(), () => this.#caller.isolation);
     const vault: OpenVault = {
       uuid: this.#header!.header.uuid,
       engine: engine.id,
-      fileSystem: fileSystem.kind,
+      fileSystem: fileSystem.driver === 'kernel' ? 'ext4' : 'fuse2fs',
       isolation: this.#caller.isolation,
       imageId: formatFileIdentity(identifyFile(this.#imageFd!)),
       image: this.#plan.image,
@@ -244,6 +269,15 @@ class Ghost {
       volumeKey.fill(0);
       discardVettedHeader(this.#header!);
     }
+  }
+
+  /** Mounted where nobody else can reach, and moved to the mount point, which the user's hands are on, as a whole. */
+  async #mount(device: AttachedDevice): Promise<MountedFileSystem> {
+    const folder = `${this.#staging!.folder}/vault`;
+    mkdirSync(folder, {mode: 0o700});
+    this.#fileSystem = await mountFileSystem(device, folder);
+    await moveMount(folder, this.#opened.mountPointFd);
+    return this.#fileSystem;
   }
 
   /** Everything that separates the session from the machine, but for its processes' own namespaces. */

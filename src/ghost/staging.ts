@@ -1,4 +1,3 @@
-import {closeSync, openSync} from 'node:fs';
 import {run} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
@@ -30,11 +29,4 @@ export async function mountStaging(): Promise<Staging> {
     // Lazily, because what is mounted in it stays in use below the vault.
     clear: async () => void (await run('umount', ['--lazy', folder])),
   };
-}
-
-/** Makes an empty file in the staging folder, to be mounted over. */
-export function makeStagingFile(staging: Staging, name: string): string {
-  const path = `${staging.folder}/${name}`;
-  closeSync(openSync(path, 'wx', 0o600));
-  return path;
 }

@@ -22,7 +22,7 @@ export async function lockFromOutside(image: string, graceMs: number, presentati
   if (before.state !== 'open' && before.state !== 'busy') return {image, wasOpen: false};
   // A private ghost is the user's own, and so is the right to end it.
   const isolation = before.session?.isolation;
-  const escalation = await chooseEscalation(ghostEntry, isolation, process.stdin.isTTY);
+  const escalation = await chooseEscalation(ghostEntry, isolation, process.stdin.isTTY === true);
   const end = await callGhost({version: planVersion, operation: 'lock', image, graceMs}, escalation, {
     onMessage: async (message) => {
       if (message.say === 'warning') presentation.remark(message.text);

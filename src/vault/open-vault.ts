@@ -39,7 +39,7 @@ export type Presentation = {
 
 /** The exit code of the ghost's end, and what is known of the vault. Throws the Failure that the ghost told. */
 export async function openVault(request: OpenRequest, presentation: Presentation): Promise<GhostEnd> {
-  const escalation = await chooseEscalation(ghostEntry, request.isolation, process.stdin.isTTY);
+  const escalation = await chooseEscalation(ghostEntry, request.isolation, process.stdin.isTTY === true);
   if (escalation.warning !== undefined) presentation.remark(escalation.warning);
   const home = locateHome(escalation.prefix[0] !== process.execPath);
   const terminal = standardTerminal();
@@ -87,7 +87,8 @@ function sessionPlan(command: readonly string[], terminal: string | undefined): 
     command,
     environment,
     workingFolder: process.cwd(),
-    ownTerminal: process.stdin.isTTY && process.stdout.isTTY && process.stderr.isTTY,
+    // Node leaves isTTY undefined for what is no terminal.
+    ownTerminal: [process.stdin, process.stdout, process.stderr].every((stream) => stream.isTTY === true),
     ...(terminal === undefined ? {} : {terminal}),
   };
 }

@@ -1,0 +1,139 @@
+import {randomBytes} from 'node:crypto';
+import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {identifyFile} from '../kernel/file-identity.ts';
+import {isLocked} from '../kernel/file-lock.ts';
+import {loopDevicesOf} from '../kernel/loop.ts';
+import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {createPlan} from '../vault/create.ts';
+import {locateHome} from '../vault/location.ts';
+import {openVault, type Presentation} from '../vault/open-vault.ts';
+import {readVaultState, type SessionState} from '../vault/state.ts';
+import {lookFromOutside, type Look} from './outside.ts';
+
+/** The `result` of `tour --json`: what was seen, from the three places. */
+export type TourResult = {
+  readonly engine: string;
+  readonly isolation: string;
+  /** In the ghost: the command, and its output. */
+  readonly inside: readonly Look[];
+  /** At the same moment, by a second process of the same user. */
+  readonly outside: readonly Look[];
+  /** After the end. */
+  readonly after: readonly Look[];
+};
+
+/** A vault for a minute: small, and with a passphrase too random to need a slow key derivation. */
+const tourVault = {size: '64M', pbkdf: 'argon2id', 'pbkdf-memory': 32 * 1024, 'pbkdf-force-iterations': 4} as const;
+const folderPrefix = '.tazpod-tour-';
+const readyTimeoutMs = 60_000;
+
+/** Runs the session: writes a secret into the vault, looks around, and waits until the outside has looked too. */
+const insideScript = `
+cd "$1" && umask 077
+echo "token-of-the-tour" >token && mkdir -p kube && echo "apiVersion: v1" >kube/config
+{ echo "$ ls $1"; ls "$1"; echo "$ cat $1/token"; cat "$1/token"; } >"$2/inside"
+: >"$2/ready"
+while [ -e "$2/ready" ]; do sleep 0.05; done
+`;
+
+/**
+ * Makes a vault, opens it, looks at it from inside and from outside, closes it, and looks at what is left. All of it
+ * lies in one folder, which is removed at the end; a tour that was killed is cleaned up by the next one.
+ */
+export async function takeTour(presentation: Presentation, show: (chapter: Chapter) => void): Promise<TourResult> {
+  const home = locateHome(false);
+  removeAbandonedTours(home);
+  const folder = mkdtempSync(join(home, folderPrefix));
+  const image = join(folder, 'vault.img');
+  const mountPoint = join(folder, 'secrets');
+  const passphraseFile = join(folder, 'passphrase');
+  try {
+    writeFileSync(join(folder, 'pid'), String(process.pid));
+    writeFileSync(passphraseFile, `${randomBytes(32).toString('base64url')}\n`, {mode: 0o600});
+    show({title: 'A vault, made and opened', looks: []});
+    const seen = observe(folder, image, mountPoint, show);
+    const end = await openVault(
+      {
+        image,
+        mountPoint,
+        key: {from: 'file', form: 'passphrase', path: passphraseFile},
+        create: createPlan(tourVault),
+        command: ['/bin/sh', '-c', insideScript, 'tour', mountPoint, folder],
+      },
+      presentation,
+    ).finally(() => rmSync(join(folder, 'ready'), {force: true}));
+    const {session, inside, outside} = await seen;
+    if (end.code !== 0) throw new Failure(exitCode.software, 'The tour’s session ended early.', {next: 'tazpod doctor'});
+    const after = await lookAfterwards(image, mountPoint, session);
+    show({title: 'After the end', looks: after});
+    return {engine: session.engine, isolation: session.isolation, inside, outside, after};
+  } finally {
+    rmSync(folder, {recursive: true, force: true});
+  }
+}
+
+/** A heading and what was seen under it. */
+export type Chapter = {readonly title: string; readonly looks: readonly Look[]};
+
+type Seen = {readonly session: SessionState; readonly inside: readonly Look[]; readonly outside: readonly Look[]};
+
+/** Waits for the session, takes the two views of the same moment, and lets the session end. */
+async function observe(
+  folder: string,
+  image: string,
+  mountPoint: string,
+  show: (chapter: Chapter) => void,
+): Promise<Seen> {
+  const ready = join(folder, 'ready');
+  for (const deadline = Date.now() + readyTimeoutMs; !existsSync(ready); await sleep(20)) {
+    if (Date.now() > deadline || !existsSync(folder)) throw new Failure(exitCode.software, 'The session did not begin.');
+  }
+  const {session} = await readVaultState(image);
+  if (session === undefined) throw new Failure(exitCode.software, 'The open vault cannot be seen.');
+  const inside = parseLooks(readFileSync(join(folder, 'inside'), 'utf8'));
+  show({title: 'Inside the ghost', looks: inside});
+  const outside = await lookFromOutside(session, mountPoint);
+  show({title: outsideTitle(), looks: outside});
+  rmSync(ready);
+  return {session, inside, outside};
+}
+
+function outsideTitle(): string {
+  return process.getuid!() === 0
+    ? 'Outside, at the same moment (you are root, from whom nothing can be hidden: /proc is asked as nobody)'
+    : 'Outside, at the same moment, as the same user';
+}
+
+/** `$ command` lines with the output below each. */
+function parseLooks(transcript: string): Look[] {
+  return transcript
+    .split(/^\$ /m)
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [command, ...output] = part.trimEnd().split('\n');
+      return {command: command!, output: output.join('  ')};
+    });
+}
+
+async function lookAfterwards(image: string, mountPoint: string, session: SessionState): Promise<Look[]> {
+  const alive = session.pids.filter((pid) => existsSync(`/proc/${pid}`));
+  const loops = await loopDevicesOf(identifyFile(image));
+  return [
+    {command: `ls ${mountPoint}`, output: readdirSync(mountPoint).join('  ') || '(empty)'},
+    {command: 'mounts of the vault', output: String(mountsAt(readMounts('self'), mountPoint).length)},
+    {command: 'processes of the ghost', output: String(alive.length)},
+    {command: 'loop devices on the image', output: String(loops.length)},
+    {command: 'somebody holds the image', output: (await isLocked(image)) ? 'yes' : 'no'},
+  ];
+}
+
+function removeAbandonedTours(home: string): void {
+  for (const name of readdirSync(home).filter((each) => each.startsWith(folderPrefix))) {
+    const pid = existsSync(join(home, name, 'pid')) ? readFileSync(join(home, name, 'pid'), 'utf8') : '';
+    if (pid !== '' && !existsSync(`/proc/${pid}`)) rmSync(join(home, name), {recursive: true, force: true});
+  }
+}
