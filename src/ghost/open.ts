@@ -1,4 +1,4 @@
-import {closeSync, existsSync, mkdirSync} from 'node:fs';
+import {closeSync, existsSync, mkdirSync, rmdirSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {chooseEngine} from '../engines/choose.ts';
 import type {AttachedDevice, Engine} from '../engines/engine.ts';
@@ -100,8 +100,7 @@ class Ghost {
   async close(): Promise<void> {
     const conductor = this.#conductor;
     conductor.begin('close');
-    conductor.skip('endSessions', 'none is left');
-    await this.#terminal?.release();
+    await conductor.step('endSessions', () => this.#terminal?.release());
     await conductor.step('unmount', () => this.#fileSystem?.unmount({graceMs: unmountGraceMs}));
     await conductor.step('detach', () => this.#detach());
     if (this.#imageFd !== undefined) closeSync(this.#imageFd);
@@ -133,7 +132,7 @@ class Ghost {
     const reader = keyReader(this.#plan.key, this.#opened.keyFd, this.#plan.image, this.#channel);
     for (let attempt = 1; ; attempt++) {
       const key = await reader.existing();
-      conductor.begin('open');
+      conductor.begin('unlock');
       const volumeKey = await conductor
         .step('unlock', () => this.#unlock(header, key))
         .catch((error: unknown) => {
@@ -142,6 +141,7 @@ class Ghost {
         })
         .finally(() => key.fill(0));
       if (volumeKey === undefined) continue;
+      conductor.begin('open');
       await conductor.step('attach', () => this.#attach(engine, header, volumeKey), () => engine.id);
       return engine;
     }
@@ -276,6 +276,7 @@ class Ghost {
     const folder = `${this.#staging!.folder}/vault`;
     mkdirSync(folder, {mode: 0o700});
     this.#fileSystem = await mountFileSystem(device, folder);
+    removeEmptyLostAndFound(folder);
     await moveMount(folder, this.#opened.mountPointFd);
     return this.#fileSystem;
   }
@@ -298,6 +299,18 @@ class WrongPassphrase extends Failure {
       why: `It opens no key slot of ${image}.`,
       next: 'tazpod vault unlock',
     });
+  }
+}
+
+/**
+ * e2fsck makes the directory anew when it finds something to put there; until then it is root's, and in the way of
+ * whoever lists the vault. Safe as root: rmdir(2) takes an empty directory or nothing, and follows no link.
+ */
+function removeEmptyLostAndFound(folder: string): void {
+  try {
+    rmdirSync(`${folder}/lost+found`);
+  } catch {
+    // There is none, or something was found.
   }
 }
 

@@ -86,7 +86,8 @@ export const steps = [
 export const phases = {
   prepare: ['unshare', 'lock', 'vet'],
   create: ['unshare', 'allocate', 'luksFormat', 'vet', 'unlock', 'attach', 'mkfs', 'publish'],
-  open: ['unlock', 'attach', 'check', 'mount', 'bridge', 'seal', 'shell'],
+  unlock: ['unlock'],
+  open: ['attach', 'check', 'mount', 'bridge', 'seal', 'shell'],
   openCreated: ['check', 'mount', 'bridge', 'seal', 'shell'],
   close: ['endSessions', 'unmount', 'detach'],
 } as const satisfies Record<string, readonly StepId[]>;
