@@ -20,7 +20,7 @@ const userRooms = {
   'session-command': ['base-command', 'vault', 'secrets', 'shell', 'pod', 'extensions', 'config'],
   'base-command': ['vault', 'secrets', 'shell', 'pod', 'doctor', 'tour', 'extensions', 'config'],
   tour: ['vault', 'kernel'],
-  doctor: ['vault', 'extensions', 'config', 'kernel'],
+  doctor: ['vault', 'extensions', 'config', 'luks', 'kernel'],
   vault: ['extensions', 'config', 'kernel'],
   secrets: ['extensions', 'config'],
   shell: ['extensions', 'config'],

@@ -1,0 +1,71 @@
+import {readCoreLimit, readCorePattern} from '../kernel/core-dump.ts';
+import {readKernelText} from '../kernel/kernel-file.ts';
+import {readSwaps} from '../kernel/swap.ts';
+import type {DoctorContext} from './context.ts';
+import type {Finding} from './finding.ts';
+
+/** Where a page of memory can be written that holds a key of the fuse engine, or a secret of the session. */
+export function examineSwap({roots, uid}: DoctorContext): Finding {
+  const finding = {id: 'swap', title: 'Swap'} as const;
+  const swaps = readSwaps(roots);
+  const names = (keeps: string): string[] => swaps.filter((swap) => swap.keeps === keeps).map(({path}) => path);
+  const [plain, unknown] = [names('plain'), names('unknown')];
+  if (swaps.length === 0) return {...finding, verdict: 'ok', detail: 'There is none.'};
+  const [worst] = [...plain, ...unknown];
+  if (worst === undefined) return {...finding, verdict: 'ok', detail: 'It is encrypted or stays in memory.'};
+  return {
+    ...finding,
+    verdict: 'warning',
+    detail:
+      plain.length > 0
+        ? `Memory can be written unencrypted to ${plain.join(', ')}: a key of the fuse engine, or what a session holds.`
+        : `Whether ${unknown.join(', ')} is encrypted cannot be seen from here.`,
+    fix: `${uid === 0 ? '' : 'sudo '}swapoff ${worst}`,
+  };
+}
+
+/** cryptsetup's own default for argon2id, and the least that makes guessing hard. */
+const usualMemoryKiB = 1024 * 1024;
+const leastMemoryKiB = 64 * 1024;
+
+/** Memory for key derivation: argon2id is killed by the kernel where it needs more than there is. */
+export function examineMemory({kdfMemoryLimitKiB}: DoctorContext): Finding {
+  const finding = {id: 'memory', title: 'Memory'} as const;
+  const limitKiB = kdfMemoryLimitKiB();
+  const limit = limitKiB >= usualMemoryKiB ? 'more than 1 GiB' : `${Math.floor(limitKiB / 1024)} MiB`;
+  if (limitKiB >= usualMemoryKiB) {
+    return {...finding, verdict: 'ok', detail: `A key derivation may use ${limit}, which opens what cryptsetup makes.`};
+  }
+  return {
+    ...finding,
+    verdict: 'warning',
+    detail:
+      `A key derivation may use ${limit}: a vault from a machine with more may not open here. ` +
+      (limitKiB >= leastMemoryKiB ? 'New ones are made to fit.' : 'New ones cannot use argon2id.'),
+    ...(limitKiB >= leastMemoryKiB ? {} : {fix: 'tazpod vault create --pbkdf pbkdf2'}),
+  };
+}
+
+/** Where the memory of a process goes that crashes. */
+export function examineCoreDumps({roots}: DoctorContext): Finding {
+  const finding = {id: 'core-dumps', title: 'Core dumps'} as const;
+  const pattern = readCorePattern(roots);
+  if (pattern === undefined || pattern.to === 'nowhere') {
+    return {...finding, verdict: 'ok', detail: 'The kernel writes none.'};
+  }
+  const program = pattern.target.split(' ')[0] ?? '';
+  const goesTo = {
+    file: 'They go to files, and those of a ghost and its session are switched off.',
+    pipe: `They go to ${program}, whatever their limit; those of a ghost and its session leave memory out.`,
+    socket: `They go to the socket ${program}, whatever their limit; those of a ghost and its session leave memory out.`,
+  }[pattern.to];
+  const filter = readKernelText(`${roots.proc}/self/coredump_filter`) !== undefined;
+  const limited = pattern.to === 'pipe' && (readCoreLimit('self', roots)?.hard ?? 0) > 0;
+  if (pattern.to === 'file' || filter || limited) return {...finding, verdict: 'ok', detail: goesTo};
+  return {
+    ...finding,
+    verdict: 'warning',
+    detail: `They go to ${program}, whatever their limit, and this kernel cannot leave memory out of them.`,
+    fix: 'sudo sysctl -w kernel.core_pattern=core',
+  };
+}

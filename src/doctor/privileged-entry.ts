@@ -1,0 +1,170 @@
+import {lstatSync, readdirSync, readlinkSync, realpathSync, type Stats} from 'node:fs';
+import {dirname, join, resolve} from 'node:path';
+import type {DoctorContext} from './context.ts';
+import type {Finding} from './finding.ts';
+import {leastNodeVersion} from './node.ts';
+import type {SudoReport} from './sudo.ts';
+import {isOlder} from './version.ts';
+
+export type EntryReport = {
+  readonly finding: Finding;
+  /** Where the entry really lies; undefined where there is none. */
+  readonly entry: string | undefined;
+  /** Root has a Node that can run it. */
+  readonly runnable: boolean;
+  /** Nobody but root can change what would run as root. */
+  readonly safe: boolean;
+};
+
+/** A file or directory that decides what runs as root, and who besides root may change it. */
+export type Weakness = {readonly path: string; readonly by: string};
+
+/**
+ * Whether the user can change what runs as root: the entry, what it loads, the Node that runs it, and every directory
+ * on the way to any of them. Whoever can makes any code of the user's root: at the next password that is typed for
+ * sudo, or at once where none is asked for.
+ */
+export async function examinePrivilegedEntry(context: DoctorContext, {answer}: SudoReport): Promise<EntryReport> {
+  const finding = {id: 'privileged-entry', title: 'Privileged half'} as const;
+  const entry = realPath(context.entry);
+  if (entry === undefined) {
+    const detail = `There is nothing at ${context.entry}: this TazPod is not whole.`;
+    return {finding: {...finding, verdict: 'missing', detail}, entry, runnable: false, safe: false};
+  }
+  const nodes = await nodesForRoot(entry, context);
+  const weaknesses = findWeaknesses([...codeOf(context.entry), ...nodes], context);
+  const report = {entry, runnable: nodes.length > 0, safe: weaknesses.length === 0};
+
+  const [first] = weaknesses;
+  if (['absent', 'refused', 'blocked'].includes(answer)) {
+    return {...report, finding: {...finding, verdict: 'ok', detail: 'Nothing of TazPod runs as root here.'}};
+  }
+  if (first !== undefined) {
+    const more = weaknesses.length === 1 ? '' : `, and ${weaknesses.length - 1} more`;
+    const danger =
+      context.uid === 0
+        ? 'Whoever can change it becomes root at the next unlock'
+        : 'Anyone who can run code as you can become root through sudo';
+    const detail = `${danger}: ${first.path} can be changed by ${first.by}${more}.`;
+    return {...report, finding: {...finding, verdict: 'warning', detail, fix: globalInstall(entry, context)}};
+  }
+  if (!report.runnable) {
+    const detail = `Root finds no Node.js ${leastNodeVersion} in ${context.securePath.join(', ')}: nothing can be sealed.`;
+    // A copy that belongs to root: a link would let root run a file of the user's.
+    const fix = `sudo install --mode=0755 ${realPath(context.nodePath) ?? 'node'} /usr/local/bin/node`;
+    return {...report, finding: {...finding, verdict: 'warning', detail, fix}};
+  }
+  return {...report, finding: {...finding, verdict: 'ok', detail: `Only root can change ${entry} and what it runs.`}};
+}
+
+/** Who besides root may change these files, or swap them for others by a directory above them. */
+export function findWeaknesses(
+  paths: readonly string[],
+  who: Pick<DoctorContext, 'uid' | 'gids' | 'mayWrite'>,
+): Weakness[] {
+  return [...new Set(paths.flatMap(wayTo))].flatMap((path) => {
+    const by = whoMayChange(path, who);
+    return by === undefined ? [] : [{path, by}];
+  });
+}
+
+/** The path, all directories above it, and the same for each symbolic link that it leads through. */
+function wayTo(path: string): string[] {
+  const way: string[] = [];
+  for (let here = path; ; here = dirname(here)) {
+    way.push(here);
+    if (here === dirname(here)) break;
+  }
+  const real = realPath(path);
+  const target = linkTarget(path);
+  return [
+    ...way,
+    ...(target === undefined ? [] : wayTo(target)),
+    ...(real === undefined || real === path ? [] : wayTo(real)),
+  ];
+}
+
+function whoMayChange(path: string, {uid, gids, mayWrite}: Parameters<typeof findWeaknesses>[1]): string | undefined {
+  const stat = lstatSync(path, {throwIfNoEntry: false});
+  // A link cannot be written, only swapped: the directory that it lies in decides.
+  if (stat === undefined || stat.isSymbolicLink()) return undefined;
+  if (stat.uid !== 0) return stat.uid === uid ? 'you' : `user ${stat.uid}`;
+  // In a directory such as /tmp nobody can move what belongs to somebody else.
+  if (isSticky(stat)) return undefined;
+  if ((stat.mode & 0o002) !== 0) return 'everyone';
+  if ((stat.mode & 0o020) !== 0 && stat.gid !== 0 && gids.includes(stat.gid)) return `your group ${stat.gid}`;
+  return mayWrite(path) === true ? 'you, by an access list' : undefined;
+}
+
+function isSticky(stat: Stats): boolean {
+  return stat.isDirectory() && (stat.mode & 0o1000) !== 0;
+}
+
+/** The entry and everything of ours that it loads. */
+function codeOf(entry: string): string[] {
+  const root = dirname(dirname(realPath(entry) ?? entry));
+  const built = join(root, 'dist');
+  return [
+    entry,
+    join(root, 'bin', 'relaunch.js'),
+    // `"type": "module"` stands there, and with it how every file is read.
+    join(root, 'package.json'),
+    built,
+    ...allBelow(built),
+  ];
+}
+
+function allBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, {recursive: true, encoding: 'utf8'}).map((name) => join(folder, name));
+  } catch {
+    // From a checkout that was not built yet the entry cannot run at all.
+    return [];
+  }
+}
+
+/**
+ * The Node that the entry's first line finds as root, and the project's own one that bin/relaunch.js goes on with where
+ * that is too old. None when root cannot run the entry.
+ */
+async function nodesForRoot(entry: string, context: DoctorContext): Promise<string[]> {
+  const found =
+    context.uid === 0
+      ? context.nodePath
+      : context.securePath.map((folder) => `${folder}/node`).find((path) => realPath(path) !== undefined);
+  if (found === undefined) return [];
+  if (!isOlder(await versionOf(found, context), leastNodeVersion)) return [found];
+  const own = join(dirname(dirname(entry)), 'node_modules', 'node', 'bin', 'node');
+  return realPath(own) === undefined ? [] : [found, own];
+}
+
+async function versionOf(node: string, {nodePath, nodeVersion, run}: DoctorContext): Promise<string> {
+  if (realPath(node) === realPath(nodePath)) return nodeVersion;
+  const {stdout} = await run('sh', ['-c', '"$0" --version', node]);
+  return stdout.toString().replace(/^v/, '');
+}
+
+/** An install of root's. No package's install script may run as root: only ours would, and ours has none. */
+function globalInstall(entry: string, {uid}: DoctorContext): string {
+  const root = dirname(dirname(entry));
+  const install = `${uid === 0 ? '' : 'sudo '}npm install --global --ignore-scripts`;
+  const checkout = lstatSync(join(root, '.git'), {throwIfNoEntry: false}) !== undefined;
+  // npm would only link to a folder: what it is given is packed first.
+  return checkout ? `npm pack && ${install} ./tazpod-*.tgz` : `${install} tazpod`;
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return resolve(dirname(path), readlinkSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}

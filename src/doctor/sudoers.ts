@@ -1,0 +1,37 @@
+/** Where the rule belongs. sudo skips files there whose name has a dot or ends in `~`. */
+export const sudoersPath = '/etc/sudoers.d/tazpod';
+
+export type SudoersRequest = {
+  /** The user who may, and the number that stands for a name that sudoers would read as something else. */
+  readonly userName: string;
+  readonly uid: number;
+  /** The real path of bin/ghost.js. */
+  readonly entry: string;
+  readonly securePath: readonly string[];
+};
+
+/**
+ * The content of a sudoers file that lets one user run the privileged half of TazPod as root without a password, and
+ * nothing else. Undefined for a path with characters that mean something to sudoers(5).
+ *
+ * Any arguments are allowed. The entry takes one, the path of a plan, and trusts neither it nor the plan; a pattern
+ * could only be wider than that check, because `*` in sudoers matches blanks too. Node cannot take an argument for an
+ * option of its own: they come after the script's name, which the kernel puts there from the entry's first line.
+ *
+ * - `env_reset`, no `env_keep`, `!setenv`: no NODE_OPTIONS and the like of the caller reaches Node. TERM is kept.
+ * - `secure_path`: `#!/usr/bin/env node` finds the system's Node and not one of the caller's.
+ * - `closefrom`: no open file of the caller's is inherited.
+ * - `!log_input`, `!log_output`: where sudo records sessions, it would record the passphrase and the secrets.
+ * - `!use_pty`: the session has a terminal of its own already; one more relay only delays keys.
+ */
+export function sudoersFile({userName, uid, entry, securePath}: SudoersRequest): string | undefined {
+  if (!/^(?:\/[A-Za-z0-9._@+-]+)+$/.test(entry)) return undefined;
+  // A word in capitals would be an alias, and ALL everybody.
+  const user = /^[a-z_][a-z0-9_-]{0,31}$/.test(userName) ? userName : `#${uid}`;
+  return `# TazPod: ${user} opens vaults as root without a password. The vault's own passphrase is asked for all the same.
+# This is only as safe as ${entry} is from being written by ${user}: see "tazpod doctor".
+Defaults!${entry} env_reset, env_keep = "TERM", !env_check, !setenv, secure_path = "${securePath.join(':')}"
+Defaults!${entry} closefrom = 3, !requiretty, !use_pty, !log_input, !log_output
+${user} ALL = (root) NOPASSWD: NOSETENV: ${entry}
+`;
+}

@@ -1,0 +1,48 @@
+import type {UserNamespaceVerdict} from '../kernel/namespaces.ts';
+import type {DoctorContext} from './context.ts';
+import type {Finding} from './finding.ts';
+
+/** Why it is refused, and the command that allows it. A sealed session needs none of these changes. */
+const refusals: Readonly<Record<Exclude<UserNamespaceVerdict, 'allowed'>, {detail: string; fix?: string}>> = {
+  unsupported: {detail: 'The kernel was built without user namespaces.'},
+  max_user_namespaces: {
+    detail: 'The sysctl user.max_user_namespaces is 0, which forbids them to everyone.',
+    fix: 'sudo sysctl -w user.max_user_namespaces=10000',
+  },
+  unprivileged_userns_clone: {
+    detail: 'The sysctl kernel.unprivileged_userns_clone is 0, which leaves them to root.',
+    fix: 'sudo sysctl -w kernel.unprivileged_userns_clone=1',
+  },
+  apparmor: {
+    detail: 'AppArmor leaves them to programs that have a profile (kernel.apparmor_restrict_unprivileged_userns).',
+    fix: 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
+  },
+  unknown: {
+    detail: 'The kernel refuses them; mostly the seccomp or AppArmor profile of a container does.',
+    fix: 'docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined …',
+  },
+  'no unshare(1)': {detail: 'They cannot be tried: unshare(1) is not installed.'},
+};
+
+export type UserNamespaceReport = {readonly verdict: UserNamespaceVerdict; readonly finding: Finding};
+
+/** Whether this user may make user namespaces: every private session needs one, and root makes one to seal. */
+export async function examineUserNamespaces(context: DoctorContext): Promise<UserNamespaceReport> {
+  const verdict = await context.probeUserNamespace();
+  const finding = {id: 'user-namespaces', title: 'User namespaces'} as const;
+  if (verdict === 'allowed') {
+    return {verdict, finding: {...finding, verdict: 'ok', detail: 'One was made, with mounts in it, and ended.'}};
+  }
+  const {detail, fix} = refusals[verdict];
+  const root = context.uid === 0;
+  const consequence = root ? 'Without one no session can be sealed.' : 'Only a private session needs that.';
+  return {
+    verdict,
+    finding: {
+      ...finding,
+      verdict: root ? 'missing' : 'warning',
+      detail: `${detail} ${consequence}`,
+      ...(fix === undefined ? {} : {fix: root ? fix.replace(/^sudo /, '') : fix}),
+    },
+  };
+}
