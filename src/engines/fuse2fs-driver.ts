@@ -1,6 +1,7 @@
 import type {ChildProcess} from 'node:child_process';
+import {closeSync, constants, openSync} from 'node:fs';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
-import {findProgram, packageOf, start} from '../kernel/program.ts';
+import {findProgram, packageOf, startBound} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
@@ -31,19 +32,58 @@ export function refuseFuse2fs(): string | undefined {
  * set-user-ID programs nor devices are honoured. It gets no descriptor of ours.
  */
 export async function mountByFuse2fs(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
-  const options = 'allow_other,default_permissions,nosuid,nodev,noatime';
-  // In the foreground, so that its end is seen, and in a session of its own, so that Ctrl-C does not reach it.
-  const child = start('fuse2fs', [device.path, folder, '-f', '-o', options], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    detached: true,
-  });
+  const child = startBound('fuse2fs', [device.path, folder, ...foreground], {stdio: ['ignore', 'ignore', 'pipe']});
   const fuse2fs = new Fuse2fsProcess(child);
+  return new Fuse2fsFileSystem(fuse2fs, await mountOf(fuse2fs, 'self', folder));
+}
+
+/** A file system that is mounted in namespaces of its own, and the descriptors with which a session enters them. */
+export type PrivatelyMounted = {
+  readonly fileSystem: MountedFileSystem;
+  readonly userFd: number;
+  readonly mountFd: number;
+};
+
+/**
+ * The same without root: in a user namespace below the ghost's own, in which the user's id is the user's id, because
+ * the owners that fuse2fs tells the kernel are those in the image. `folder` is mounted over in its mount namespace only.
+ *
+ * `beforeMount` is called when fuse2fs has its device: what is mounted by then, the session sees.
+ */
+export async function mountByPrivateFuse2fs(
+  device: AttachedDevice,
+  folder: string,
+  ids: {readonly uid: number; readonly gid: number},
+  beforeMount: () => Promise<void>,
+): Promise<PrivatelyMounted> {
+  const deviceFd = openSync(device.path, constants.O_RDWR);
+  await beforeMount();
+  const namespaces = ['--user', `--map-user=${ids.uid}`, `--map-group=${ids.gid}`, '--keep-caps', '--mount'];
+  const command = ['fuse2fs', '/proc/self/fd/3', folder, ...foreground];
+  const child = startBound('unshare', [...namespaces, '--', ...command], {
+    stdio: ['ignore', 'ignore', 'pipe', deviceFd],
+  });
+  closeSync(deviceFd);
+  const fuse2fs = new Fuse2fsProcess(child);
+  await mountOf(fuse2fs, child.pid!, folder);
+  return {
+    fileSystem: new PrivateFuse2fsFileSystem(fuse2fs),
+    userFd: openSync(`/proc/${child.pid}/ns/user`, 'r'),
+    mountFd: openSync(`/proc/${child.pid}/ns/mnt`, 'r'),
+  };
+}
+
+/** In the foreground, so that its end is seen. */
+const foreground = ['-f', '-o', 'allow_other,default_permissions,nosuid,nodev,noatime'];
+
+/** Waits until fuse2fs has mounted, as the mount table of `pid` tells it. */
+async function mountOf(fuse2fs: Fuse2fsProcess, pid: number | 'self', folder: string): Promise<DeviceNumber> {
   const mount = (): DeviceNumber | undefined =>
-    mountsAt(readMounts('self'), folder).findLast(({fsType}) => fsType.startsWith('fuse'));
+    mountsAt(readMounts(pid), folder).findLast(({fsType}) => fsType.startsWith('fuse'));
   await waitFor(() => fuse2fs.over || mount() !== undefined, performance.now() + mountTimeoutMs);
   const mounted = fuse2fs.over ? undefined : mount();
-  if (mounted !== undefined) return new Fuse2fsFileSystem(fuse2fs, {major: mounted.major, minor: mounted.minor});
-  child.kill('SIGKILL');
+  if (mounted !== undefined) return {major: mounted.major, minor: mounted.minor};
+  fuse2fs.signal('SIGKILL');
   await fuse2fs.ended;
   throw new Failure(exitCode.data, 'fuse2fs did not mount the file system of the vault.', {
     why: 'It has features that fuse2fs does not know, or FUSE may not be used for it here.',
@@ -57,8 +97,10 @@ class Fuse2fsProcess {
   over = false;
   /** What it wrote to standard error. Names of the vault's files may be in it. */
   said = '';
+  readonly #child: ChildProcess;
 
   constructor(child: ChildProcess) {
+    this.#child = child;
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.said = (this.said + text).slice(-4096);
     });
@@ -70,24 +112,46 @@ class Fuse2fsProcess {
       child.once('error', end).once('close', end);
     });
   }
+
+  signal(signal: 'SIGKILL' | 'SIGTERM'): void {
+    this.#child.kill(signal);
+  }
 }
 
+/** Mounted in this process's own namespace. */
 class Fuse2fsFileSystem implements MountedFileSystem {
   readonly driver = 'fuse2fs';
-  readonly device: DeviceNumber;
   readonly ended: Promise<void>;
   readonly #process: Fuse2fsProcess;
+  readonly #device: DeviceNumber;
 
   constructor(process: Fuse2fsProcess, device: DeviceNumber) {
-    this.device = device;
+    this.#device = device;
     this.ended = process.ended;
     this.#process = process;
   }
 
   async unmount({graceMs = 0}: {readonly graceMs?: number} = {}): Promise<void> {
     const deadlineMs = performance.now() + graceMs;
-    const unmounted = await unmountEverywhere(this.device, deadlineMs);
+    const unmounted = await unmountEverywhere(this.#device, deadlineMs);
     // It writes the last of the metadata after the kernel has let go of the mount.
     if (!unmounted || !(await waitFor(() => this.#process.over, deadlineMs))) throw stillInUse();
+  }
+}
+
+/** Mounted in a namespace that only fuse2fs and the session are in: asked to end, it unmounts and writes what is left. */
+class PrivateFuse2fsFileSystem implements MountedFileSystem {
+  readonly driver = 'fuse2fs';
+  readonly ended: Promise<void>;
+  readonly #process: Fuse2fsProcess;
+
+  constructor(process: Fuse2fsProcess) {
+    this.ended = process.ended;
+    this.#process = process;
+  }
+
+  async unmount({graceMs = 0}: {readonly graceMs?: number} = {}): Promise<void> {
+    this.#process.signal('SIGTERM');
+    if (!(await waitFor(() => this.#process.over, performance.now() + graceMs))) throw stillInUse();
   }
 }

@@ -57,7 +57,7 @@ export async function mountByKernel(device: AttachedDevice, folder: string): Pro
   }
 }
 
-async function mountDevice(path: string, options: string, folder: string): Promise<MountedFileSystem> {
+async function mountDevice(path: string, options: string, folder: string): Promise<KernelFileSystem> {
   const result = await run('mount', [...bareMount, '-t', 'ext4', '-o', options, path, folder]);
   const device = mountsAt(readMounts('self'), folder).at(-1);
   if (result.code !== 0 || device === undefined) {

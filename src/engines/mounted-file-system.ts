@@ -9,8 +9,6 @@ import {bareMount} from './bare-mount.ts';
 export type MountedFileSystem = {
   /** Who reads ext4: the kernel, or fuse2fs in user space. */
   readonly driver: 'kernel' | 'fuse2fs';
-  /** The device number of the file system: what all its mounts have in common. */
-  readonly device: DeviceNumber;
   /** Settles when the driver has ended, asked or not. The kernel's ends with its last mount, in any namespace. */
   readonly ended: Promise<void>;
   /**
@@ -20,6 +18,7 @@ export type MountedFileSystem = {
   unmount(options?: {readonly graceMs?: number}): Promise<void>;
 };
 
+/** What all mounts of one file system have in common. */
 export type DeviceNumber = {readonly major: number; readonly minor: number};
 
 /** How often the kernel is asked again. */

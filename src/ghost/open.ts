@@ -9,6 +9,7 @@ import {
   mountFileSystem,
   moveMount,
 } from '../engines/file-system.ts';
+import {mountByPrivateFuse2fs} from '../engines/fuse2fs-driver.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {tryLockExclusive} from '../kernel/file-lock.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
@@ -27,7 +28,7 @@ import {Conductor} from './conductor.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
 import {keyReader} from './key-source.ts';
 import {makeUserNamespace} from './seal.ts';
-import {prepareSession, type Session} from './session.ts';
+import {prepareSession, type Session, type SessionNamespaces} from './session.ts';
 import {mountStaging, type Staging} from './staging.ts';
 import {guardTerminal, type GuardedTerminal, mountPrivateSharedMemory, mountPrivateTerminals} from './terminal.ts';
 
@@ -80,6 +81,7 @@ class Ghost {
   #header: VettedHeader | undefined;
   #device: AttachedDevice | undefined;
   #fileSystem: MountedFileSystem | undefined;
+  #namespaces: SessionNamespaces | undefined;
   #terminal: GuardedTerminal | undefined;
 
   constructor(caller: Caller, plan: OpenPlan, channel: CliChannel, opened: OpenedPlan) {
@@ -113,7 +115,7 @@ class Ghost {
   async #detach(): Promise<void> {
     if (this.#staging !== undefined) {
       await this.#device?.detach();
-      await this.#staging.clear();
+      await this.#clearStaging();
     } else if (this.#device !== undefined) {
       await Promise.race([this.#device.ended, sleep(unmountGraceMs, undefined, {ref: false})]);
     }
@@ -198,7 +200,7 @@ class Ghost {
     const fileSystem = await conductor.step('mount', () => this.#mount(device), ({driver}) => `by ${driver === 'kernel' ? 'the kernel' : driver}`);
     if (this.#plan.bridges.length === 0) conductor.skip('bridge', 'none');
     else await conductor.step('bridge', () => mountBridges(this.#caller, this.#opened.homeFd, this.#plan));
-    const userFd = await conductor.step('seal', () => this.#seal(), () => this.#caller.isolation);
+    const namespaces = await conductor.step('seal', () => this.#seal(), () => this.#caller.isolation);
     const vault: OpenVault = {
       uuid: this.#header!.header.uuid,
       engine: engine.id,
@@ -210,7 +212,7 @@ class Ghost {
       uid: this.#caller.sessionUid,
     };
     const session = await conductor.step('shell', () =>
-      prepareSession(this.#caller, plan, vault, {isolation: 'sealed', userFd}),
+      prepareSession(this.#caller, plan, vault, namespaces),
     );
     await this.#channel.claimTerminal();
     this.#channel.say({say: 'open', session: vault});
@@ -237,6 +239,7 @@ class Ghost {
   /** The process is in its own mount namespace already; what only it is to see is mounted there. */
   async #enter(): Promise<void> {
     await mountPrivateSharedMemory();
+    await mountPrivateTerminals(this.#caller);
     this.#staging = await mountStaging();
   }
 
@@ -271,8 +274,9 @@ class Ghost {
     }
   }
 
-  /** Mounted where nobody else can reach, and moved to the mount point, which the user's hands are on, as a whole. */
+  /** Mounted where nobody else can reach, and moved as a whole to the mount point, which the user's hands are on. */
   async #mount(device: AttachedDevice): Promise<MountedFileSystem> {
+    if (this.#caller.isolation === 'private') return this.#mountPrivately(device);
     const folder = `${this.#staging!.folder}/vault`;
     mkdirSync(folder, {mode: 0o700});
     this.#fileSystem = await mountFileSystem(device, folder);
@@ -281,14 +285,29 @@ class Ghost {
     return this.#fileSystem;
   }
 
+  /** In the user's own namespaces no line is crossed: the mount point is the user's to name. */
+  async #mountPrivately(device: AttachedDevice): Promise<MountedFileSystem> {
+    const ids = {uid: this.#caller.sessionUid, gid: this.#caller.sessionGid};
+    const {fileSystem, userFd, mountFd} = await mountByPrivateFuse2fs(device, this.#plan.mountPoint, ids, () =>
+      this.#clearStaging(),
+    );
+    this.#namespaces = {isolation: 'private', userFd, mountFd};
+    this.#fileSystem = fileSystem;
+    return fileSystem;
+  }
+
   /** Everything that separates the session from the machine, but for its processes' own namespaces. */
-  async #seal(): Promise<number> {
+  async #seal(): Promise<SessionNamespaces> {
+    if (this.#namespaces !== undefined) return this.#namespaces;
+    await this.#clearStaging();
+    const userFd = await makeUserNamespace();
+    if (this.#opened.terminalFd !== undefined) this.#terminal = guardTerminal(this.#opened.terminalFd);
+    return {isolation: 'sealed', userFd};
+  }
+
+  async #clearStaging(): Promise<void> {
     await this.#staging!.clear();
     this.#staging = undefined;
-    const userFd = await makeUserNamespace();
-    await mountPrivateTerminals(this.#caller);
-    if (this.#opened.terminalFd !== undefined) this.#terminal = guardTerminal(this.#opened.terminalFd);
-    return userFd;
   }
 }
 

@@ -4,7 +4,7 @@ import {chownSync, closeSync, writeFileSync} from 'node:fs';
 import {constants} from 'node:os';
 import {fileURLToPath} from 'node:url';
 import {childrenOf, membersOfPidNamespace, type ProcessIdentity, signalProcess} from '../kernel/process.ts';
-import {start} from '../kernel/program.ts';
+import {onlyBelow, start} from '../kernel/program.ts';
 import {initLabel} from '../lifecycle/init-label.ts';
 import type {OpenVault, SessionSignal} from '../lifecycle/message.ts';
 import type {SessionPlan} from '../lifecycle/plan.ts';
@@ -99,12 +99,10 @@ function intoNamespaces(namespaces: SessionNamespaces): string[] {
 function asInit(caller: Caller, init: readonly string[]): string[] {
   const ownIds =
     caller.isolation === 'private'
-      ? `--user --map-user=${caller.sessionUid} --map-group=${caller.sessionGid} --keep-caps`
-      : '';
-  const enter =
-    `[ "$PPID" -eq ${process.pid} ] && ` +
-    `exec unshare ${ownIds} --pid --ipc --mount-proc --fork --kill-child -- "$@"`;
-  return ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', enter, 'sh', ...init];
+      ? ['--user', `--map-user=${caller.sessionUid}`, `--map-group=${caller.sessionGid}`, '--keep-caps']
+      : [];
+  const unshare = ['unshare', ...ownIds, '--pid', '--ipc', '--mount-proc', '--fork', '--kill-child', '--', ...init];
+  return ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', onlyBelow(process.pid), 'sh', ...unshare];
 }
 
 /**

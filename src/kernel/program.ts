@@ -150,6 +150,25 @@ export function start(
   return spawn(path, args, {cwd: '/', env: programEnvironment, ...options});
 }
 
+/**
+ * Starts a program that ends with this process, whatever ends it: the kernel kills it when its parent dies. The signal
+ * is asked for before the parent is looked at, so that there is no moment at which the parent's death goes unnoticed.
+ * In a session of its own, no signal of the terminal reaches it.
+ */
+export function startBound(
+  name: ProgramName,
+  args: readonly string[],
+  options: {readonly stdio: StdioOptions},
+): ChildProcess {
+  const command = ['--pdeathsig', 'KILL', '--', '/bin/sh', '-c', onlyBelow(process.pid), 'sh', programPath(name), ...args];
+  return start('setpriv', command, {...options, detached: true});
+}
+
+/** Shell code that becomes its arguments if its parent is `pid`, and ends otherwise. */
+export function onlyBelow(pid: number): string {
+  return `[ "$PPID" -eq ${pid} ] && exec "$@"`;
+}
+
 function executable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
