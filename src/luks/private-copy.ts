@@ -2,7 +2,7 @@ import {closeSync, constants, ftruncateSync, openSync, readSync, writeSync} from
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {splitKeySizeBytes} from './anti-forensic.ts';
-import {readHeaderCopies} from './header.ts';
+import {readHeaderCopies} from './header-reader.ts';
 import type {LuksHeader} from './header.ts';
 import {renderHeader} from './render.ts';
 import {vetHeader} from './vet.ts';

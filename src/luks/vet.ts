@@ -40,7 +40,7 @@ export function vetHeader(copies: HeaderCopies, limits: VettingLimits): Verdict 
   if (seconds > unlockSecondsLimit) return {verdict: 'refused', ...refuseTime()};
   const warnings = [
     ...warnOfCopies(copies, limits),
-    ...tooLarge.map((slot) => `Key slot ${slot.id} is left out: ${memorySentence(slot, limits)}`),
+    ...tooLarge.map((slot) => `Key slot ${slot.id} is left out: it ${memorySentence(slot, limits)}`),
   ];
   return warnings.length === 0
     ? {verdict: 'opens', header: usable}
@@ -112,7 +112,7 @@ function refuseMemory(tooLarge: readonly Keyslot[], limits: VettingLimits): Refu
   const cheapest = tooLarge.reduce((a, b) => (memoryOf(b.kdf) < memoryOf(a.kdf) ? b : a));
   return {
     exitCode: exitCode.unavailable,
-    what: `This image cannot be opened here: ${memorySentence(cheapest, limits)}`,
+    what: `This image cannot be opened here: key slot ${cheapest.id} ${memorySentence(cheapest, limits)}`,
     why: 'The kernel would kill the key derivation.',
     next:
       `Give it more memory, or add a cheaper key where there is more: ` +
@@ -148,7 +148,7 @@ function warnOfCopies({primary, secondary}: HeaderCopies, limits: VettingLimits)
 function memorySentence(slot: Keyslot, limits: VettingLimits): string {
   const needed = Math.ceil(memoryOf(slot.kdf) / 1024);
   const available = Math.max(0, Math.floor(limits.memoryLimitKiB / 1024));
-  return `key slot ${slot.id} needs ${needed} MiB of memory, and there are ${available} MiB.`;
+  return `needs ${needed} MiB of memory, and there are ${available} MiB.`;
 }
 
 function memoryOf(kdf: Kdf): number {

@@ -2,7 +2,7 @@ import {closeSync, readFileSync} from 'node:fs';
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {hashSizeOf, keySizesOf} from '../../src/luks/ciphers.ts';
-import {readHeaderCopies} from '../../src/luks/header.ts';
+import {readHeaderCopies} from '../../src/luks/header-reader.ts';
 import type {LuksHeader} from '../../src/luks/header.ts';
 import {estimateUnlockSeconds} from '../../src/luks/kdf-cost.ts';
 import {renderHeader} from '../../src/luks/render.ts';
