@@ -92,7 +92,7 @@ function whoMayChange(path: string, {uid, gids, mayWrite}: Parameters<typeof fin
   // In a directory such as /tmp nobody can move what belongs to somebody else.
   if (isSticky(stat)) return undefined;
   if ((stat.mode & 0o002) !== 0) return 'everyone';
-  if ((stat.mode & 0o020) !== 0 && stat.gid !== 0 && gids.includes(stat.gid)) return `your group ${stat.gid}`;
+  if ((stat.mode & 0o020) !== 0 && uid !== 0 && gids.includes(stat.gid)) return `your group ${stat.gid}`;
   return mayWrite(path) === true ? 'you, by an access list' : undefined;
 }
 

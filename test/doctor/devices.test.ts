@@ -19,6 +19,7 @@ describe('the doctor on devices', () => {
     expect(fuse('EACCES')).to.deep.equal(['root only', 'warning', 'sudo chmod 666 /dev/fuse']);
     expect(fuse('EACCES', {uid: 0})).to.deep.equal(['absent', 'warning', container]);
     expect(fuse('EPERM', {uid: 0})).to.deep.equal(['absent', 'warning', container]);
+    expect(fuse('EPERM', {...loadable, uid: 0})).to.deep.equal(['absent', 'warning', container]);
     expect(fuse('ENOENT')).to.deep.equal(['absent', 'warning', container]);
     expect(fuse('ENOENT', loadable)).to.deep.equal(['absent', 'warning', 'sudo modprobe fuse']);
     expect(fuse('ENODEV', {...loadable, uid: 0})).to.deep.equal(['absent', 'warning', 'modprobe fuse']);
@@ -84,6 +85,7 @@ describe('the doctor on the kernel', () => {
     const without = {'proc/filesystems': 'nodev\tfuse\n\text3\n'};
     expect(examineExt4(patient())).to.include({verdict: 'ok'});
     expect(examineExt4(patient({files: without}))).to.include({verdict: 'warning'});
+    expect(examineExt4(patient({files: {'proc/filesystems': '\text4dev\n'}}))).to.include({verdict: 'warning'});
     const module = {...without, 'sys/modules/modules.dep': 'kernel/fs/ext4/ext4.ko:\n'};
     expect(examineExt4(patient({files: module}))).to.include({verdict: 'ok'});
   });

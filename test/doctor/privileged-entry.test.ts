@@ -87,6 +87,13 @@ describe('the doctor on the privileged half', () => {
     expect((await examine({entry: at('links/ghost')})).finding.detail).to.include(at('links'));
     expect((await examine()).safe).to.equal(true);
 
+    mkdirSync(at('releases/1'), {recursive: true});
+    symlinkSync(at('releases/1'), at('current'));
+    chownSync(at('releases'), 1000, 0);
+    expect(findWeaknesses([at('current')], user).map(({path}) => path)).to.deep.equal([at('releases')]);
+    writeFileSync(at('releases/1/ghost.js'), '');
+    expect(findWeaknesses([at('current/ghost.js')], user).map(({path}) => path)).to.deep.equal([at('releases')]);
+
     symlinkSync(at('links/node'), at('node/bin/node2'));
     symlinkSync(at('node/bin/node'), at('links/node'));
     expect(findWeaknesses([at('node/bin/node2')], user).map(({path}) => path)).to.deep.equal([at('links')]);
@@ -102,6 +109,9 @@ describe('the doctor on the privileged half', () => {
     expect(weaknesses()).to.deep.equal([]);
     chownSync(file, 0, 27);
     expect(weaknesses()).to.deep.equal([[file, 'your group 27']]);
+    chownSync(file, 0, 0);
+    expect(findWeaknesses([file], {...user, gids: [0]}).map(({by}) => by)).to.deep.equal(['your group 0']);
+    expect(findWeaknesses([file], {...user, uid: 0, gids: [0]})).to.deep.equal([]);
     chownSync(file, 0, 28);
     expect(weaknesses()).to.deep.equal([]);
     chownSync(file, 1001, 28);
