@@ -131,8 +131,11 @@ export class BlockServer {
     // Compiled or not, it ends as this file does.
     const entry = new URL(`./block-worker${extname(import.meta.url)}`, import.meta.url);
     const worker = new Worker(entry, {workerData, env: {}, execArgv: [], argv: []});
-    worker.on('error', (error: Error) => {
-      this.#end = {how: 'failed', error};
+    let error: Error | undefined;
+    worker.once('error', (thrown: Error) => (error = thrown));
+    worker.once('exit', (code) => {
+      if (code === 0) return;
+      this.#end = {how: 'failed', error: error ?? new Error('a worker of the block server died')};
       // What it was asked may never be answered: errors are better than users who wait for ever.
       if (this.#mounted) void this.#abort().catch(() => {});
       else this.#state.stage = serverStage.stopping;

@@ -24,6 +24,7 @@ export class SegmentFile {
   readonly #locks: RangeLocks;
   readonly #syncGate: SyncGate;
   readonly #headroomBytes: number;
+  readonly #maxTransferBytes: number;
   /** Sectors on their way, after room for a header. */
   readonly #sectors: Buffer;
 
@@ -47,6 +48,7 @@ export class SegmentFile {
     this.#locks = options.locks;
     this.#syncGate = options.syncGate;
     this.#headroomBytes = options.headroomBytes;
+    this.#maxTransferBytes = options.maxTransferBytes;
     // A transfer that starts and ends inside a sector touches two more.
     const longestBytes = options.maxTransferBytes + 2 * options.segment.sectorSizeBytes;
     if (longestBytes > maxRangeBytes) throw new RangeError('a transfer is longer than what can be locked');
@@ -59,6 +61,7 @@ export class SegmentFile {
    */
   read(offsetBytes: number, lengthBytes: number): {readonly data: Buffer; readonly withHeadroom: Buffer} {
     const length = Math.max(0, Math.min(lengthBytes, this.sizeBytes - offsetBytes));
+    this.#checkLength(length);
     const start = length === 0 ? 0 : this.#floor(offsetBytes);
     const end = length === 0 ? 0 : this.#ceil(offsetBytes + length);
     const sectors = this.#sectors.subarray(this.#headroomBytes, this.#headroomBytes + end - start);
@@ -74,6 +77,7 @@ export class SegmentFile {
   /** Writes all of `data`, which must lie inside the file. */
   write(offsetBytes: number, data: Buffer): void {
     if (data.length === 0) return;
+    this.#checkLength(data.length);
     const sectorBytes = this.#segment.sectorSizeBytes;
     const dataEnd = offsetBytes + data.length;
     const start = this.#floor(offsetBytes);
@@ -129,6 +133,10 @@ export class SegmentFile {
       const position = this.#segment.offsetBytes + start + done;
       done += writeSync(this.#imageFd, sectors, done, sectors.length - done, position);
     }
+  }
+
+  #checkLength(lengthBytes: number): void {
+    if (lengthBytes > this.#maxTransferBytes) throw new RangeError('the transfer is longer than the buffers');
   }
 
   #floor(offsetBytes: number): number {

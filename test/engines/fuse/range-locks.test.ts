@@ -1,0 +1,69 @@
+import {once} from 'node:events';
+import {Worker} from 'node:worker_threads';
+import {expect} from 'chai';
+import {maxRangeBytes, RangeLocks, rangeLockWords} from '../../../src/engines/fuse/range-locks.ts';
+import {syncGateWords} from '../../../src/engines/fuse/sync-gate.ts';
+import {Image, sharedWords} from './image.ts';
+import type {PartialWriterData} from './partial-writer.ts';
+
+describe('the locks on ranges of a segment', () => {
+  it('keep threads that write parts of the same sectors at once from undoing each other', async () => {
+    const image = new Image({sizeBytes: 16 * 4096});
+    const threads = 3;
+    const shared = {
+      imageFd: image.fd,
+      segment: image.segment,
+      key: image.key,
+      lockWords: sharedWords(rangeLockWords),
+      syncWords: sharedWords(syncGateWords),
+      gate: sharedWords(1),
+      threads,
+      pieceBytes: 700,
+      rounds: 150,
+    };
+    const workers = Array.from({length: threads}, (_, thread) => {
+      const workerData: PartialWriterData = {...shared, thread};
+      return new Worker(new URL('./partial-writer.ts', import.meta.url), {workerData});
+    });
+    const lost = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0] as number));
+    expect(lost).to.deep.equal([0, 0, 0]);
+    const end = Math.floor(image.segment.sizeBytes / 700) * 700;
+    expect(image.read().subarray(0, end).equals(Buffer.alloc(end, shared.rounds))).to.equal(true);
+    expect(shared.lockWords.every((word) => word === 0)).to.equal(true);
+    image.remove();
+  });
+
+  it('let readers in together, and a writer alone', () => {
+    const words = sharedWords(rangeLockWords);
+    const stopped = new RangeLocks(words, () => true);
+    const cannot = 'the server is stopping';
+    stopped.read(0, 4096, () => {
+      expect(stopped.read(0, 4096, () => 'in')).to.equal('in');
+      expect(() => stopped.write(4095, 4097, () => 'in')).to.throw(cannot);
+      expect(stopped.write(10_000_000, 10_000_001, () => 'elsewhere')).to.equal('elsewhere');
+    });
+    stopped.write(0, 4096, () => {
+      expect(() => stopped.read(0, 1, () => 'in')).to.throw(cannot);
+      expect(() => stopped.write(0, 1, () => 'in')).to.throw(cannot);
+    });
+    expect(stopped.write(0, 4096, () => 'free again')).to.equal('free again');
+  });
+
+  it('are given back when what they protect fails', () => {
+    const locks = new RangeLocks(sharedWords(rangeLockWords), () => true);
+    const fail = (): never => {
+      throw new Error('no space');
+    };
+    expect(() => locks.write(0, 3_000_000, fail)).to.throw('no space');
+    expect(() => locks.read(0, 3_000_000, fail)).to.throw('no space');
+    expect(locks.write(0, 3_000_000, () => 'in')).to.equal('in');
+  });
+
+  it('take each word once when a range runs over the end of the table', () => {
+    const locks = new RangeLocks(sharedWords(rangeLockWords), () => true);
+    const start = maxRangeBytes - 100_000;
+    expect(locks.write(start, start + 1_000_000, () => 'in')).to.equal('in');
+    expect(locks.write(0, maxRangeBytes, () => 'in')).to.equal('in');
+    expect(() => locks.write(0, 2 * maxRangeBytes, () => 'in')).to.throw(RangeError);
+  });
+});

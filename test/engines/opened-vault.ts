@@ -1,0 +1,100 @@
+import {spawn, type ChildProcess} from 'node:child_process';
+import {once} from 'node:events';
+import {mkdirSync, rmSync} from 'node:fs';
+import {createInterface} from 'node:readline';
+import type {Image} from './fuse/image.ts';
+import type {Order} from './vault-process.ts';
+
+/** How the process that serves the vault is isolated: as root, or as root of a user namespace of its own. */
+export type Isolation = 'root' | 'user namespace';
+
+type Waiting = {readonly resolve: (result: never) => void; readonly reject: (error: Error) => void};
+
+/** A failure that the process told. */
+export class ToldFailure extends Error {
+  readonly code: number | undefined;
+  readonly next: string | undefined;
+
+  constructor({what, code, next, stack}: {what: string; code?: number; next?: string; stack?: string}) {
+    super(what);
+    this.code = code;
+    this.next = next;
+    if (stack !== undefined) this.stack = stack;
+  }
+}
+
+/** A vault-process.ts that runs, seen from the test. */
+export class VaultProcess {
+  readonly child: ChildProcess;
+  /** Settles with what the process said of the end of its device. */
+  readonly deviceEnded: Promise<{ended: string; error?: string}>;
+  /** Settles with exit code or signal. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+
+  constructor(isolation: Isolation = 'root') {
+    const user = isolation === 'root' ? [] : ['--user', '--map-root-user'];
+    const script = new URL('./vault-process.ts', import.meta.url).pathname;
+    // Without --fork the process keeps its pid through unshare(1).
+    this.child = spawn('unshare', [...user, '--mount', '--propagation', 'private', process.execPath, script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.exited = once(this.child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+    void this.exited.then((end) => {
+      for (const {reject} of this.#waiting.values()) reject(new Error(`the process ended: ${end}`));
+    });
+    this.deviceEnded = new Promise((resolve) => {
+      createInterface({input: this.child.stdout!}).on('line', (line) => {
+        const said = JSON.parse(line) as {id?: number; result?: never; failure?: ToldFailure; ended?: string};
+        if (said.ended !== undefined) return resolve(said as {ended: string});
+        const {resolve: answer, reject} = this.#waiting.get(said.id!)!;
+        this.#waiting.delete(said.id!);
+        if (said.failure === undefined) answer(said.result!);
+        else reject(new ToldFailure(said.failure as unknown as {what: string}));
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** How this process can reach a path of the other's mount namespace. */
+  seen(path: string): string {
+    return `/proc/${this.pid}/root${path}`;
+  }
+
+  tell<T = unknown>(order: Order): Promise<T> {
+    const id = this.#nextId++;
+    this.child.stdin!.write(`${JSON.stringify({id, ...order})}\n`);
+    return new Promise((resolve, reject) => this.#waiting.set(id, {resolve, reject}));
+  }
+
+  /** Attaches an image, or a copy of it. Returns the path of the block file, as this process can reach it. */
+  async attach(image: Image, {imagePath = image.path, encryption = 'aes-xts-plain64'} = {}): Promise<string> {
+    const folder = `${image.folder}/staging`;
+    mkdirSync(folder, {recursive: true});
+    rmSync(`${folder}/block`, {force: true});
+    const {ivTweak, ...segment} = image.segment;
+    const {path} = await this.tell<{path: string}>({
+      do: 'attach',
+      image: imagePath,
+      segment: {...segment, encryption},
+      ivTweak: String(ivTweak),
+      key: image.key.toString('hex'),
+      folder,
+    });
+    return this.seen(path);
+  }
+
+  /** Runs a command of the shell in the mount namespace of the process. */
+  run(command: string): Promise<{code: number | null; stdout: string; stderr: string}> {
+    return this.tell({do: 'run', command});
+  }
+
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+}
