@@ -53,7 +53,7 @@ export async function chooseEscalation(
 
 /** Why sudo does not let this user run the ghost; undefined when it does, or may after asking for a password. */
 async function sudoRefusal(sudo: string, entry: string, canAsk: boolean): Promise<string | undefined> {
-  const {exitCode: code, stderr} = await execa(sudo, ['--non-interactive', '--list', '--', entry], {
+  const {exitCode: code, stderr} = await execa(sudo, ['--non-interactive', '--list', '--', entry, '/plan'], {
     reject: false,
     stdin: 'ignore',
     env: {LC_ALL: 'C'},

@@ -10,7 +10,8 @@ export type StepMessage = Extract<GhostMessage, {say: 'phase' | 'started' | 'pro
 
 /**
  * The task graph of the lifecycle as the ghost walks it: one listr2 list for each phase, whose tasks end when the ghost
- * says so. It draws on standard error, because standard output is the session's.
+ * says so. It draws on standard error, because standard output is the session's. Where nothing can be redrawn, each
+ * step is a line of its own when it has ended.
  */
 export class LifecycleGraph {
   readonly #style: GraphStyle;
@@ -29,6 +30,7 @@ export class LifecycleGraph {
     }
     const step = this.#phase?.steps.get(message.step);
     if (step === undefined || message.say === 'started') return;
+    if (this.#style === 'lines' && message.say !== 'progress') process.stderr.write(`${lineOf(message)}\n`);
     switch (message.say) {
       case 'progress':
         step.report(`${Math.floor((100 * message.doneBytes) / message.totalBytes)} %`);
@@ -61,7 +63,7 @@ export class LifecycleGraph {
     const list = new Listr(tasks, {
       concurrent: false,
       exitOnError: true,
-      renderer: this.#style === 'live' ? 'default' : this.#style === 'lines' ? 'simple' : 'silent',
+      renderer: this.#style === 'live' ? 'default' : 'silent',
       rendererOptions: {
         collapseErrors: false,
         showErrorMessage: false,
@@ -117,6 +119,17 @@ function taskOf(id: StepId, progress: StepProgress): ListrTask {
       if (end.failed || end.abandoned) throw new Error(end.abandoned ? 'abandoned' : 'failed');
     },
   } as ListrTask;
+}
+
+function lineOf(message: Extract<StepMessage, {say: 'done' | 'skipped' | 'broken'}>): string {
+  switch (message.say) {
+    case 'done':
+      return `✔ ${titleWith(message.step, [message.note, seconds(message.ms)])}`;
+    case 'skipped':
+      return `- ${titleWith(message.step, [`skipped (${message.why})`])}`;
+    case 'broken':
+      return `✖ ${titleWith(message.step, [message.why])}`;
+  }
 }
 
 function titleWith(id: StepId, notes: readonly (string | undefined)[]): string {

@@ -1,0 +1,42 @@
+import {Flags} from '@oclif/core';
+import {BaseCommand} from '../base-command.ts';
+import {thisMachine} from '../doctor/context.ts';
+import {diagnose, type Diagnosis} from '../doctor/diagnose.ts';
+import {renderDiagnosis} from '../doctor/render.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {ghostEntry} from '../vault/ghost-call.ts';
+
+export default class Doctor extends BaseCommand<Diagnosis> {
+  static override description = `Looks at this machine as TazPod needs it, and says what would mend it.
+
+Tools and their versions, kernel features, devices, sudo, memory, swap, core dumps, and whether the program that runs as
+root can be changed by you. At the end: which engine and which isolation a vault gets here. The exit code is 69 when no
+vault can be opened.`;
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --json',
+    {
+      command: '<%= config.bin %> <%= command.id %> --sudoers | sudo tee /etc/sudoers.d/tazpod',
+      description: 'Let sudo start the ghost, and nothing else, without a password:',
+    },
+  ];
+  static override flags = {
+    sudoers: Flags.boolean({description: 'print a sudoers file for this user and this install, and nothing else'}),
+  };
+  static override summary = 'Look at this machine and say what to mend.';
+
+  async run(): Promise<Diagnosis> {
+    const {flags} = await this.parse(Doctor);
+    const diagnosis = await diagnose(thisMachine(ghostEntry));
+    if (flags.sudoers && diagnosis.sudoers === undefined) {
+      throw new Failure(exitCode.noPermission, 'A sudoers line would be dangerous here, or of no use.', {
+        why: 'The program can be changed by the user, or the user is root.',
+        next: 'tazpod doctor',
+      });
+    }
+    this.log(flags.sudoers ? diagnosis.sudoers!.content.trimEnd() : renderDiagnosis(diagnosis));
+    if (diagnosis.conclusion.isolation === 'none') process.exitCode = exitCode.unavailable;
+    return diagnosis;
+  }
+}
