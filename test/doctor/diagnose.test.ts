@@ -42,29 +42,29 @@ describe('the doctor', () => {
 });
 
 describe('the sudoers rule of the doctor', () => {
-  let root: string;
+  let root: string | undefined;
   before(function () {
     if (process.getuid!() !== 0) skip(this, 'only root makes an install that belongs to root');
     root = makeRootsInstall();
   });
   after(() => {
-    rmSync(root, {recursive: true, force: true});
+    if (root !== undefined) rmSync(root, {recursive: true});
     removeTrees();
   });
 
   /** A user whom sudo asks for a password, at an install of root's. */
   const diagnoseInstall = async (illness: Illness = {}) => {
-    const entry = join(root, 'bin/ghost.js');
+    const entry = join(root!, 'bin/ghost.js');
     const ask = 'sudo --non-interactive --reset-timestamp --list';
     const answers = {[`${ask} -- ${entry}`]: {stdout: entry}, [ask]: {stdout: '    (ALL) ALL\n'}, ...illness.answers};
-    const node = {nodePath: join(root, 'node/bin/node'), securePath: [join(root, 'node/bin')]};
+    const node = {nodePath: join(root!, 'node/bin/node'), securePath: [join(root!, 'node/bin')]};
     return diagnose(patient({entry, ...node, ...illness, answers}));
   };
 
   it('is offered to who has to type a password for a safe install', async () => {
     const {sudoers} = await diagnoseInstall();
     expect(sudoers!.path).to.equal('/etc/sudoers.d/tazpod');
-    expect(sudoers!.content).to.include(`\nada ALL = (root) NOPASSWD: NOSETENV: ${join(root, 'bin/ghost.js')}\n`);
+    expect(sudoers!.content).to.include(`\nada ALL = (root) NOPASSWD: NOSETENV: ${join(root!, 'bin/ghost.js')}\n`);
     expect(sudoers!.install).to.include('visudo -cf').and.to.include(sudoers!.path);
   });
 
