@@ -1,0 +1,149 @@
+import {spawnSync} from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {buildWhenStale} from '../../scripts/build.js';
+import {projectNode, root} from '../../scripts/setup.js';
+import {SetUpError} from '../../scripts/terminal.js';
+import {sudoersFile} from '../../src/doctor/sudoers.ts';
+import {atTheEnd, madeByThisRun, makerHasEnded} from './made-by.ts';
+import type {BedUser} from './user.ts';
+
+/**
+ * A copy of the built product that belongs to root and that every user can read, as a global install would be; the
+ * checkout may lie where the test users cannot go.
+ */
+export type Install = {
+  readonly folder: string;
+  /** The privileged entry. */
+  readonly ghost: string;
+  /** The CLI's entry. */
+  readonly cli: string;
+  /** A Node that is new enough. */
+  readonly node: string;
+  /** For a user's PATH: the commands `tazpod` and `node`. */
+  readonly path: string;
+};
+
+/** Every directory above it must be root's alone: /usr/local belongs to the group `staff` on some machines. */
+const parent = '/opt';
+const prefix = 'tazpod-test-';
+const sudoersFolder = '/etc/sudoers.d';
+
+let made: Install | undefined;
+
+/** The copy of this test run: made at the first call, removed at the end of the run. */
+export function install(): Install {
+  made ??= makeInstall();
+  return made;
+}
+
+/**
+ * Lets a user run the privileged entry as root, and nothing else, with the very rule that `tazpod doctor` proposes.
+ *
+ * @param node whose Node root finds: the copy's own, or the machine's, which may be too old and then runs the entry
+ *   once more on the copy's own
+ */
+export function allowSudo(user: BedUser, node: 'own' | 'machine' = 'own'): void {
+  const {ghost, path} = install();
+  const machine = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  const securePath = node === 'own' ? [path, ...machine] : machine;
+  const rule = sudoersFile({userName: user.name, uid: user.uid, entry: ghost, securePath});
+  if (rule === undefined) throw new Error(`${ghost} cannot stand in a sudoers file`);
+  // sudo skips names with a dot, so the file appears at once and whole.
+  const path_ = join(sudoersFolder, user.name);
+  writeFileSync(`${path_}.new`, `# ${madeByThisRun}\n${rule}`, {mode: 0o440});
+  const checked = spawnSync('visudo', ['--check', '--file', `${path_}.new`], {encoding: 'utf8'});
+  if (checked.status !== 0) {
+    rmSync(`${path_}.new`);
+    throw new Error(`visudo refuses the rule: ${checked.stdout}${checked.stderr}`);
+  }
+  spawnSync('mv', [`${path_}.new`, path_]);
+  atTheEnd(() => rmSync(path_, {force: true}));
+}
+
+function makeInstall(): Install {
+  removeAbandoned();
+  freshen();
+  const folder = mkdtempSync(join(parent, prefix));
+  atTheEnd(() => rmSync(folder, {recursive: true, force: true}));
+  writeFileSync(join(folder, '.made-by'), madeByThisRun);
+  chmodSync(folder, 0o755);
+  for (const name of ['bin', 'dist']) copyAsRoot(join(root, name), join(folder, name));
+  for (const name of ['package.json', 'oclif.manifest.json']) copyFileSync(join(root, name), join(folder, name));
+  for (const name of productionPackages()) {
+    const target = join(folder, name);
+    mkdirSync(dirname(target), {recursive: true});
+    linkAsRoot(join(root, name), target);
+  }
+  const node = join(folder, 'node_modules/node/bin/node');
+  mkdirSync(dirname(node), {recursive: true});
+  linkAsRoot(projectNode(), node);
+
+  const path = join(folder, 'path');
+  mkdirSync(path);
+  const cli = join(folder, 'bin/run.js');
+  writeFileSync(join(path, 'tazpod'), `#!/bin/sh\nexec ${node} ${cli} "$@"\n`, {mode: 0o755});
+  linkAsRoot(node, join(path, 'node'));
+  return {folder, ghost: join(folder, 'bin/ghost.js'), cli, node, path};
+}
+
+/** The tests run what is in src/ now, with or without `npm test` around them. */
+function freshen(): void {
+  try {
+    buildWhenStale();
+  } catch (error) {
+    if (!(error instanceof SetUpError)) throw error;
+  }
+}
+
+/** The packages at the top of node_modules that the product needs to run; nested ones come with them. */
+function productionPackages(): string[] {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, {dev?: boolean; link?: boolean}>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([path, {dev, link}]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && dev !== true && link !== true)
+    .map(([path]) => path)
+    .filter((path) => existsSync(join(root, path)));
+}
+
+/** A copy of its own: a build that runs meanwhile does not change it. */
+function copyAsRoot(from: string, to: string): void {
+  cpSync(from, to, {recursive: true, dereference: true});
+  spawnSync('chmod', ['-R', 'u=rwX,go=rX', to]);
+}
+
+/** Hard links where they are as good as copies: the same file system, and root's files that nobody else can write. */
+function linkAsRoot(from: string, to: string): void {
+  const {uid, mode} = statSync(from);
+  const linked = uid === 0 && (mode & 0o022) === 0 && spawnSync('cp', ['-al', from, to]).status === 0;
+  if (linked) return;
+  rmSync(to, {recursive: true, force: true});
+  copyAsRoot(from, to);
+}
+
+function removeAbandoned(): void {
+  for (const name of readdirSync(parent).filter((each) => each.startsWith(prefix))) {
+    const mark = join(parent, name, '.made-by');
+    if (existsSync(mark) && makerHasEnded(readFileSync(mark, 'utf8'))) {
+      rmSync(join(parent, name), {recursive: true, force: true});
+    }
+  }
+  for (const name of readdirSync(sudoersFolder).filter((each) => each.startsWith(prefix))) {
+    const path = join(sudoersFolder, name);
+    const [first = ''] = readFileSync(path, 'utf8').split('\n');
+    if (makerHasEnded(first.replace('# ', ''))) rmSync(path);
+  }
+}

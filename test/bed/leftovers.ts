@@ -1,0 +1,185 @@
+import {existsSync, readdirSync, readFileSync, readlinkSync, statSync} from 'node:fs';
+import {join} from 'node:path';
+import {isLocked} from '../../src/kernel/file-lock.ts';
+import {type Mount, readMounts} from '../../src/kernel/mountinfo.ts';
+import {readCommandLine, readProcessStatus} from '../../src/kernel/process-record.ts';
+import {allPids, identifyProcess, isAlive, type ProcessIdentity} from '../../src/kernel/process.ts';
+import {fuseConnections} from './fuse-connections.ts';
+import {until} from './until.ts';
+import type {TestVault} from './vault.ts';
+
+/** What a test knows of what must be gone. */
+export type Remembered = {
+  /** Processes that must have ended, beside those that are found by what they do. */
+  readonly processes?: readonly ProcessIdentity[];
+  /** Processes of the user that are the test's own and may live. */
+  readonly attendants?: readonly number[];
+  /** The user's terminal, which must be the user's again. */
+  readonly terminal?: string;
+  readonly withinMs?: number;
+};
+
+/** FUSE connections and loop devices that were there before the tests, by whomever. */
+const before = {connections: new Set(fuseConnections()), loops: new Set(attachedLoops())};
+
+/**
+ * Asks the kernel until nothing of this vault is left: no mount in any namespace, no loop device, FUSE connection,
+ * process, lock, temporary file, and the terminal its owner's. Throws an error that lists what is.
+ */
+export async function expectNothingLeft(vault: TestVault, remembered: Remembered = {}): Promise<void> {
+  const {withinMs = 2000} = remembered;
+  let left: string[] = [];
+  await until('nothing is left', async () => (left = await findLeftovers(vault, remembered)).length === 0, {
+    withinMs,
+    seen: () => left.join('\n'),
+  });
+}
+
+/** What there is of a vault now, a sentence each. */
+export async function findLeftovers(vault: TestVault, remembered: Remembered = {}): Promise<string[]> {
+  const {owner, image, mountPoint} = vault;
+  const attendants = new Set(remembered.attendants);
+  const world = allPids().flatMap((pid) => (attendants.has(pid) ? [] : (observe(pid) ?? [])));
+  const remembers = (remembered.processes ?? []).filter((process) => isAlive(process)).map(({pid}) => pid);
+  const suspects = world.filter((process) => remembers.includes(process.pid) || belongsTo(process, vault));
+  return [
+    ...suspects.map(({pid, command}) => `process ${pid}: ${command}`),
+    ...mountsBelow(owner.home, readMounts('self')).map((mount) => `mount on the machine: ${mount.mountPoint}`),
+    ...(existsSync(mountPoint) ? readdirSync(mountPoint) : []).map((name) => `in the mount point: ${name}`),
+    ...orphans('FUSE connection', fuseConnections(), before.connections, (id) => usersOfConnection(id, world)),
+    ...orphans('loop device', attachedLoops(), before.loops, (name) => usersOfLoop(name, world)),
+    ...((await heldImage(image)) ? [`a lock on ${image}`] : []),
+    ...temporaryFiles(vault).map((path) => `temporary file ${path}`),
+    ...(remembered.terminal === undefined ? [] : strandedTerminal(remembered.terminal, owner.uid)),
+  ];
+}
+
+/** A process as far as it matters here. */
+type Observed = {
+  readonly pid: number;
+  readonly uid: number;
+  readonly command: string;
+  readonly mounts: readonly Mount[];
+};
+
+function observe(pid: number): Observed | undefined {
+  const identity = identifyProcess(pid);
+  const status = readProcessStatus(pid);
+  if (identity === undefined || status === undefined || !isAlive(identity)) return undefined;
+  const command = (readCommandLine(pid) ?? []).map((word) => word.toString()).join(' ');
+  try {
+    return {pid, uid: status.uid.real, command, mounts: readMounts(pid)};
+  } catch {
+    return undefined;
+  }
+}
+
+/** By its user, by what it was told to do, or by the mount namespace that it lives in. */
+function belongsTo({uid, command, mounts}: Observed, {owner, image}: TestVault): boolean {
+  return (
+    uid === owner.uid ||
+    command.includes(`${owner.home}/`) ||
+    command.includes(image) ||
+    command.includes(`chown ${owner.uid}:`) ||
+    mountsBelow(owner.home, mounts).length > 0
+  );
+}
+
+function mountsBelow(folder: string, mounts: readonly Mount[]): Mount[] {
+  return mounts.filter(({mountPoint}) => mountPoint.startsWith(`${folder}/`));
+}
+
+/** Those that came since, that nobody uses: who uses one is another test of another user, or is listed already. */
+function orphans(
+  what: string,
+  now: readonly string[],
+  then: ReadonlySet<string>,
+  users: (id: string) => readonly number[],
+): string[] {
+  return now.filter((id) => !then.has(id) && users(id).length === 0).map((id) => `${what} ${id} without a user`);
+}
+
+function usersOfConnection(id: string, world: readonly Observed[]): number[] {
+  return world
+    .filter(({pid, mounts}) => mounts.some(({minor, major}) => major === 0 && String(minor) === id) || serves(pid, id))
+    .map(({pid}) => pid);
+}
+
+/** Newer kernels name the connection of an open /dev/fuse; for older ones every server may be the one. */
+function serves(pid: number, connection: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      if (linkOf(`/proc/${pid}/fd/${fd}`) !== '/dev/fuse') return false;
+      const [, named] = /^fuse_connection:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? [];
+      return named === undefined || named === connection;
+    });
+  } catch {
+    return false;
+  }
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `loop0 /backing/file`: a device that was taken again by another file is another one. */
+function attachedLoops(): string[] {
+  return readdirSync('/sys/block')
+    .filter((name) => name.startsWith('loop'))
+    .flatMap((name) => {
+      try {
+        const sequence = readFileSync(`/sys/block/${name}/diskseq`, 'utf8').trim();
+        return `${name} ${sequence} ${readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trim()}`;
+      } catch {
+        return [];
+      }
+    });
+}
+
+function usersOfLoop(description: string, world: readonly Observed[]): number[] {
+  const [name = ''] = description.split(' ');
+  let device: string;
+  try {
+    device = readFileSync(`/sys/block/${name}/dev`, 'utf8').trim();
+  } catch {
+    return [0];
+  }
+  return world
+    .filter(({mounts}) => mounts.some(({major, minor}) => `${major}:${minor}` === device))
+    .map(({pid}) => pid);
+}
+
+async function heldImage(image: string): Promise<boolean> {
+  return existsSync(image) && statSync(image).isFile() && (await isLocked(image));
+}
+
+/** Everything that is the user's in the folders for temporary files, but for what the bed has put there. */
+function temporaryFiles({owner, image}: TestVault): string[] {
+  const folders = ['/tmp', '/var/tmp', '/dev/shm', '/run', owner.runtimeFolder];
+  const found = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => !name.startsWith('tmux-'))
+      .map((name) => join(folder, name))
+      .filter((path) => ownerOf(path) === owner.uid && path !== owner.home),
+  );
+  const imageFolder = join(image, '..');
+  const beside = existsSync(imageFolder) ? readdirSync(imageFolder) : [];
+  return [...found, ...beside.map((name) => join(imageFolder, name)).filter((path) => path !== image)];
+}
+
+function ownerOf(path: string): number | undefined {
+  try {
+    return statSync(path).uid;
+  } catch {
+    return undefined;
+  }
+}
+
+function strandedTerminal(path: string, uid: number): string[] {
+  const owner = ownerOf(path);
+  return owner === undefined || owner === uid ? [] : [`the terminal ${path}, which belongs to user ${owner}`];
+}

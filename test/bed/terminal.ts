@@ -1,0 +1,89 @@
+import {spawnSync} from 'node:child_process';
+import {randomBytes} from 'node:crypto';
+import {statSync} from 'node:fs';
+import {join} from 'node:path';
+import {asUser, loginEnvironment, type RunOptions} from './run.ts';
+import {until} from './until.ts';
+import type {BedUser} from './user.ts';
+
+/** A real terminal with a shell of the user's in it: tmux with a server of its own, which is the user's too. */
+export type TestTerminal = {
+  /** The terminal's device, `/dev/pts/N`. */
+  readonly path: string;
+  /** The shell in it. */
+  readonly shellPid: number;
+  /** Processes that belong to the terminal and not to what is run in it. */
+  readonly attendants: readonly number[];
+  /** Types text as it is. */
+  type(text: string): void;
+  /** Presses keys by tmux's names: `C-c`, `C-z`, `Enter`. */
+  press(...keys: readonly string[]): void;
+  /** Types a command line and Enter. */
+  enter(line: string): void;
+  /** What the screen shows, and with `history` what has left it at the top. */
+  screen(history?: boolean): string;
+  /** Waits until the screen matches, and returns the match. */
+  shows(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray>;
+  resize(columns: number, rows: number): void;
+  clear(): void;
+  /** Owner and mode of the terminal now: `1001 620`. */
+  owner(): string;
+  close(): void;
+};
+
+/** What a shell of the user's shows when it waits for a command: the one of the terminal, and the one of a ghost. */
+export const atPrompt = /^outside> ?$/m;
+export const atGhostPrompt = /^ghost> ?$/m;
+
+/** Opens a terminal, and waits for its shell. */
+export async function openTerminal(
+  user: BedUser,
+  {env = {}, cwd = user.home}: Pick<RunOptions, 'env' | 'cwd'> = {},
+): Promise<TestTerminal> {
+  const socket = join(user.runtimeFolder, `tmux-${randomBytes(4).toString('hex')}`);
+  const environment: NodeJS.ProcessEnv = {...loginEnvironment(user), TERM: 'xterm-256color', ...env};
+  const tmux = (...args: string[]): string => {
+    const {status, stdout, stderr} = spawnSync(
+      'setpriv',
+      [...asUser(user), 'tmux', '-S', socket, '-f', '/dev/null', ...args],
+      // Node leaves out what is undefined.
+      {cwd, encoding: 'utf8', env: environment},
+    );
+    if (status !== 0) throw new Error(`tmux ${args[0] ?? ''}: ${stderr}`);
+    return stdout;
+  };
+  tmux('new-session', '-d', '-s', 'bed', '-x', '120', '-y', '40', 'bash');
+  tmux('set-option', '-g', 'remain-on-exit', 'on');
+  const [path, shellPid, serverPid] = tmux('display-message', '-p', '#{pane_tty} #{pane_pid} #{pid}').trim().split(' ');
+  const terminal: TestTerminal = {
+    path: path!,
+    shellPid: Number(shellPid),
+    attendants: [Number(shellPid), Number(serverPid)],
+    type: (text) => void tmux('send-keys', '-l', '--', text),
+    press: (...keys) => void tmux('send-keys', '--', ...keys),
+    enter: (line) => {
+      terminal.type(line);
+      terminal.press('Enter');
+    },
+    screen: (history = false) => tmux('capture-pane', '-p', '-J', ...(history ? ['-S', '-'] : [])),
+    shows: (pattern, withinMs) =>
+      until(`the terminal shows ${pattern.source}`, () => pattern.exec(terminal.screen()) ?? undefined, {
+        ...(withinMs === undefined ? {} : {withinMs}),
+        seen: () => terminal.screen(true),
+      }),
+    resize: (columns, rows) => void tmux('resize-window', '-x', String(columns), '-y', String(rows)),
+    clear: () => {
+      terminal.enter('clear');
+      tmux('clear-history');
+    },
+    owner: () => {
+      const {uid, mode} = statSync(path!);
+      return `${uid} ${(mode & 0o777).toString(8)}`;
+    },
+    close: () => {
+      spawnSync('setpriv', [...asUser(user), 'tmux', '-S', socket, 'kill-server']);
+    },
+  };
+  await terminal.shows(atPrompt);
+  return terminal;
+}

@@ -1,0 +1,30 @@
+import {setTimeout as sleep} from 'node:timers/promises';
+
+/** How long a fact is waited for when nothing else is said: much longer than it takes on a slow machine. */
+const patienceMs = 20_000;
+const pollMs = 20;
+
+export type UntilOptions = {
+  readonly withinMs?: number;
+  /** Added to the error when the fact never comes about. */
+  readonly seen?: () => string;
+};
+
+/**
+ * Waits until `look` returns something else than undefined or false, and returns that. Throws an error that names the
+ * fact when it does not come about in time.
+ */
+export async function until<T>(
+  fact: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  {withinMs = patienceMs, seen}: UntilOptions = {},
+): Promise<T> {
+  for (const deadline = Date.now() + withinMs; ; await sleep(pollMs)) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() < deadline) continue;
+    throw new Error(
+      `It did not come about within ${withinMs} ms that ${fact}.${seen === undefined ? '' : `\n${seen()}`}`,
+    );
+  }
+}
