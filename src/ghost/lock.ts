@@ -56,7 +56,7 @@ async function endVault(vault: RunningVault, graceMs: number): Promise<void> {
  */
 function leaveWord(vault: RunningVault): void {
   try {
-    writeFileSync(`/proc/${vault.init.pid}/root${lockedMarker}`, '', {flag: 'wx', mode: 0o600});
+    writeFileSync(`/proc/${vault.init.pid}/root/dev/shm/${lockedMarker}`, '', {flag: 'wx', mode: 0o600});
   } catch {
     // Left already; or the kernel does not let root look into the session, and its `unlock` ends with 137.
   }

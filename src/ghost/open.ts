@@ -1,4 +1,4 @@
-import {closeSync, existsSync, mkdirSync, rmdirSync} from 'node:fs';
+import {closeSync, constants, existsSync, mkdirSync, openSync, rmdirSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {chooseEngine} from '../engines/choose.ts';
 import type {AttachedDevice, Engine} from '../engines/engine.ts';
@@ -12,14 +12,16 @@ import {
 import {mountByPrivateFuse2fs} from '../engines/fuse2fs-driver.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {tryLockExclusive} from '../kernel/file-lock.ts';
+import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import type {CreatePlan, OpenPlan, SessionPlan} from '../lifecycle/plan.ts';
-import {format, unlockVolumeKey} from '../luks/cryptsetup.ts';
+import {format, testPassphrase, unlockVolumeKey} from '../luks/cryptsetup.ts';
 import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
+import {accompany} from './accompany.ts';
 import {mountBridges} from './bridges.ts';
 import type {Caller} from './caller.ts';
 import {type OpenedPlan, openPlan} from './check-plan.ts';
@@ -28,14 +30,12 @@ import {Conductor} from './conductor.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
 import {keyReader} from './key-source.ts';
 import {makeUserNamespace} from './seal.ts';
-import {prepareSession, type Session, type SessionNamespaces} from './session.ts';
+import {prepareJoin, prepareSession, type Session, type SessionNamespaces} from './session.ts';
 import {mountStaging, type Staging} from './staging.ts';
 import {guardTerminal, type GuardedTerminal, mountPrivateSharedMemory, mountPrivateTerminals} from './terminal.ts';
 
 /** How long another that is just about to let go of the image is waited for: a `status` tries its lock too. */
 const lockTimeoutMs = 500;
-/** The session's time after SIGHUP when the CLI is gone or somebody asks the ghost itself to end. */
-const lastGraceMs = 800;
 
 /** How long the kernel may take to write out what the session has left in memory. */
 const unmountGraceMs = 10_000;
@@ -95,8 +95,15 @@ class Ghost {
 
   async live(onSession: () => void): Promise<number> {
     const {create, session} = this.#plan;
-    const engine = create === undefined ? await this.#openExisting() : await this.#create(create);
-    return session === undefined ? 0 : this.#haunt(engine, session, onSession);
+    if (create !== undefined) {
+      const engine = await this.#create(create);
+      return session === undefined ? 0 : this.#haunt(engine, session, onSession);
+    }
+    const {header, running} = await this.#prepare();
+    // A plan without a session is one that creates; the type says so, the check of its shape cannot.
+    if (session === undefined) return 0;
+    if (running !== undefined) return this.#join(header, running, session, onSession);
+    return this.#haunt(await this.#unlockAndAttach(header), session, onSession);
   }
 
   async close(): Promise<void> {
@@ -104,49 +111,83 @@ class Ghost {
     conductor.begin('close');
     await conductor.step('endSessions', () => this.#terminal?.release());
     await conductor.step('unmount', () => this.#fileSystem?.unmount({graceMs: unmountGraceMs}));
-    await conductor.step('detach', () => this.#detach());
+    await conductor.step('detach', () => this.#device?.detach());
+    await this.#clearStaging();
     if (this.#imageFd !== undefined) closeSync(this.#imageFd);
   }
 
-  /**
-   * Before the session, the device lies in the staging folder and is taken away by its name; later it has none, and
-   * ends with the file system that was its last user.
-   */
-  async #detach(): Promise<void> {
-    if (this.#staging !== undefined) {
-      await this.#device?.detach();
-      await this.#clearStaging();
-    } else if (this.#device !== undefined) {
-      await Promise.race([this.#device.ended, sleep(unmountGraceMs, undefined, {ref: false})]);
-    }
-  }
-
-  /** Lock, header, key, device: up to the plaintext of an image that is there. */
-  async #openExisting(): Promise<Engine> {
+  /** Lock and header: everything before a key. Says whose ghost is there where the lock is taken. */
+  async #prepare(): Promise<{header: VettedHeader; running: RunningVault | undefined}> {
     const conductor = this.#conductor;
     const imageFd = this.#imageFd!;
     conductor.begin('prepare');
     await conductor.step('unshare', () => this.#enter());
-    await conductor.step('lock', () => lock(imageFd));
+    const running = await conductor.step('lock', () => this.#lock(imageFd), (vault) => vault && 'a ghost has it');
     const header = await conductor.step('vet', () => this.#vet(imageFd));
-    const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
+    return {header, running};
+  }
 
-    const reader = keyReader(this.#plan.key, this.#opened.keyFd, this.#plan.image, this.#channel);
-    for (let attempt = 1; ; attempt++) {
-      const key = await reader.existing();
-      conductor.begin('unlock');
-      const volumeKey = await conductor
-        .step('unlock', () => this.#unlock(header, key))
-        .catch((error: unknown) => {
-          if (!(error instanceof WrongPassphrase) || attempt === reader.tries) throw error;
-          return undefined;
-        })
-        .finally(() => key.fill(0));
-      if (volumeKey === undefined) continue;
-      conductor.begin('open');
-      await conductor.step('attach', () => this.#attach(engine, header, volumeKey), () => engine.id);
-      return engine;
+  /** The lock, or the user's ghost that has it. */
+  async #lock(imageFd: number): Promise<RunningVault | undefined> {
+    const imageId = formatFileIdentity(identifyFile(imageFd));
+    for (const deadline = Date.now() + lockTimeoutMs; ; await sleep(50)) {
+      if (await tryLockExclusive(imageFd)) return undefined;
+      const running = readOpenVaults().find((vault) => vault.imageId === imageId && vault.uid === this.#caller.sessionUid);
+      const joinable = this.#plan.ifOpen === 'join' && running?.isolation === 'sealed';
+      if (joinable && this.#caller.isolation === 'sealed') return running;
+      if (Date.now() < deadline) continue;
+      throw new Failure(exitCode.busy, 'The vault is open already.', {
+        why: running === undefined ? 'Somebody else, perhaps in another container, holds its image.' : whyNotJoined(running),
+        next: 'tazpod vault status',
+      });
     }
+  }
+
+  /** Key and device: up to the plaintext of an image that is there. */
+  async #unlockAndAttach(header: VettedHeader): Promise<Engine> {
+    const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
+    const volumeKey = await this.#withKey((key) => this.#unlock(header, key));
+    this.#conductor.begin('open');
+    await this.#conductor.step('attach', () => this.#attach(engine, header, volumeKey), () => engine.id);
+    return engine;
+  }
+
+  /** Asks for the key and tries it, as often as it is worth asking. */
+  async #withKey<T>(attempt: (key: Buffer) => Promise<T>): Promise<T> {
+    const reader = keyReader(this.#plan.key, this.#opened.keyFd, this.#plan.image, this.#channel);
+    for (let tries = 1; ; tries++) {
+      const key = await reader.existing();
+      this.#conductor.begin('unlock');
+      try {
+        return await this.#conductor.step('unlock', () => attempt(key));
+      } catch (error) {
+        if (!(error instanceof WrongPassphrase) || tries === reader.tries) throw error;
+      } finally {
+        key.fill(0);
+      }
+    }
+  }
+
+  /** A further session in a ghost that is there: whoever has the passphrase may. */
+  async #join(
+    header: VettedHeader,
+    running: RunningVault,
+    plan: SessionPlan,
+    onSession: () => void,
+  ): Promise<number> {
+    await this.#withKey(async (key) => {
+      if (!(await testPassphrase(header, key))) throw new WrongPassphrase(this.#plan.image);
+    });
+    this.#conductor.begin('join');
+    // Open before the session can end, so that a lock's word is found afterwards.
+    const sharedMemoryFd = openSync(`/proc/${running.init.pid}/root/dev/shm`, constants.O_RDONLY | constants.O_DIRECTORY);
+    const session = await this.#conductor.step('join', async () => {
+      await this.#clearStaging();
+      this.#guardTerminal();
+      return prepareJoin(this.#caller, plan, running);
+    });
+    const {init: _init, supervisorPid: _supervisor, ...vault} = running;
+    return this.#accompany(session, vault, onSession, `/proc/self/fd/${sharedMemoryFd}/${lockedMarker}`);
   }
 
   /** From nothing to the plaintext of a new image, which gets its name when it is whole. */
@@ -214,26 +255,22 @@ class Ghost {
     const session = await conductor.step('shell', () =>
       prepareSession(this.#caller, plan, vault, namespaces),
     );
+    return this.#accompany(session, vault, onSession, `/dev/shm/${lockedMarker}`);
+  }
+
+  /** Hands the terminal over to the session, lets it begin, and stays with it to its end. */
+  async #accompany(session: Session, vault: OpenVault, onSession: () => void, marker: string): Promise<number> {
     await this.#channel.claimTerminal();
     this.#channel.say({say: 'open', session: vault});
     onSession();
     session.begin();
-    return this.#accompany(session);
-  }
-
-  /** Waits for the session's end, and brings it about when nobody waits for the session any more. */
-  async #accompany(session: Session): Promise<number> {
-    this.#channel.onSignal((signal) => session.signal(signal));
-    const end = () => void session.end(lastGraceMs);
-    if (this.#channel.gone.aborted) end();
-    this.#channel.gone.addEventListener('abort', end);
-    process.on('SIGTERM', end);
-    process.on('SIGHUP', end);
-    void this.#device!.ended.then(({how}) => {
-      if (how === 'failed') end();
+    return accompany({
+      session,
+      channel: this.#channel,
+      wasLocked: () => existsSync(marker),
+      onLingering: async () => this.#terminal?.release(),
+      ...(this.#device === undefined ? {} : {lost: failureOf(this.#device)}),
     });
-    const code = await session.ended;
-    return existsSync(lockedMarker) ? exitCode.locked : code;
   }
 
   /** The process is in its own mount namespace already; what only it is to see is mounted there. */
@@ -301,12 +338,16 @@ class Ghost {
     if (this.#namespaces !== undefined) return this.#namespaces;
     await this.#clearStaging();
     const userFd = await makeUserNamespace();
-    if (this.#opened.terminalFd !== undefined) this.#terminal = guardTerminal(this.#opened.terminalFd);
+    this.#guardTerminal();
     return {isolation: 'sealed', userFd};
   }
 
+  #guardTerminal(): void {
+    if (this.#opened.terminalFd !== undefined) this.#terminal = guardTerminal(this.#opened.terminalFd);
+  }
+
   async #clearStaging(): Promise<void> {
-    await this.#staging!.clear();
+    await this.#staging?.clear();
     this.#staging = undefined;
   }
 }
@@ -333,13 +374,17 @@ function removeEmptyLostAndFound(folder: string): void {
   }
 }
 
-async function lock(imageFd: number): Promise<void> {
-  for (const deadline = Date.now() + lockTimeoutMs; ; await sleep(50)) {
-    if (await tryLockExclusive(imageFd)) return;
-    if (Date.now() < deadline) continue;
-    throw new Failure(exitCode.busy, 'The vault is open already.', {
-      why: 'Another ghost, perhaps in another container, holds its image.',
-      next: 'tazpod vault status',
+/** Settles when the engine has failed under the session. */
+function failureOf(device: AttachedDevice): Promise<void> {
+  return new Promise((resolve) => {
+    void device.ended.then(({how}) => {
+      if (how === 'failed') resolve();
     });
-  }
+  });
+}
+
+function whyNotJoined(running: RunningVault): string {
+  return running.isolation === 'sealed'
+    ? 'A ghost of yours has it, and it was not to be joined.'
+    : 'A private ghost of yours has it, and only a sealed one can be joined.';
 }

@@ -71,7 +71,7 @@ function parseOpenPlan(plan: Fields): GhostPlan {
   only(
     plan,
     'plan',
-    ['version', 'operation', 'image', 'mountPoint', 'home', 'key', 'bridges'],
+    ['version', 'operation', 'image', 'mountPoint', 'home', 'key', 'ifOpen', 'bridges'],
     ['engine', 'create', 'session'],
   );
   if (plan['operation'] !== 'open') throw malformed('operation');
@@ -82,6 +82,7 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     mountPoint: absolutePath(plan['mountPoint'], 'mountPoint'),
     home: absolutePath(plan['home'], 'home'),
     key: parseKeySource(plan['key']),
+    ifOpen: oneOf(plan['ifOpen'], 'ifOpen', ['join', 'refuse']),
     bridges: array(plan['bridges'], 'bridges', maximumBridges).map(parseBridge),
     ...(plan['engine'] === undefined ? {} : {engine: oneOf(plan['engine'], 'engine', ['dm-crypt', 'fuse'])}),
     ...(plan['create'] === undefined ? {} : {create: parseCreate(plan['create'])}),

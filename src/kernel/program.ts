@@ -72,6 +72,12 @@ export type ProgramResult = {
   readonly stderr: Buffer;
 };
 
+/**
+ * Programs that may work for seconds, or as long as the vault is open. They share descriptors, mounts and locks with
+ * this process, so they must not outlive it, by whatever end: the kernel kills them with it.
+ */
+const lasting: ReadonlySet<ProgramName> = new Set(['cryptsetup', 'e2fsck', 'fallocate', 'fuse2fs', 'mke2fs', 'sync']);
+
 let trace: (commandLine: string) => void = () => {};
 
 /** Tells `listener` each program that is called, for `--debug`. Arguments never hold a secret. */
@@ -106,7 +112,8 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
   const path = programPath(name);
   trace([path, ...args].join(' '));
   return new Promise((resolve, reject) => {
-    const child = spawn(path, args, {
+    const [file, ...argv] = commandOf(name, path, args);
+    const child = spawn(file, argv, {
       cwd: options.cwd ?? '/',
       env: programEnvironment,
       stdio: [
@@ -147,7 +154,18 @@ export function start(
 ): ChildProcess {
   const path = programPath(name);
   trace([path, ...args].join(' '));
-  return spawn(path, args, {cwd: '/', env: programEnvironment, ...options});
+  const [file, ...argv] = commandOf(name, path, args);
+  return spawn(file, argv, {cwd: '/', env: programEnvironment, ...options});
+}
+
+/**
+ * The command that runs a program, in one process all the way. A lasting one asks for the parent-death signal first and
+ * looks at its parent after that: whatever the kernel runs first, it does not start for a parent that is gone.
+ */
+function commandOf(name: ProgramName, path: string, args: readonly string[]): [string, ...string[]] {
+  if (lasting.has(name)) return [path, ...args];
+  const forUsOnly = `[ "$PPID" -eq ${process.pid} ] && exec "$@"`;
+  return [programPath('setpriv'), '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', forUsOnly, 'sh', path, ...args];
 }
 
 /**

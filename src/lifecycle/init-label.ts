@@ -39,5 +39,5 @@ function isOpenVault(label: unknown): label is OpenVault {
   );
 }
 
-/** Where a lock, from inside or outside, leaves word in the session's own /dev/shm that the end was its doing. */
-export const lockedMarker = '/dev/shm/.tazpod-locked';
+/** The file by which a lock, from inside or outside, leaves word in the session's own /dev/shm that it was a lock. */
+export const lockedMarker = '.tazpod-locked';

@@ -20,6 +20,8 @@ export type OpenPlan = {
   /** The home that mount point and bridges lie under. Through sudo it must be the one of the login name database. */
   readonly home: string;
   readonly key: KeySource;
+  /** What to do where a ghost of the user's has the vault open: start the session in it, or say that it is busy. */
+  readonly ifOpen: 'join' | 'refuse';
   /** Absent: the best engine that this machine has. */
   readonly engine?: EngineId;
   /** Present: the image is made first; there must be none yet. */

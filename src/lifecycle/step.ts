@@ -72,6 +72,12 @@ export const steps = [
     needs: ['seal'],
     undoneBy: 'the kernel: the init of the PID namespace has a parent-death signal, and all in it die with it',
   },
+  {
+    id: 'join',
+    title: 'Join the open ghost',
+    needs: ['vet'],
+    undoneBy: 'the kernel: what joins has a parent-death signal',
+  },
   {id: 'endSessions', title: 'End the sessions', needs: [], undoneBy: nothing},
   {id: 'unmount', title: 'Unmount the vault', needs: ['endSessions'], undoneBy: nothing},
   {id: 'detach', title: 'Detach the device and forget the key', needs: ['unmount'], undoneBy: nothing},
@@ -88,6 +94,7 @@ export const phases = {
   create: ['unshare', 'allocate', 'luksFormat', 'vet', 'unlock', 'attach', 'mkfs', 'publish'],
   unlock: ['unlock'],
   open: ['attach', 'check', 'mount', 'bridge', 'seal', 'shell'],
+  join: ['join'],
   openCreated: ['check', 'mount', 'bridge', 'seal', 'shell'],
   close: ['endSessions', 'unmount', 'detach'],
 } as const satisfies Record<string, readonly StepId[]>;

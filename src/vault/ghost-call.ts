@@ -1,7 +1,7 @@
 import {execa} from 'execa';
 import {chmodSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {createServer, type Server, type Socket} from 'node:net';
-import {tmpdir} from 'node:os';
+import {constants, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
@@ -53,14 +53,14 @@ export async function callGhost(plan: GhostPlan, escalation: Escalation, listene
       extendEnv: false,
     });
     const stopForwarding = forwardSignals(conversation.say);
-    const result = await ghost;
+    const code = await Promise.race([
+      conversation.lingers,
+      ghost.then((result) => result.exitCode ?? 128 + constants.signals[result.signal ?? 'SIGKILL']),
+    ]);
     stopForwarding();
-    server.close();
-    const told = await conversation.ended();
-    return {
-      code: result.exitCode ?? 128 + (result.signal === 'SIGKILL' ? 9 : 15),
-      ...told,
-    };
+    // A ghost that lingers for others is not waited for.
+    ghost.nodeChildProcess.unref();
+    return {code, ...(await conversation.ended())};
   } finally {
     server.close();
     rmSync(folder, {recursive: true, force: true});
@@ -73,10 +73,14 @@ type Told = Omit<GhostEnd, 'code'>;
 function converse(
   server: Server,
   listener: GhostListener,
-): {say: (message: CliMessage) => void; ended: () => Promise<Told>} {
+): {say: (message: CliMessage) => void; lingers: Promise<number>; ended: () => Promise<Told>} {
   let told: Told = {orderly: false};
   let socket: Socket | undefined;
   let lines: Promise<void> = Promise.resolve();
+  let lingers!: (code: number) => void;
+  const lingering = new Promise<number>((resolve) => {
+    lingers = resolve;
+  });
   const say = (message: CliMessage) => {
     if (socket?.writable) socket.write(`${JSON.stringify(message)}\n`);
   };
@@ -93,6 +97,7 @@ function converse(
           const {code, what, ...details} = message;
           told = {...told, failure: new Failure(code, what, details)};
         }
+        if (message.say === 'lingers') lingers(message.code);
         await listener.onMessage(message);
         if (message.say === 'terminal') say({say: 'clear'});
       }
@@ -100,6 +105,7 @@ function converse(
   });
   return {
     say,
+    lingers: lingering,
     ended: async () => {
       socket?.end();
       await lines;

@@ -15,7 +15,7 @@ export function isInsideGhost(): boolean {
  */
 export function lockFromInside(graceMs: number): void {
   try {
-    writeFileSync(lockedMarker, '', {flag: 'wx', mode: 0o600});
+    writeFileSync(`/dev/shm/${lockedMarker}`, '', {flag: 'wx', mode: 0o600});
   } catch {
     // Somebody locks it already.
   }

@@ -22,6 +22,7 @@ export type OpenRequest = {
   readonly image: string;
   readonly mountPoint?: string | undefined;
   readonly key: KeySource;
+  readonly ifOpen?: 'join' | 'refuse' | undefined;
   readonly engine?: EngineId | undefined;
   readonly isolation?: Isolation | undefined;
   readonly create?: CreatePlan;
@@ -50,6 +51,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     mountPoint: prepareMountPoint(request.mountPoint, home),
     home,
     key: request.key,
+    ifOpen: request.ifOpen ?? 'join',
     bridges: [],
     ...(request.engine === undefined ? {} : {engine: request.engine}),
     ...(request.create === undefined ? {} : {create: request.create}),
@@ -105,6 +107,7 @@ async function present(message: GhostMessage, graph: LifecycleGraph, presentatio
     case 'terminal':
     case 'failure':
     case 'ended':
+    case 'lingers':
       return graph.close();
     case 'warning':
       presentation.remark(message.text);

@@ -27,6 +27,7 @@ export type SessionFlags = KeyFlags &
     readonly engine?: EngineId | undefined;
     readonly isolation?: Isolation | undefined;
     readonly create?: boolean;
+    readonly join?: boolean;
   };
 
 /** Opens the vault for one command; where there is none, makes it first if that was asked for or is agreed to. */
@@ -43,6 +44,7 @@ export async function openOrCreate(
       image,
       mountPoint: flags['mount-point'],
       key,
+      ifOpen: flags.join === false ? 'refuse' : 'join',
       engine: flags.engine,
       isolation: flags.isolation,
       command,

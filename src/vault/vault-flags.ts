@@ -38,6 +38,15 @@ export const openFlags = {
   })(),
 };
 
+/** What to do where it is open already. */
+export const joinFlags = {
+  join: Flags.boolean({
+    allowNo: true,
+    default: true,
+    description: 'enter the ghost that has the vault open; --no-join says that it is busy',
+  }),
+};
+
 /** How a new one is made. */
 export const createFlags = {
   size: Flags.string({

@@ -2,7 +2,7 @@ import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
-import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+import {imageFlags, joinFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
 export default class Exec extends SessionCommand {
   static override aliases = ['exec'];
@@ -13,7 +13,7 @@ Standard input, output, error and signals are the command's, and so is the exit 
     '<%= config.bin %> <%= command.id %> -- kubectl --kubeconfig ~/secrets/kube/config get pods',
     '<%= config.bin %> <%= command.id %> --passphrase-file FILE -- tar -c -C ~/secrets . | wc -c',
   ];
-  static override flags = {...imageFlags, ...keyFlags, ...openFlags};
+  static override flags = {...imageFlags, ...keyFlags, ...openFlags, ...joinFlags};
   static override strict = false;
   static override summary = 'Run one command in a ghost.';
   static override usage = '<%= command.id %> [FLAGS] -- COMMAND [ARGUMENTS]';

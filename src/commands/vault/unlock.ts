@@ -1,7 +1,7 @@
 import {Flags} from '@oclif/core';
 import {SessionCommand} from '../../session-command.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
-import {createFlags, imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+import {createFlags, imageFlags, joinFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 import {usersShell} from '../../vault/open-vault.ts';
 
 export default class Unlock extends SessionCommand {
@@ -23,6 +23,7 @@ shell ends. The exit code is the shell's; 79 says that the vault was locked unde
     ...imageFlags,
     ...keyFlags,
     ...openFlags,
+    ...joinFlags,
     ...createFlags,
     create: Flags.boolean({description: 'make the vault first if there is none, without asking'}),
   };

@@ -3,7 +3,7 @@ import {extname} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {Worker} from 'node:worker_threads';
 import {mountsAt, readMounts} from '../../kernel/mountinfo.ts';
-import {run} from '../../kernel/program.ts';
+import {type ProgramResult, run, type RunOptions} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {bareMount} from '../bare-mount.ts';
@@ -41,6 +41,8 @@ export type ServeOptions = {
   readonly volumeKey: Buffer;
   /** An existing empty regular file, in a directory that no untrusted user can write: it is mounted over. */
   readonly mountFile: string;
+  /** The process in whose mount namespace that is. Default: this one. */
+  readonly mountNamespaceOf?: number;
   readonly readOnly?: boolean;
   readonly workers?: number;
   /** Default: `/dev/fuse`. */
@@ -159,7 +161,7 @@ export class BlockServer {
       'nosuid,nodev,noexec',
       readOnly ? 'ro' : 'rw',
     ];
-    const result = await run('mount', [...bareMount, '-t', 'fuse', '-o', options.join(','), mountSource, mountFile], {
+    const result = await this.#runThere('mount', [...bareMount, '-t', 'fuse', '-o', options.join(','), mountSource, mountFile], {
       descriptors: [this.#fuseFd],
     });
     if (result.code !== 0) {
@@ -172,11 +174,19 @@ export class BlockServer {
     this.#mounted = true;
   }
 
+  /** Runs a program in the mount namespace of the block file. */
+  #runThere(name: 'mount' | 'sync' | 'umount', args: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
+    const {mountNamespaceOf: pid} = this.#options;
+    if (pid === undefined) return run(name, args, options);
+    return run('nsenter', [`--target=${pid}`, '--mount', '--', name, ...args], options);
+  }
+
   /** Whether the connection ended, by an unmount here or because nobody uses the block file any more. */
   async #unmountWithin(graceMs: number): Promise<boolean> {
     const deadline = performance.now() + graceMs;
     for (;;) {
-      await run('umount', [...bareMount, this.#options.mountFile]);
+      // By then the path may be anybody's: what the mount table does not know there is not ours.
+      if (this.#isMountedHere()) await this.#runThere('umount', [...bareMount, this.#options.mountFile]);
       // A lazy unmount may have come before: then it is the last user who ends the connection, and we wait for it.
       const gone = !this.#isMountedHere();
       await Promise.race([this.ended, sleep(gone ? settleMs : retryMs)]);
@@ -186,7 +196,7 @@ export class BlockServer {
   }
 
   #isMountedHere(): boolean {
-    return mountsAt(readMounts('self'), this.#options.mountFile).some(({source}) => source === mountSource);
+    return mountsAt(readMounts(this.#options.mountNamespaceOf ?? 'self'), this.#options.mountFile).some(({source}) => source === mountSource);
   }
 
   /**
@@ -198,10 +208,10 @@ export class BlockServer {
   async #abort(): Promise<void> {
     this.#state.stage = serverStage.stopping;
     for (let attempt = 0; attempt < lastRequests.attempts && !this.#over && this.#isMountedHere(); attempt++) {
-      const asked = run('sync', ['--data', this.#options.mountFile], {timeoutMs: lastRequests.timeoutMs});
+      const asked = this.#runThere('sync', ['--data', this.#options.mountFile], {timeoutMs: lastRequests.timeoutMs});
       await Promise.race([asked, this.ended]);
     }
-    await run('umount', [...bareMount, '--lazy', this.#options.mountFile]);
+    await this.#runThere('umount', [...bareMount, '--lazy', this.#options.mountFile]);
     if (this.#over) return;
     throw new Failure(exitCode.busy, 'The vault’s block file is still in use.', {
       why: 'It is mounted in a place that this process cannot reach.',
