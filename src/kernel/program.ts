@@ -163,7 +163,7 @@ export function start(
  * looks at its parent after that: whatever the kernel runs first, it does not start for a parent that is gone.
  */
 function commandOf(name: ProgramName, path: string, args: readonly string[]): [string, ...string[]] {
-  if (lasting.has(name)) return [path, ...args];
+  if (!lasting.has(name)) return [path, ...args];
   const forUsOnly = `[ "$PPID" -eq ${process.pid} ] && exec "$@"`;
   return [programPath('setpriv'), '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', forUsOnly, 'sh', path, ...args];
 }
@@ -178,7 +178,17 @@ export function startBound(
   args: readonly string[],
   options: {readonly stdio: StdioOptions},
 ): ChildProcess {
-  const command = ['--pdeathsig', 'KILL', '--', '/bin/sh', '-c', onlyBelow(process.pid), 'sh', programPath(name), ...args];
+  const command = [
+    '--pdeathsig',
+    'KILL',
+    '--',
+    '/bin/sh',
+    '-c',
+    onlyBelow(process.pid),
+    'sh',
+    programPath(name),
+    ...args,
+  ];
   return start('setpriv', command, {...options, detached: true});
 }
 
