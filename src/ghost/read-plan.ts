@@ -38,11 +38,13 @@ export function readPlan(caller: Caller, planPath: string): GhostPlan {
 export function removePlanFolder(caller: Caller, planPath: string): void {
   const folder = dirname(planPath);
   asCaller(caller, () => {
-    try {
-      unlinkSync(`${folder}/socket`);
-      rmdirSync(folder);
-    } catch {
-      // Nothing depends on it: the CLI removes the folder too.
+    // One by one: the CLI removes them too, and has often removed the socket already.
+    for (const remove of [() => unlinkSync(`${folder}/socket`), () => rmdirSync(folder)]) {
+      try {
+        remove();
+      } catch {
+        // Nothing depends on it.
+      }
     }
   });
 }
