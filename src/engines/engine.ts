@@ -40,6 +40,8 @@ export type AttachRequest = {
   /** The image, open for reading and writing. The caller closes it, after the device has ended. */
   readonly imageFd: number;
   readonly segment: CryptSegment;
+  /** The UUID in the vetted header, which what the kernel shows of the vault is named after. */
+  readonly luksUuid: string;
   /** The caller may wipe it as soon as the promise is there to be waited for. */
   readonly volumeKey: Buffer;
   /** A folder that no untrusted user can write, for what the engine mounts. */

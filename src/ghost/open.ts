@@ -301,6 +301,7 @@ class Ghost {
       this.#device = await engine.attach({
         imageFd: this.#imageFd!,
         segment: header.segments[0]!,
+        luksUuid: header.uuid,
         volumeKey,
         folder: this.#staging!.folder,
       });

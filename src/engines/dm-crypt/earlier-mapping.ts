@@ -1,0 +1,53 @@
+import {mappingsOfLuks, readMappings, type Mapping} from '../../kernel/device-mapper.ts';
+import {run} from '../../kernel/program.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import type {MappingNames} from './names.ts';
+
+/**
+ * Makes sure that the kernel has no mapping of this vault. Throws a Failure (75) where somebody has it open.
+ *
+ * Safe as root: what is removed has one of our own names for a vault whose lock the caller holds, holds no key, and is
+ * not open. Both is the kernel's word: only a scaffold has the scaffold's name and identifier, only a mapping without
+ * a device below it cannot have been given a key, and a mapping that is open is not removed (EBUSY). All else is left
+ * alone, whatever it is called.
+ */
+export async function clearEarlierMapping(luksUuid: string, names: MappingNames): Promise<void> {
+  const present = readMappings();
+  const abandoned = present.filter((mapping) => isScaffold(mapping, names) || isEmpty(mapping, names));
+  for (const {name} of abandoned) await run('dmsetup', ['remove', '--noudevsync', name]);
+  const [other] = [
+    ...mappingsOfLuks(readMappings(), luksUuid),
+    ...readMappings().filter(({name}) => name === names.name),
+  ];
+  if (other !== undefined) throw alreadyOpen(other, names);
+}
+
+/** The Failure for a mapping that is in the way. */
+function alreadyOpen(mapping: Mapping, names: MappingNames): Failure {
+  if (isEmpty(mapping, names)) {
+    return new Failure(exitCode.busy, 'The vault was closed, and something still holds on to what it was.', {
+      why: `A process has ${mapping.device} open or mounted, which answers with errors only.`,
+      next: `sudo dmsetup info ${mapping.name}; lsblk /dev/${mapping.device}`,
+    });
+  }
+  return new Failure(exitCode.busy, 'The vault is open already, by hand or by another program.', {
+    why: `The kernel has a mapping of its LUKS UUID, ${printable(mapping.name)}. A copy of an image has the same.`,
+    next: `sudo cryptsetup close ${printable(mapping.name)}`,
+  });
+}
+
+/** Left where everything was killed within the milliseconds between its making and its marking. */
+function isScaffold({name, uuid}: Mapping, {scaffold}: MappingNames): boolean {
+  return name === scaffold && uuid === `CRYPT-PLAIN-${scaffold}`;
+}
+
+/** Left in the same way, or by `detach` under a user that did not let go. */
+function isEmpty({name, uuid, slaves}: Mapping, names: MappingNames): boolean {
+  return name === names.name && uuid === names.uuid && slaves.length === 0;
+}
+
+/** Names of mappings are chosen by whoever makes them. */
+function printable(name: string): string {
+  return /^[\w.+:@-]+$/.test(name) ? name : 'of another name';
+}

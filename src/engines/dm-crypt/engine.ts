@@ -1,0 +1,93 @@
+import {closeSync} from 'node:fs';
+import {run} from '../../kernel/program.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import type {AttachedDevice, AttachRequest, Engine} from '../engine.ts';
+import {prepareFreeLoop} from '../loop-nodes.ts';
+import {clearEarlierMapping} from './earlier-mapping.ts';
+import {deviceNumberOf, hold, type Hold} from './hold.ts';
+import {mappedDevice} from './mapped-device.ts';
+import {mappingNames, type MappingNames} from './names.ts';
+import {probeDmCrypt} from './probe.ts';
+import {measureSegment, refuseSegment} from './segment.ts';
+import {cryptTable} from './table.ts';
+
+/** Lets the kernel decipher the segment: a loop device on the image, and a mapping on that. */
+export const dmCryptEngine: Engine = {
+  id: 'dm-crypt',
+  probe: probeDmCrypt,
+  refuse: refuseSegment,
+  attach,
+};
+
+/**
+ * From the image to its plaintext. At no moment is there a key in the kernel that would outlive this process: the
+ * mapping is held open and marked for deferred removal before it is given one.
+ */
+async function attach(request: AttachRequest): Promise<AttachedDevice> {
+  const {imageFd, segment, luksUuid} = request;
+  const volumeKey = Buffer.from(request.volumeKey);
+  try {
+    const refusal = refuseSegment(segment);
+    if (refusal !== undefined) throw new Failure(exitCode.data, refusal.what, refusal);
+    const names = mappingNames(luksUuid);
+    await clearEarlierMapping(luksUuid, names);
+    const sizeBytes = measureSegment(segment, imageFd);
+    const held = await holdWithNode(imageFd, sizeBytes, names);
+    try {
+      const table = cryptTable(segment, sizeBytes, volumeKey, deviceNumberOf(held.loopFd));
+      await loadTable(names, table, segment.encryption).finally(() => table.fill(0));
+    } catch (error) {
+      closeSync(held.mappingFd);
+      throw error;
+    } finally {
+      // From here on the table has the loop device open.
+      closeSync(held.loopFd);
+    }
+    return mappedDevice(held, names, sizeBytes);
+  } finally {
+    volumeKey.fill(0);
+  }
+}
+
+/** A hold, whether or not somebody keeps the nodes of loop devices up to date. */
+async function holdWithNode(imageFd: number, sizeBytes: number, names: MappingNames): Promise<Hold> {
+  const free = await prepareFreeLoop();
+  if (!free.usable) {
+    throw new Failure(exitCode.unavailable, 'The kernel did not make a mapping for the vault.', {
+      why: `For its image: ${free.why}.`,
+      next: 'tazpod vault unlock --engine fuse',
+    });
+  }
+  try {
+    const held = await hold(imageFd, sizeBytes, names);
+    // Where the kernel refuses it, the loop device works through the page cache: slower, and as safe.
+    await run('losetup', ['--direct-io=on', `/dev/${held.loop}`]);
+    return held;
+  } finally {
+    free.forget();
+  }
+}
+
+/**
+ * Gives the mapping the key, and lets it work. The key goes through a pipe.
+ *
+ * Safe as root: the mapping is our own, open, and ends with us; the table is made of a vetted segment. A kill between
+ * the two calls leaves a key in a mapping that ends in the same moment.
+ */
+async function loadTable({name}: MappingNames, table: Buffer, encryption: string): Promise<void> {
+  const loaded = await run('dmsetup', ['load', name], {input: table});
+  if (loaded.code !== 0) {
+    throw new Failure(exitCode.unavailable, 'The kernel did not take the key of the vault.', {
+      why: `It may lack the cipher ${encryption}, or a module for it.`,
+      next: 'sudo dmesg | tail',
+      cause: loaded.stderr.toString('latin1'),
+    });
+  }
+  const resumed = await run('dmsetup', ['resume', '--noudevsync', '--noudevrules', '--addnodeoncreate', name]);
+  if (resumed.code === 0) return;
+  throw new Failure(exitCode.unavailable, 'The kernel did not start the mapping of the vault.', {
+    next: 'sudo dmesg | tail',
+    cause: resumed.stderr.toString('latin1'),
+  });
+}

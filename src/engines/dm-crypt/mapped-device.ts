@@ -1,0 +1,82 @@
+import {closeSync, fstatSync, statSync} from 'node:fs';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {readMapping} from '../../kernel/device-mapper.ts';
+import {run} from '../../kernel/program.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import type {AttachedDevice, DeviceEnd} from '../engine.ts';
+import type {Hold} from './hold.ts';
+import type {MappingNames} from './names.ts';
+
+/** How often the kernel is asked again. */
+const retryMs = 10;
+/** The least time for what the kernel does by itself after a last unmount, and for udev, which looks at new devices. */
+const settleMs = 500;
+
+/**
+ * A mapping with the plaintext, as the engines' interface has it. It lives as long as its descriptor here, or as the
+ * last mount of it, whichever is longer.
+ */
+export function mappedDevice({device, mappingFd}: Hold, names: MappingNames, sizeBytes: number): AttachedDevice {
+  let end: (how: DeviceEnd) => void;
+  const ended = new Promise<DeviceEnd>((resolve) => (end = resolve));
+  let detached: Promise<void> | undefined;
+  return {
+    path: pathOf(device, mappingFd),
+    kind: 'device',
+    sizeBytes,
+    ended,
+    detach: ({graceMs = 0} = {}) => (detached ??= detach(graceMs).then(() => end({how: 'detached'}))),
+  };
+
+  async function detach(graceMs: number): Promise<void> {
+    closeSync(mappingFd);
+    const deadlineMs = performance.now() + Math.max(graceMs, settleMs);
+    while (isThere(device, names)) {
+      if (performance.now() >= deadlineMs) return cutOff(names);
+      await sleep(retryMs);
+    }
+  }
+}
+
+function isThere(device: string, names: MappingNames): boolean {
+  return readMapping(device)?.uuid === names.uuid;
+}
+
+/**
+ * Replaces the table of the mapping by one of errors. The kernel wipes the key and lets go of the loop device and of
+ * the image at once; the empty mapping ends with whoever has it open. What was not written out by then is lost, so
+ * nothing is flushed: it could take for ever.
+ *
+ * Safe as root: the mapping is named by our own name for it, and its identifier has just been seen.
+ */
+async function cutOff({name}: MappingNames): Promise<void> {
+  const args = [
+    'wipe_table',
+    '--force',
+    '--noflush',
+    '--nolockfs',
+    '--noudevsync',
+    '--noudevrules',
+    '--addnodeoncreate',
+  ];
+  const {code, stderr} = await run('dmsetup', [...args, name]);
+  if (code === 0) return;
+  throw new Failure(exitCode.busy, 'The kernel does not let go of the vault.', {
+    why: 'Something has it open.',
+    next: `sudo dmsetup info ${name}`,
+    cause: stderr.toString('latin1'),
+  });
+}
+
+/** By the kernel's own node where it is there; in a container with a /dev of its own, by the descriptor. */
+function pathOf(device: string, fd: number): string {
+  const path = `/dev/${device}`;
+  try {
+    const node = statSync(path);
+    if (node.isBlockDevice() && node.rdev === fstatSync(fd).rdev) return path;
+  } catch {
+    // It is not there.
+  }
+  return `/proc/${process.pid}/fd/${fd}`;
+}
