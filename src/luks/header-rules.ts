@@ -140,7 +140,7 @@ function vetKeyslot({id, area, af, keySizeBytes}: Keyslot, limits: VettingLimits
     return inconsistent(`Key slot ${id} is split in an unknown way.`, limits);
   }
   // cryptsetup reads whole sectors of the split key, without asking whether they all lie in the slot's area.
-  if (keySizeBytes === 0 || splitKeySizeBytes(keySizeBytes) > area.sizeBytes) {
+  if (splitKeySizeBytes(keySizeBytes) > area.sizeBytes) {
     return inconsistent(`Key slot ${id} is too small for its key.`, limits);
   }
   return undefined;

@@ -269,6 +269,15 @@ export function placeFaults(metadata: JsonTree): readonly Fault[] {
     place('digests.0.type', 'sha256', 'damage'),
     place('digests.0.hash', 'md4', 'danger', unsound),
     place('digests.0.hash', 'sha512', 'danger', unsound),
+    {
+      name: 'a digest of 20 bytes by an unknown hash',
+      change: (copy) => {
+        setPlace('digests.0.hash', 'md4')(copy);
+        setPlace('digests.0.digest', Buffer.alloc(20).toString('base64'))(copy);
+      },
+      kind: 'danger',
+      ...unsound,
+    },
     place('digests.0.iterations', 0, 'danger', unsound),
     place('digests.0.iterations', 0xffffffff, 'danger', tooLong),
     place('digests.0.iterations', 0x100000000, 'damage'),
@@ -346,14 +355,34 @@ function layoutFaults(secondOffset: string): readonly Fault[] {
     ...['9007199254740992', '18446744073709551615', '18446744073709551616', '-4096', '32768.0', ''].map((value) =>
       place(offset, value, 'damage'),
     ),
+    ...['8388609', '8388864'].map((value) => place(offset, value, 'danger', unsound)),
     place(offset, '8388608', 'difference', {locks: true}),
     ...['0', '512', '255999', '262144', '9007199254740991'].map((value) => place(size, value, 'danger', unsound)),
     place(size, '256000', 'difference'),
     place(size, '18446744073709551615', 'damage'),
+    {
+      name: 'a key slot of nothing, in an area of no size',
+      change: (copy) => {
+        setPlace('keyslots.1.key_size', 0)(copy);
+        setPlace('keyslots.1.area.size', '0')(copy);
+        setPlace('digests.0.keyslots', ['0'])(copy);
+      },
+      kind: 'danger',
+      ...unsound,
+    },
     place('keyslots.0.area.type', 'journal', 'damage'),
-    ...['0', '512', '4095', '16744449', '16748544', '134217728', '134221824', '9007199254738944'].map((value) =>
-      place('config.keyslots_size', value, 'danger', unsound),
-    ),
+    ...[
+      '0',
+      '512',
+      '4095',
+      '16740353',
+      '16740864',
+      '16744449',
+      '16748544',
+      '134217728',
+      '134221824',
+      '9007199254738944',
+    ].map((value) => place('config.keyslots_size', value, 'danger', unsound)),
     place('config.keyslots_size', '16740352', 'difference'),
     ...['-4096', '', '18446744073709551616'].map((value) => place('config.keyslots_size', value, 'damage')),
     ...[0, 1, 3999, 4001, 0xffffffff].map((value) => place('keyslots.0.af.stripes', value, 'danger', unsound)),
@@ -400,6 +429,7 @@ function kdfFaults(argon: JsonTree): readonly Fault[] {
     place(kdf, withValue(inSecond('memory', 1024 * 1024), 'time', 1000), 'danger', tooLong),
     place(`${kdf}.cpus`, 0, 'danger', unsound),
     place(`${kdf}.cpus`, 17, 'danger', unsound),
+    place(kdf, withValue(inSecond('memory', 65536), 'cpus', 17), 'danger', unsound),
     place(`${kdf}.cpus`, 0xffffffff, 'danger', unsound),
     place(`${kdf}.type`, 'argon2i', 'difference', {locks: true}),
     place(`${kdf}.type`, 'argon2d', 'damage'),
@@ -409,6 +439,9 @@ function kdfFaults(argon: JsonTree): readonly Fault[] {
     place(`${kdf}.salt`, Buffer.alloc(31).toString('base64'), 'damage'),
     place(`${kdf}.salt`, Buffer.alloc(33).toString('base64'), 'damage'),
     place(`${kdf}.salt`, '*'.repeat(44), 'damage'),
+    place(`${kdf}.salt`, `${Buffer.alloc(32, 7).toString('base64')}\n`, 'damage'),
+    place(`${kdf}.salt`, Buffer.alloc(32, 7).toString('base64').replace('=', ''), 'damage'),
+    place(`${kdf}.salt`, Buffer.alloc(32, 0xff).toString('base64url'), 'damage'),
     place(`${kdf}.salt`, Buffer.alloc(32).toString('base64'), 'difference', {locks: true}),
     place(`${kdf}.of_the_future`, 1, 'difference'),
     place('keyslots.1.kdf.iterations', 0, 'danger', unsound),

@@ -7,7 +7,7 @@ import {vetHeader} from '../../src/luks/vet.ts';
 import type {Verdict} from '../../src/luks/vet.ts';
 import {absenceFaults, binaryFaults, placeFaults, textFaults} from './faults.ts';
 import type {Fault, Kind} from './faults.ts';
-import {everywhere, flipByte, forge, metadataOf} from './forge.ts';
+import {everywhere, flipByte, forge, metadataOf, sealCopy, setField, setPlace} from './forge.ts';
 import type {Where} from './forge.ts';
 import {
   addKey,
@@ -18,6 +18,7 @@ import {
   formatImage,
   headerAreaSizeBytes,
   mustSucceed,
+  overwrite,
   removeFolders,
   temporaryFolder,
 } from './images.ts';
@@ -149,6 +150,46 @@ describe('A forged header', () => {
     for (const offset of [480, 511]) {
       expect(verdictOn(forge(image, 'both copies', flipByte(offset), {reseal: false})).verdict).to.equal('opens');
     }
+  });
+
+  it('is that of the newer copy, whichever it is, and the warning names the older one', () => {
+    for (const [where, older] of [
+      ['the first copy', 'second'],
+      ['the second copy', 'first'],
+    ] as const) {
+      const change = (copy: Buffer): void => {
+        setField('sequence', 1000n)(copy);
+        setField('uuid', '01234567-89ab-cdef-0123-456789abcdef')(copy);
+      };
+      const verdict = verdictOn(forge(image, where, change, {reseal: true}));
+      expect(verdict).to.have.nested.property('header.uuid', '01234567-89ab-cdef-0123-456789abcdef');
+      expect(verdict)
+        .to.have.property('warnings')
+        .that.match(new RegExp(`^The ${older} copy .* is older`));
+    }
+  });
+
+  it('is refused for a danger in the newer copy, however harmless the older one is', () => {
+    const change = (copy: Buffer): void => {
+      setField('sequence', 1000n)(copy);
+      setPlace('segments.0.encryption', 'cipher_null-ecb')(copy);
+    };
+    for (const where of everywhere) {
+      expect(verdictOn(forge(image, where, change, {reseal: true})).verdict, where).to.equal('refused');
+    }
+  });
+
+  it('does not come from a second copy that claims to be larger than the place it has', () => {
+    const bytes = forge(image, 'the first copy', flipByte(500), {reseal: false}).fill(0, 0, 0x4000);
+    const large = Buffer.concat([bytes, sample.subarray(headerAreaSizeBytes)]).subarray(0x4000, 0xc000);
+    setPlace('config.json_size', '28672')(large.subarray(0, 0x4000));
+    setField('headerSize', 0x8000n)(large);
+    sealCopy(large);
+    writeSync(fd, large, 0, large.length, 0x4000);
+    const verdict = verdictOn(Buffer.concat([bytes.subarray(0, 0x4000), large]));
+    overwrite(fd, sample, imageSizeBytes);
+    expect(verdict).to.include({verdict: 'refused', exitCode: 65});
+    expect(verdict).to.have.property('why').that.includes('its size does not match its place');
   });
 
   it('is not looked for behind something else that begins where the first copy was', () => {
