@@ -29,7 +29,6 @@ export type TourResult = {
 /** A vault for a minute: small, and with a passphrase too random to need a slow key derivation. */
 const tourVault = {size: '64M', pbkdf: 'argon2id', 'pbkdf-memory': 32 * 1024, 'pbkdf-force-iterations': 4} as const;
 const folderPrefix = '.tazpod-tour-';
-const readyTimeoutMs = 60_000;
 
 /** Runs the session: writes a secret into the vault, looks around, and waits until the outside has looked too. */
 const insideScript = `
@@ -55,7 +54,10 @@ export async function takeTour(presentation: Presentation, show: (chapter: Chapt
     writeFileSync(join(folder, 'pid'), String(process.pid));
     writeFileSync(passphraseFile, `${randomBytes(32).toString('base64url')}\n`, {mode: 0o600});
     show({title: 'A vault, made and opened', looks: []});
-    const seen = observe(folder, image, mountPoint, show);
+    const over = new AbortController();
+    const seen = observe(folder, image, mountPoint, show, over.signal);
+    // What goes wrong in it is told below, after the session has ended.
+    seen.catch(() => {});
     const end = await openVault(
       {
         image,
@@ -65,9 +67,10 @@ export async function takeTour(presentation: Presentation, show: (chapter: Chapt
         command: ['/bin/sh', '-c', insideScript, 'tour', mountPoint, folder],
       },
       presentation,
-    ).finally(() => rmSync(join(folder, 'ready'), {force: true}));
-    const {session, inside, outside} = await seen;
-    if (end.code !== 0) throw new Failure(exitCode.software, 'The tour’s session ended early.', {next: 'tazpod doctor'});
+    ).finally(() => over.abort());
+    const views = await seen;
+    if (views === undefined || end.code !== 0) throw endedEarly(end.code);
+    const {session, inside, outside} = views;
     const after = await lookAfterwards(image, mountPoint, session);
     show({title: 'After the end', looks: after});
     return {engine: session.engine, isolation: session.isolation, inside, outside, after};
@@ -81,25 +84,36 @@ export type Chapter = {readonly title: string; readonly looks: readonly Look[]};
 
 type Seen = {readonly session: SessionState; readonly inside: readonly Look[]; readonly outside: readonly Look[]};
 
-/** Waits for the session, takes the two views of the same moment, and lets the session end. */
+/**
+ * Waits for the session, takes the two views of the same moment, and lets the session end. Undefined when there was no
+ * session up to the end.
+ */
 async function observe(
   folder: string,
   image: string,
   mountPoint: string,
   show: (chapter: Chapter) => void,
-): Promise<Seen> {
+  over: AbortSignal,
+): Promise<Seen | undefined> {
   const ready = join(folder, 'ready');
-  for (const deadline = Date.now() + readyTimeoutMs; !existsSync(ready); await sleep(20)) {
-    if (Date.now() > deadline || !existsSync(folder)) throw new Failure(exitCode.software, 'The session did not begin.');
+  for (; !existsSync(ready); await sleep(20)) if (over.aborted) return undefined;
+  try {
+    const {session} = await readVaultState(image);
+    if (session === undefined) return undefined;
+    const inside = parseLooks(readFileSync(join(folder, 'inside'), 'utf8'));
+    show({title: 'Inside the ghost', looks: inside});
+    const outside = await lookFromOutside(session, mountPoint);
+    show({title: outsideTitle(), looks: outside});
+    return {session, inside, outside};
+  } finally {
+    rmSync(ready, {force: true});
   }
-  const {session} = await readVaultState(image);
-  if (session === undefined) throw new Failure(exitCode.software, 'The open vault cannot be seen.');
-  const inside = parseLooks(readFileSync(join(folder, 'inside'), 'utf8'));
-  show({title: 'Inside the ghost', looks: inside});
-  const outside = await lookFromOutside(session, mountPoint);
-  show({title: outsideTitle(), looks: outside});
-  rmSync(ready);
-  return {session, inside, outside};
+}
+
+/** A ghost that could not even begin has said why by itself, and its exit code says what kind of thing it was. */
+function endedEarly(code: number): Failure {
+  const known = Object.values(exitCode).find((each) => each === code);
+  return new Failure(known ?? exitCode.software, 'The tour’s session did not come to its end.', {next: 'tazpod doctor'});
 }
 
 function outsideTitle(): string {
