@@ -73,10 +73,10 @@ export type ProgramResult = {
 };
 
 /**
- * Programs that may work for seconds, or as long as the vault is open. They share descriptors, mounts and locks with
- * this process, so they must not outlive it, by whatever end: the kernel kills them with it.
+ * Programs that may work for seconds. They share descriptors, mounts and locks with this process, so they must not
+ * outlive it, by whatever end: the kernel kills them with it.
  */
-const lasting: ReadonlySet<ProgramName> = new Set(['cryptsetup', 'e2fsck', 'fallocate', 'fuse2fs', 'mke2fs', 'sync']);
+const lasting: ReadonlySet<ProgramName> = new Set(['cryptsetup', 'e2fsck', 'fallocate', 'mke2fs', 'sync']);
 
 let trace: (commandLine: string) => void = () => {};
 
@@ -112,8 +112,8 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
   const path = programPath(name);
   trace([path, ...args].join(' '));
   return new Promise((resolve, reject) => {
-    const [file, ...argv] = commandOf(name, path, args);
-    const child = spawn(file, argv, {
+    const [file, ...argv] = lasting.has(name) ? bound([path, ...args]) : [path, ...args];
+    const child = spawn(file!, argv, {
       cwd: options.cwd ?? '/',
       env: programEnvironment,
       stdio: [
@@ -154,42 +154,26 @@ export function start(
 ): ChildProcess {
   const path = programPath(name);
   trace([path, ...args].join(' '));
-  const [file, ...argv] = commandOf(name, path, args);
-  return spawn(file, argv, {cwd: '/', env: programEnvironment, ...options});
+  return spawn(path, args, {cwd: '/', env: programEnvironment, ...options});
 }
 
-/**
- * The command that runs a program, in one process all the way. A lasting one asks for the parent-death signal first and
- * looks at its parent after that: whatever the kernel runs first, it does not start for a parent that is gone.
- */
-function commandOf(name: ProgramName, path: string, args: readonly string[]): [string, ...string[]] {
-  if (!lasting.has(name)) return [path, ...args];
-  const forUsOnly = `[ "$PPID" -eq ${process.pid} ] && exec "$@"`;
-  return [programPath('setpriv'), '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', forUsOnly, 'sh', path, ...args];
-}
-
-/**
- * Starts a program that ends with this process, whatever ends it: the kernel kills it when its parent dies. The signal
- * is asked for before the parent is looked at, so that there is no moment at which the parent's death goes unnoticed.
- * In a session of its own, no signal of the terminal reaches it.
- */
+/** Starts a program that ends with this process (`bound`), in a session of its own. */
 export function startBound(
   name: ProgramName,
   args: readonly string[],
   options: {readonly stdio: StdioOptions},
 ): ChildProcess {
-  const command = [
-    '--pdeathsig',
-    'KILL',
-    '--',
-    '/bin/sh',
-    '-c',
-    onlyBelow(process.pid),
-    'sh',
-    programPath(name),
-    ...args,
-  ];
-  return start('setpriv', command, {...options, detached: true});
+  const [, ...argv] = bound([programPath(name), ...args]);
+  return start('setpriv', argv, {...options, detached: true});
+}
+
+/**
+ * A command that ends with this process, whatever ends it: the kernel kills it when its parent dies. The signal is
+ * asked for before the parent is looked at, so that there is no moment at which the parent's death goes unnoticed.
+ */
+export function bound(command: readonly string[]): string[] {
+  const ask = [programPath('setpriv'), '--pdeathsig', 'KILL', '--'];
+  return [...ask, '/bin/sh', '-c', onlyBelow(process.pid), 'sh', ...command];
 }
 
 /** Shell code that becomes its arguments if its parent is `pid`, and ends otherwise. */
