@@ -1,10 +1,20 @@
-import {closeSync, constants, fsyncSync, fstatSync, ftruncateSync, openSync, readdirSync, unlinkSync, writeSync} from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import {randomUUID} from 'node:crypto';
 import {isLocked, tryLockExclusive} from '../kernel/file-lock.ts';
-import {run} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {asCaller, type Caller} from './caller.ts';
+import {runAsCaller} from './run-as-caller.ts';
 
 /** An image that is being made: without a name, or where the file system has no such thing, under a temporary one. */
 export type NewImage = {
@@ -17,9 +27,6 @@ export type NewImage = {
 const withoutName = 0o20000000 | constants.O_DIRECTORY;
 const temporaryPrefix = '.vault-in-the-making-';
 const zerosBytes = 4 * 1024 * 1024;
-
-/** How the caller's ids are handed to a program. */
-const as = (caller: Caller) => (caller.uid === 0 ? {} : {as: {uid: caller.uid, gid: caller.gid}});
 
 /**
  * Makes an empty image of this size in a folder, with space really allocated: a vault never runs out of disk while it
@@ -38,10 +45,12 @@ export async function allocateImage(
   const image = createFile(caller, folderFd);
   try {
     if (!(await tryLockExclusive(image.fd))) throw new Error('a new file cannot be locked by another');
-    const allocated = await run('fallocate', ['--length', String(sizeBytes), '/proc/self/fd/3'], {
-      descriptors: [image.fd],
-      ...as(caller),
-    });
+    const allocated = await runAsCaller(
+      caller,
+      'fallocate',
+      ['--length', String(sizeBytes), '/proc/self/fd/3'],
+      [image.fd],
+    );
     if (allocated.code !== 0) {
       if (/no space|quota|file too large/i.test(allocated.stderr.toString('latin1'))) throw noSpace(sizeBytes);
       await writeZeros(image.fd, sizeBytes, progress);
@@ -62,10 +71,13 @@ export async function allocateImage(
 export async function publishImage(caller: Caller, folderFd: number, image: NewImage, name: string): Promise<void> {
   fsyncSync(image.fd);
   const source = image.temporaryName === undefined ? '/proc/self/fd/3' : `/proc/self/fd/4/${image.temporaryName}`;
-  const linked = await run('ln', ['--logical', '--no-target-directory', '--', source, `/proc/self/fd/4/${name}`], {
-    descriptors: [image.fd, folderFd],
-    ...as(caller),
-  });
+  const paths = [source, `/proc/self/fd/4/${name}`];
+  const linked = await runAsCaller(
+    caller,
+    'ln',
+    ['--logical', '--no-target-directory', '--', ...paths],
+    [image.fd, folderFd],
+  );
   if (linked.code !== 0) {
     throw new Failure(exitCode.cannotCreate, 'The image could not be given its name.', {
       why: 'Something of that name appeared meanwhile, or its folder refuses new files.',
@@ -108,12 +120,20 @@ function createFile(caller: Caller, folderFd: number): NewImage {
 async function removeAbandoned(caller: Caller, folderFd: number): Promise<void> {
   const names = asCaller(caller, () => readdirSync(`/proc/self/fd/${folderFd}`));
   for (const name of names.filter((each) => each.startsWith(temporaryPrefix))) {
-    const fd = asCaller(caller, () =>
-      openSync(`/proc/self/fd/${folderFd}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-    );
+    const fd = asCaller(caller, () => openFile(`/proc/self/fd/${folderFd}/${name}`));
+    if (fd === undefined) continue;
     const abandoned = fstatSync(fd).uid === caller.uid && !(await isLocked(fd));
     closeSync(fd);
     if (abandoned) removeFile(caller, folderFd, name);
+  }
+}
+
+/** Undefined for what bears a temporary name and is none of ours: a link, somebody else's. */
+function openFile(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
   }
 }
 
@@ -132,7 +152,7 @@ async function writeZeros(fd: number, sizeBytes: number, progress: (doneBytes: n
   const zeros = Buffer.alloc(Math.min(zerosBytes, sizeBytes));
   ftruncateSync(fd, sizeBytes);
   try {
-    for (let done = 0; done < sizeBytes; ) {
+    for (let done = 0; done < sizeBytes;) {
       done += writeSync(fd, zeros, 0, Math.min(zeros.length, sizeBytes - done), done);
       progress(done);
       // The socket to the CLI is written between two chunks.

@@ -2,6 +2,8 @@ import {once} from 'node:events';
 import {openSync, writeFileSync} from 'node:fs';
 import {identityMap, readIdMap} from '../kernel/namespaces.ts';
 import {start} from '../kernel/program.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
 
 /**
  * Makes the user namespace that the session will live in, and returns a descriptor of it.
@@ -13,6 +15,8 @@ import {start} from '../kernel/program.ts';
  *
  * Safe as root: an identity map gives nobody a new id. The session that enters has no capability, can gain none
  * (`no_new_privs`, empty bounding set) and so is nobody there that it is not outside.
+ *
+ * Throws a Failure (69) where the kernel gives not even root a user namespace.
  */
 export async function makeUserNamespace(): Promise<number> {
   // The holder keeps the namespace alive until a descriptor does; its first byte says that it is there.
@@ -20,7 +24,13 @@ export async function makeUserNamespace(): Promise<number> {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   try {
-    await once(holder.stdout!, 'data');
+    const there = await Promise.race([once(holder.stdout!, 'data'), once(holder, 'close').then(() => undefined)]);
+    if (there === undefined) {
+      throw new Failure(exitCode.unavailable, 'The kernel refuses a user namespace.', {
+        why: 'Without one, nothing hides a session from other processes of its user.',
+        next: 'tazpod doctor',
+      });
+    }
     writeFileSync(`/proc/${holder.pid}/uid_map`, identityMap(readIdMap('uid')));
     writeFileSync(`/proc/${holder.pid}/gid_map`, identityMap(readIdMap('gid')));
     return openSync(`/proc/${holder.pid}/ns/user`, 'r');

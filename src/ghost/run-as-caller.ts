@@ -1,0 +1,37 @@
+import {closeSync} from 'node:fs';
+import {onlyBelow, programPath, type ProgramName, type ProgramResult, run} from '../kernel/program.ts';
+import type {Caller} from './caller.ts';
+import {makeUserNamespace} from './seal.ts';
+
+/**
+ * Runs a system program with the ids of the caller: what the caller may not touch, the program cannot be tricked into.
+ * It gets `descriptors` as 3, 4, …, and ends with this process.
+ *
+ * Safe as root, and not by the ids alone. A plain process of the caller's would be open to every other one: whoever
+ * stops it in time finds `/proc/PID/root`, and there the ghost's mount namespace with the vault that is about to be
+ * mounted in it. So it runs in a user namespace of root's, as the session does, and without a way to a capability.
+ */
+export async function runAsCaller(
+  caller: Caller,
+  name: ProgramName,
+  args: readonly string[],
+  descriptors: readonly number[],
+): Promise<ProgramResult> {
+  if (caller.uid === 0) return run(name, args, {descriptors});
+  const userFd = await makeUserNamespace();
+  const drop = [
+    programPath('setpriv'),
+    ...[`--reuid=${caller.uid}`, `--regid=${caller.gid}`],
+    caller.groups.length > 0 ? `--groups=${caller.groups.join(',')}` : '--clear-groups',
+    ...['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all', '--no-new-privs', '--pdeathsig=KILL', '--'],
+    ...['/bin/sh', '-c', onlyBelow(process.pid), 'sh'],
+  ];
+  const enter = [`--user=/proc/self/fd/${3 + descriptors.length}`, '--'];
+  try {
+    return await run('nsenter', [...enter, ...drop, programPath(name), ...args], {
+      descriptors: [...descriptors, userFd],
+    });
+  } finally {
+    closeSync(userFd);
+  }
+}
