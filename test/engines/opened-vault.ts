@@ -2,6 +2,8 @@ import {spawn, type ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {mkdirSync, rmSync} from 'node:fs';
 import {createInterface} from 'node:readline';
+import {readCommandLine} from '../../src/kernel/process-record.ts';
+import {childrenOf} from '../../src/kernel/process.ts';
 import type {Image} from './fuse/image.ts';
 import type {Order} from './vault-process.ts';
 
@@ -25,39 +27,43 @@ export class ToldFailure extends Error {
 
 /** A vault-process.ts that runs, seen from the test. */
 export class VaultProcess {
-  readonly child: ChildProcess;
-  /** Settles with what the process said of the end of its device. */
-  readonly deviceEnded: Promise<{ended: string; error?: string}>;
-  /** Settles with exit code or signal. */
-  readonly exited: Promise<number | NodeJS.Signals>;
+  /** Settles with what the process says of the end of the device that it attached last. */
+  deviceEnded!: Promise<{ended: string; error?: string}>;
+  readonly #process: ChildProcess;
+  readonly #exited: Promise<unknown>;
   readonly #waiting = new Map<number, Waiting>();
+  #sayDeviceEnded!: (end: {ended: string; error?: string}) => void;
   #nextId = 1;
 
   constructor(isolation: Isolation = 'root') {
     const user = isolation === 'root' ? [] : ['--user', '--map-root-user'];
     const script = new URL('./vault-process.ts', import.meta.url).pathname;
     // Without --fork the process keeps its pid through unshare(1).
-    this.child = spawn('unshare', [...user, '--mount', '--propagation', 'private', process.execPath, script], {
+    this.#process = spawn('unshare', [...user, '--mount', '--propagation', 'private', process.execPath, script], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    this.exited = once(this.child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
-    void this.exited.then((end) => {
-      for (const {reject} of this.#waiting.values()) reject(new Error(`the process ended: ${end}`));
+    this.#exited = once(this.#process, 'exit').then(() => {
+      for (const {reject} of this.#waiting.values()) reject(new Error('the process ended'));
     });
-    this.deviceEnded = new Promise((resolve) => {
-      createInterface({input: this.child.stdout!}).on('line', (line) => {
-        const said = JSON.parse(line) as {id?: number; result?: never; failure?: ToldFailure; ended?: string};
-        if (said.ended !== undefined) return resolve(said as {ended: string});
-        const {resolve: answer, reject} = this.#waiting.get(said.id!)!;
-        this.#waiting.delete(said.id!);
-        if (said.failure === undefined) answer(said.result!);
-        else reject(new ToldFailure(said.failure as unknown as {what: string}));
-      });
+    createInterface({input: this.#process.stdout!}).on('line', (line) => {
+      const said = JSON.parse(line) as {id?: number; result?: never; failure?: {what: string}; ended?: string};
+      if (said.ended !== undefined) return this.#sayDeviceEnded(said as {ended: string});
+      const {resolve: answer, reject} = this.#waiting.get(said.id!)!;
+      this.#waiting.delete(said.id!);
+      if (said.failure === undefined) answer(said.result!);
+      else reject(new ToldFailure(said.failure));
     });
   }
 
   get pid(): number {
-    return this.child.pid!;
+    return this.#process.pid!;
+  }
+
+  /** The process that serves the block file. */
+  get serverPid(): number {
+    return childrenOf(this.pid)
+      .map(({pid}) => pid)
+      .find((pid) => readCommandLine(pid)?.some((word) => word.includes('server-process')))!;
   }
 
   /** How this process can reach a path of the other's mount namespace. */
@@ -67,7 +73,7 @@ export class VaultProcess {
 
   tell<T = unknown>(order: Order): Promise<T> {
     const id = this.#nextId++;
-    this.child.stdin!.write(`${JSON.stringify({id, ...order})}\n`);
+    this.#process.stdin!.write(`${JSON.stringify({id, ...order})}\n`);
     return new Promise((resolve, reject) => this.#waiting.set(id, {resolve, reject}));
   }
 
@@ -76,6 +82,7 @@ export class VaultProcess {
     const folder = `${image.folder}/staging`;
     mkdirSync(folder, {recursive: true});
     rmSync(`${folder}/block`, {force: true});
+    this.deviceEnded = new Promise((resolve) => (this.#sayDeviceEnded = resolve));
     const {ivTweak, ...segment} = image.segment;
     const {path} = await this.tell<{path: string}>({
       do: 'attach',
@@ -93,8 +100,9 @@ export class VaultProcess {
     return this.tell({do: 'run', command});
   }
 
+  /** SIGKILL for the process, and for no other. */
   async kill(): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.exited;
+    this.#process.kill('SIGKILL');
+    await this.#exited;
   }
 }

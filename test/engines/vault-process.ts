@@ -1,28 +1,16 @@
 // A process that opens vaults, for tests: what it does is told on its standard input, one JSON object a line, and each
 // is answered by one line on standard output. It runs in a mount namespace of its own, so that whatever happens to it,
 // the machine's table of mounts is not touched.
+import {randomUUID} from 'node:crypto';
 import {closeSync, mkdirSync, openSync} from 'node:fs';
-import {syncBuiltinESMExports} from 'node:module';
 import {createInterface} from 'node:readline';
-import workerThreads from 'node:worker_threads';
 import type {AttachedDevice, CryptSegment} from '../../src/engines/engine.ts';
+import {checkFileSystem, makeFileSystem} from '../../src/engines/ext4.ts';
+import {mountFileSystem, moveMount} from '../../src/engines/file-system.ts';
+import {fuseEngine} from '../../src/engines/fuse/engine.ts';
+import {mountByFuse2fs} from '../../src/engines/fuse2fs-driver.ts';
 import type {MountedFileSystem} from '../../src/engines/mounted-file-system.ts';
-
-/** The worker threads of the block server, so that one can be killed. */
-const workers: workerThreads.Worker[] = [];
-workerThreads.Worker = class extends workerThreads.Worker {
-  constructor(...args: ConstructorParameters<typeof workerThreads.Worker>) {
-    super(...args);
-    workers.push(this);
-  }
-};
-syncBuiltinESMExports();
-
-const {checkFileSystem, makeFileSystem} = await import('../../src/engines/ext4.ts');
-const {mountFileSystem, moveMount} = await import('../../src/engines/file-system.ts');
-const {fuseEngine} = await import('../../src/engines/fuse/engine.ts');
-const {mountByFuse2fs} = await import('../../src/engines/fuse2fs-driver.ts');
-const {run} = await import('../../src/kernel/program.ts');
+import {run} from '../../src/kernel/program.ts';
 
 /** What the process can be told. */
 export type Order =
@@ -32,10 +20,7 @@ export type Order =
   | {do: 'mount'; driver: 'any' | 'fuse2fs'; moveTo?: string}
   | {do: 'unmount'; graceMs?: number}
   | {do: 'detach'; graceMs?: number}
-  | {do: 'run'; command: string}
-  | {do: 'killWorker'}
-  | {do: 'exit'; code: number}
-  | {do: 'throw'};
+  | {do: 'run'; command: string};
 
 let device: AttachedDevice | undefined;
 let fileSystem: MountedFileSystem | undefined;
@@ -49,7 +34,7 @@ async function obey(order: Order): Promise<unknown> {
       imageFd = openSync(order.image, 'r+');
       const volumeKey = Buffer.from(order.key, 'hex');
       const segment = {...order.segment, ivTweak: BigInt(order.ivTweak)};
-      const attached = fuseEngine.attach({imageFd, segment, volumeKey, folder});
+      const attached = fuseEngine.attach({imageFd, segment, luksUuid: randomUUID(), volumeKey, folder});
       volumeKey.fill(0);
       device = await attached;
       void device.ended.then(({how, error}) => {
@@ -71,7 +56,7 @@ async function obey(order: Order): Promise<unknown> {
         await moveMount(staged, target);
         closeSync(target);
       }
-      return {driver: fileSystem.driver, device: fileSystem.device, path: order.moveTo ?? staged};
+      return {driver: fileSystem.driver, path: order.moveTo ?? staged};
     }
     case 'unmount':
       return fileSystem!.unmount(order);
@@ -81,17 +66,6 @@ async function obey(order: Order): Promise<unknown> {
       const {code, stdout, stderr} = await run('sh', ['-c', order.command]);
       return {code, stdout: stdout.toString(), stderr: stderr.toString()};
     }
-    case 'killWorker':
-      void workers[0]!.terminate();
-      return undefined;
-    case 'exit':
-      process.exit(order.code);
-      break;
-    case 'throw':
-      setImmediate(() => {
-        throw new Error('thrown on purpose');
-      });
-      return new Promise(() => {});
   }
 }
 
@@ -105,7 +79,7 @@ createInterface({input: process.stdin})
   })
   .on('close', () => {
     // Whoever gave the orders has gone.
-    process.kill(process.pid, 'SIGKILL');
+    process.exit(0);
   });
 
 function sayable(error: unknown): unknown {

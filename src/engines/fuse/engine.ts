@@ -2,10 +2,10 @@ import {closeSync, openSync} from 'node:fs';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import type {AttachedDevice, AttachRequest, Engine, Refusal} from '../engine.ts';
+import {serveSegment} from './block-server.ts';
 import {probeFuse} from './probe.ts';
 import {isVolumeKeySize} from './sector-cipher.ts';
 import {measureSegment, refuseKeySize, refuseSegment} from './segment.ts';
-import {startServer} from './server.ts';
 
 /** Serves the segment from user space: no device-mapper, no loop device, no kernel crypto. */
 export const fuseEngine: Engine = {
@@ -18,9 +18,9 @@ export const fuseEngine: Engine = {
 async function attach({imageFd, segment, volumeKey, folder}: AttachRequest): Promise<AttachedDevice> {
   throwRefusal(refuseSegment(segment));
   if (!isVolumeKeySize(volumeKey.length)) throwRefusal(refuseKeySize());
-  const path = `${folder}/block`;
-  closeSync(openSync(path, 'wx', 0o600));
-  return startServer(imageFd, measureSegment(segment, imageFd), volumeKey, path);
+  const mountFile = `${folder}/block`;
+  closeSync(openSync(mountFile, 'wx', 0o600));
+  return serveSegment({imageFd, segment: measureSegment(segment, imageFd), volumeKey, mountFile});
 }
 
 function throwRefusal(refusal: Refusal | undefined): void {

@@ -20,17 +20,12 @@ export const maxRangeBytes = (wordCount - 1) * regionBytes;
 const free = 0;
 const writing = -1;
 
-/** How often a thread that waits looks whether the server is stopping. Its holder may have died. */
-const lookMs = 100;
-
 export class RangeLocks {
   readonly #words: Int32Array;
-  readonly #stopping: () => boolean;
 
-  /** `words` are `rangeLockWords` zeroes in shared memory. `stopping` ends a wait that nobody may ever end. */
-  constructor(words: Int32Array<SharedArrayBuffer>, stopping: () => boolean) {
+  /** `words` are `rangeLockWords` zeroes in shared memory. A thread that has some must not die: all would wait for it. */
+  constructor(words: Int32Array<SharedArrayBuffer>) {
     this.#words = words;
-    this.#stopping = stopping;
   }
 
   /** Runs `body` while no writer is in the range. */
@@ -58,8 +53,7 @@ export class RangeLocks {
     for (;;) {
       const inTheWay = take(this.#words, word);
       if (inTheWay === free) return;
-      if (this.#stopping()) throw new Error('the server is stopping');
-      Atomics.wait(this.#words, word, inTheWay, lookMs);
+      Atomics.wait(this.#words, word, inTheWay);
     }
   }
 }

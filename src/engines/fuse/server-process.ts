@@ -1,54 +1,42 @@
-import {once} from 'node:events';
-import {BlockServer, serveSegment} from './block-server.ts';
-import type {ServerAnswer, ServerOrder} from './server.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {readSync, writeSync} from 'node:fs';
+import {extname} from 'node:path';
+import {Worker} from 'node:worker_threads';
+import {fuseFd, imageFd, lossExitCode, ready, type ServerOrder} from './server-order.ts';
+import {serveThread, type ThreadData} from './serving-thread.ts';
+import {SharedState} from './shared-state.ts';
 
-/**
- * The process that serves a block file: its own, in a mount namespace of its own (`server.ts` says why). It gets its
- * order and the volume key through standard input, the image as descriptor 3, and stops when standard input ends.
- */
-const imageFd = 3;
+/** The process that serves a block file, see `server-order.ts`. Its first thread is one of those that serve. */
+function main({segment, attributes, keySizeBytes, threads}: ServerOrder): void {
+  const state = new SharedState();
+  const key = readKey(keySizeBytes);
+  const data: ThreadData = {
+    fuseFd,
+    imageFd,
+    segment: {...segment, ivTweak: BigInt(segment.ivTweak)},
+    attributes,
+    key: key.buffer,
+    state: state.memory,
+  };
+  const entry = new URL(`./block-worker${extname(import.meta.url)}`, import.meta.url);
+  for (let thread = 1; thread < threads; thread++) new Worker(entry, {workerData: data, execArgv: [], argv: []});
+  serveThread(data, () => {
+    state.waitForReady(threads);
+    key.fill(0);
+    writeSync(1, ready);
+  });
+  // The others end as this one did. Node waits for them.
+  process.exitCode = state.lostSomething ? lossExitCode : 0;
+}
 
-async function main(): Promise<void> {
-  const {order, volumeKey} = await readOrder();
-  let server: BlockServer;
-  try {
-    server = await serveSegment({...order, segment: {...order.segment, ivTweak: BigInt(order.segment.ivTweak)}, imageFd, volumeKey, mountNamespaceOf: process.ppid});
-  } catch (error) {
-    answer(error instanceof Failure ? {failure: error.toJSON()} : {bug: String(error)});
-    return;
-  } finally {
-    volumeKey.fill(0);
+/** Reads the key from standard input, straight to the place from where it is wiped. */
+function readKey(sizeBytes: number): Uint8Array<SharedArrayBuffer> {
+  const key = new Uint8Array(new SharedArrayBuffer(sizeBytes));
+  for (let done = 0; done < sizeBytes;) {
+    const count = readSync(0, key, done, sizeBytes - done, null);
+    if (count === 0) throw new Error('standard input ended before the key did');
+    done += count;
   }
-  answer({ready: {sizeBytes: server.sizeBytes}});
-  process.stdin.resume();
-  const asked = once(process.stdin, 'end').then(() => server.stop({graceMs: order.stopGraceMs}));
-  const {how, error} = await Promise.race([server.ended, asked.then(() => server.ended)]);
-  answer({ended: {how, ...(error === undefined ? {} : {why: error.message})}});
+  return key;
 }
 
-/** A line of JSON, and the bytes of the key behind it. */
-async function readOrder(): Promise<{order: ServerOrder; volumeKey: Buffer}> {
-  let received = Buffer.alloc(0);
-  for (;;) {
-    const [chunk] = (await once(process.stdin, 'data')) as [Buffer];
-    const joined = Buffer.concat([received, chunk]);
-    received.fill(0);
-    chunk.fill(0);
-    received = joined;
-    const newline = received.indexOf(0x0a);
-    if (newline === -1) continue;
-    const order = JSON.parse(received.toString('utf8', 0, newline)) as ServerOrder;
-    if (received.length < newline + 1 + order.keyBytes) continue;
-    process.stdin.pause();
-    const volumeKey = Buffer.from(received.subarray(newline + 1, newline + 1 + order.keyBytes));
-    received.fill(0);
-    return {order, volumeKey};
-  }
-}
-
-function answer(message: ServerAnswer): void {
-  process.stdout.write(`${JSON.stringify(message)}\n`);
-}
-
-await main();
+main(JSON.parse(process.argv[2]!) as ServerOrder);

@@ -1,23 +1,12 @@
 import {rangeLockWords} from './range-locks.ts';
 import {syncGateWords} from './sync-gate.ts';
 
-const stage = 0;
+const readyThreads = 0;
 const loss = 1;
 const syncGate = 2;
 const rangeLocks = syncGate + syncGateWords;
 
-/** What the server is at, for its workers. */
-export const serverStage = {
-  /** The kernel does not know the connection yet: reading from it is refused. */
-  mounting: 0,
-  serving: 1,
-  /** A worker ends after the request that it is at. */
-  stopping: 2,
-} as const;
-
-export type ServerStage = (typeof serverStage)[keyof typeof serverStage];
-
-/** The memory that a server and its workers share, beside the key. */
+/** The memory that the threads of a server share, beside the key. */
 export class SharedState {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array<SharedArrayBuffer>;
@@ -27,18 +16,19 @@ export class SharedState {
     this.#words = new Int32Array(memory);
   }
 
-  get stage(): ServerStage {
-    return Atomics.load(this.#words, stage) as ServerStage;
+  /** A thread has made what it needs of the key. */
+  noteReady(): void {
+    Atomics.add(this.#words, readyThreads, 1);
+    Atomics.notify(this.#words, readyThreads);
   }
 
-  set stage(value: ServerStage) {
-    Atomics.store(this.#words, stage, value);
-    Atomics.notify(this.#words, stage);
-  }
-
-  /** Waits until the stage is not `value` any more, or the time is over. Not for the main thread. */
-  waitWhile(value: ServerStage, timeoutMs: number): void {
-    Atomics.wait(this.#words, stage, value, timeoutMs);
+  /** Waits until so many threads are ready. */
+  waitForReady(count: number): void {
+    for (;;) {
+      const ready = Atomics.load(this.#words, readyThreads);
+      if (ready >= count) return;
+      Atomics.wait(this.#words, readyThreads, ready);
+    }
   }
 
   /** Whether something that was written, or its flush, did not reach the image. Whoever wrote it was told. */

@@ -1,5 +1,5 @@
 import {spawnSync} from 'node:child_process';
-import {createHash, randomBytes} from 'node:crypto';
+import {randomBytes} from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -14,9 +14,9 @@ import {
   utimesSync,
   writeSync,
 } from 'node:fs';
-import {statfs} from 'node:fs/promises';
 import {expect} from 'chai';
 import fc from 'fast-check';
+import {identifyProcess, isAlive} from '../../../src/kernel/process.ts';
 import {skip} from '../../skip.ts';
 import {eventually} from '../eventually.ts';
 import {type Isolation, VaultProcess} from '../opened-vault.ts';
@@ -164,55 +164,48 @@ for (const isolation of ['root', 'user namespace'] as const satisfies readonly I
       expect(await vault.deviceEnded).to.deep.equal({ended: 'released'});
     });
 
-    it('ends with errors for its users, not with silence, when one of its threads dies', async () => {
-      const block = await serve();
-      const connection = connectionOf(block);
-      await vault.tell({do: 'killWorker'});
-      // Whichever thread is asked: the dead one never answers, and must not be waited for.
-      await eventually('a request fails', () =>
-        statfs(block).then(
-          () => false,
-          () => true,
-        ),
-      );
-      expect(await vault.deviceEnded).to.deep.include({ended: 'failed'});
-      await eventually('the connection is gone', () => !fuseConnections().includes(connection));
-    });
-
-    it('does not keep its process from exiting', async () => {
-      const connection = connectionOf(await serve());
-      void vault.tell({do: 'exit', code: 5}).catch(() => {});
-      expect(await vault.exited).to.equal(5);
-      await eventually('the connection is gone', () => !fuseConnections().includes(connection));
-    });
-
-    it('does not keep its process from dying of an error', async () => {
-      const connection = connectionOf(await serve());
-      void vault.tell({do: 'throw'}).catch(() => {});
-      expect(await vault.exited).to.equal(1);
-      await eventually('the connection is gone', () => !fuseConnections().includes(connection));
-    });
-
-    it('leaves no mount and no connection when its process is killed', async () => {
-      const before = createHash('sha256').update(readFileSync('/proc/self/mountinfo')).digest('hex');
+    it('ends with errors for its users, not with silence, when its server is killed', async () => {
       const block = await serve();
       const connection = connectionOf(block);
       const fd = openSync(block, 'r');
-      await vault.kill();
+      process.kill(vault.serverPid, 'SIGKILL');
+      expect(await vault.deviceEnded).to.deep.include({ended: 'failed'});
       expect(() => readSync(fd, Buffer.alloc(10), 0, 10, 100_000)).to.throw(/ENOTCONN|ECONNABORTED/);
-      // close(2) is told that the flush failed, and the descriptor is gone all the same.
       expect(() => closeSync(fd)).to.throw(/ENOTCONN|ECONNABORTED/);
-      await eventually('the connection is gone', () => !fuseConnections().includes(connection));
-      expect(createHash('sha256').update(readFileSync('/proc/self/mountinfo')).digest('hex')).to.equal(before);
+      await vault.tell({do: 'detach'});
+      expect(fuseConnections()).to.not.include(connection);
     });
 
-    it('forgets the volume key when it ends', async () => {
+    it('is served from a process that may do nothing else', async () => {
+      await serve();
+      const status = readFileSync(`/proc/${vault.serverPid}/status`, 'utf8');
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+        expect(new RegExp(`^${set}:\\s*([0-9a-f]+)$`, 'm').exec(status)![1]).to.match(/^0+$/);
+      }
+      expect(status).to.match(/^NoNewPrivs:\s*1$/m);
+      expect(readFileSync(`/proc/${vault.serverPid}/cmdline`, 'utf8')).to.not.contain(
+        image.key.toString('hex').slice(0, 16),
+      );
+    });
+
+    it('leaves no mount, no connection and no process when its process is killed', async () => {
+      const before = readFileSync('/proc/self/mountinfo', 'utf8');
+      const connection = connectionOf(await serve());
+      const server = identifyProcess(vault.serverPid)!;
+      await vault.kill();
+      await eventually('the server is gone', () => !isAlive(server));
+      expect(fuseConnections()).to.not.include(connection);
+      expect(readFileSync('/proc/self/mountinfo', 'utf8')).to.equal(before);
+    });
+
+    it('leaves the volume key in the memory of its server only, and there until it ends', async () => {
       const block = await serve();
       readFileSync(block);
-      expect(findInMemory(vault.pid, image.key)).to.be.greaterThan(0);
-      await vault.tell({do: 'detach'});
-      await vault.deviceEnded;
+      const server = identifyProcess(vault.serverPid)!;
+      expect(findInMemory(server.pid, image.key)).to.be.greaterThan(0);
       expect(findInMemory(vault.pid, image.key)).to.equal(0);
+      await vault.tell({do: 'detach'});
+      expect(isAlive(server)).to.equal(false);
     });
 
     it('is refused with a cipher that the engine does not know, and the engine that knows it is named', async () => {

@@ -66,7 +66,7 @@ export class Image {
       imageFd: options.imageFd ?? this.fd,
       segment: this.segment,
       key: createSecretKey(this.key),
-      locks: new RangeLocks(sharedWords(rangeLockWords), () => false),
+      locks: new RangeLocks(sharedWords(rangeLockWords)),
       syncGate: new SyncGate(options.syncWords ?? sharedWords(syncGateWords)),
       maxTransferBytes: 1024 * 1024,
       headroomBytes: 16,

@@ -26,7 +26,7 @@ const file = new SegmentFile({
   imageFd: data.imageFd,
   segment: data.segment,
   key: createSecretKey(Buffer.from(data.key)),
-  locks: new RangeLocks(data.lockWords, () => false),
+  locks: new RangeLocks(data.lockWords),
   syncGate: new SyncGate(data.syncWords),
   maxTransferBytes: 1024 * 1024,
   headroomBytes: 16,

@@ -41,7 +41,7 @@ describe('what this engine and plain cryptsetup make of the same image', functio
         imageFd,
         segment: {offsetBytes: 0, sizeBytes: dataSizeBytes, sectorSizeBytes: 4096, ivTweak: 0n, ...segment},
         key: createSecretKey(key),
-        locks: new RangeLocks(sharedWords(rangeLockWords), () => false),
+        locks: new RangeLocks(sharedWords(rangeLockWords)),
         syncGate: new SyncGate(sharedWords(syncGateWords)),
         maxTransferBytes: dataSizeBytes,
         headroomBytes: 16,

@@ -1,0 +1,23 @@
+import type {FileAttributes} from './protocol.ts';
+import type {ServedSegment} from './segment.ts';
+
+/**
+ * What the ghost and the process that serves its block file agree on. The process gets this order as its one argument,
+ * the volume key through standard input, and two descriptors; it says `ready` when it answers requests, and ends when
+ * the kernel ends the connection, with 0 or with the code of a loss.
+ */
+export type ServerOrder = {
+  readonly segment: Omit<ServedSegment, 'ivTweak'> & {readonly ivTweak: string};
+  readonly attributes: Omit<FileAttributes, 'sizeBytes'>;
+  readonly keySizeBytes: number;
+  readonly threads: number;
+};
+
+/** Descriptors of the server process. */
+export const imageFd = 3;
+export const fuseFd = 4;
+
+export const ready = 'ready\n';
+
+/** Something that was written did not reach the image: EX_IOERR of sysexits.h. */
+export const lossExitCode = 74;

@@ -1,0 +1,100 @@
+import {createSecretKey} from 'node:crypto';
+import {readSync, writeSync} from 'node:fs';
+import {BlockFile, headroomBytes} from './block-file.ts';
+import {maxTransferBytes, requestBufferBytes, type FileAttributes} from './protocol.ts';
+import {RangeLocks} from './range-locks.ts';
+import {SegmentFile} from './segment-file.ts';
+import type {ServedSegment} from './segment.ts';
+import {SharedState} from './shared-state.ts';
+import {SyncGate} from './sync-gate.ts';
+
+/** What each thread of the server process is started with. */
+export type ThreadData = {
+  /** `/dev/fuse`, of a connection that is mounted or will be in a moment. */
+  readonly fuseFd: number;
+  readonly imageFd: number;
+  readonly segment: ServedSegment;
+  readonly attributes: Omit<FileAttributes, 'sizeBytes'>;
+  /** The volume key, wiped as soon as every thread is ready. */
+  readonly key: SharedArrayBuffer;
+  /** The memory of a SharedState. */
+  readonly state: SharedArrayBuffer;
+};
+
+/** How long a thread waits before it asks again whether the connection is mounted by now. */
+const mountPollMs = 1;
+
+/**
+ * Answers requests until the kernel ends the connection. `onReady` is called when this thread needs the shared key no
+ * longer: it has a KeyObject, whose bytes OpenSSL wipes when the thread ends.
+ *
+ * An error that is not an answer kills the process. A thread that died alone would leave its request unanswered, and
+ * its locks taken, and all others waiting for ever; when the process dies, the kernel gives everybody an error.
+ */
+export function serveThread(data: ThreadData, onReady: () => void = () => {}): void {
+  try {
+    const state = new SharedState(data.state);
+    const segmentFile = new SegmentFile({
+      imageFd: data.imageFd,
+      segment: data.segment,
+      key: createSecretKey(Buffer.from(data.key)),
+      locks: new RangeLocks(state.rangeLockWords),
+      syncGate: new SyncGate(state.syncGateWords),
+      maxTransferBytes,
+      headroomBytes,
+    });
+    state.noteReady();
+    onReady();
+    serve(data.fuseFd, new BlockFile(segmentFile, data.attributes, () => state.noteLoss()));
+  } catch (error) {
+    writeSync(2, `${error instanceof Error ? error.stack : String(error)}\n`);
+    process.kill(process.pid, 'SIGKILL');
+  }
+}
+
+function serve(fuseFd: number, file: BlockFile): void {
+  const buffer = Buffer.alloc(requestBufferBytes);
+  for (;;) {
+    const request = receive(fuseFd, buffer);
+    if (request === 'ended') return;
+    if (request === 'again') continue;
+    const reply = file.answer(request);
+    if (reply !== undefined && send(fuseFd, reply) === 'ended') return;
+  }
+}
+
+/** Waits in the kernel for one request. Nothing interrupts that but a request, or the end of the connection. */
+function receive(fuseFd: number, buffer: Buffer): Buffer | 'again' | 'ended' {
+  try {
+    return buffer.subarray(0, readSync(fuseFd, buffer));
+  } catch (error) {
+    switch ((error as NodeJS.ErrnoException).code) {
+      case 'ENODEV': // unmounted, or aborted
+        return 'ended';
+      case 'EPERM': // not mounted yet
+        Atomics.wait(nothing, 0, 0, mountPollMs);
+        return 'again';
+      case 'ENOENT': // the request was taken back
+      case 'EINTR':
+      case 'EAGAIN':
+        return 'again';
+      default:
+        throw error;
+    }
+  }
+}
+
+function send(fuseFd: number, reply: Buffer): 'sent' | 'ended' {
+  try {
+    writeSync(fuseFd, reply);
+  } catch (error) {
+    const {code} = error as NodeJS.ErrnoException;
+    if (code === 'ENODEV') return 'ended';
+    // ENOENT: whoever asked has gone. Anything else means that somebody may never be answered.
+    if (code !== 'ENOENT') throw error;
+  }
+  return 'sent';
+}
+
+/** To wait for: nobody ever changes it. */
+const nothing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
