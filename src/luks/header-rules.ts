@@ -59,9 +59,6 @@ function vetSegmentKind(header: LuksHeader): Refusal | undefined {
       `Its segment is of the type ${quoteUntrusted(foreign)}.`,
     );
   }
-  if (header.segments[0]!.id !== 0) {
-    return malformed('The data segment of this image has a wrong number.', 'A lone segment is number 0.');
-  }
   if (header.segments[0]!.integrity) {
     return malformed('This image has an integrity layer (dm-integrity).', 'TazPod opens images without it only.');
   }

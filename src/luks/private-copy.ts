@@ -74,17 +74,14 @@ function writeCopy(imageFd: number, copyFd: number, header: LuksHeader): void {
   ftruncateSync(copyFd, 2 * header.headerSizeBytes + header.keyslotsSizeBytes);
 }
 
-const chunkSizeBytes = 1024 * 1024;
-
 function copyRange(fromFd: number, toFd: number, offsetBytes: number, sizeBytes: number): void {
-  const chunk = Buffer.alloc(Math.min(sizeBytes, chunkSizeBytes));
+  const bytes = Buffer.alloc(sizeBytes);
   for (let done = 0; done < sizeBytes;) {
-    const wanted = Math.min(chunk.length, sizeBytes - done);
-    const count = readSync(fromFd, chunk, 0, wanted, offsetBytes + done);
+    const count = readSync(fromFd, bytes, done, sizeBytes - done, offsetBytes + done);
     if (count === 0) throw new Failure(exitCode.data, 'This image ends in the middle of a key slot.');
-    writeAll(toFd, chunk.subarray(0, count), offsetBytes + done);
     done += count;
   }
+  writeAll(toFd, bytes, offsetBytes);
 }
 
 function writeAll(fd: number, bytes: Buffer, offsetBytes: number): void {

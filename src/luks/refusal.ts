@@ -1,11 +1,12 @@
 import {exitCode} from '../lifecycle/exit-code.ts';
 import type {ExitCode} from '../lifecycle/exit-code.ts';
+import {shellWord} from './untrusted-text.ts';
 
 export type VettingLimits = {
   readonly imageSizeBytes: number;
   /** Memory that a key derivation may use here: `kdfMemoryLimitKiB()`. */
   readonly memoryLimitKiB: number;
-  /** How the image is named in a command to type, quoted for the shell. */
+  /** Path of the image, for the commands to type. */
   readonly imageName?: string;
 };
 
@@ -31,5 +32,5 @@ export function restoreHeader(limits: VettingLimits): string {
 }
 
 export function nameOf(limits: VettingLimits): string {
-  return limits.imageName ?? 'IMAGE';
+  return limits.imageName === undefined ? 'IMAGE' : shellWord(limits.imageName);
 }

@@ -221,6 +221,15 @@ export function placeFaults(metadata: JsonTree): readonly Fault[] {
     place('segments', {}, 'damage'),
     place('segments', {'1': segment}, 'damage'),
     place('segments', {'00': segment}, 'damage'),
+    {
+      name: 'a lone segment with the number 1',
+      change: (copy) => {
+        setPlace('segments', {'1': segment})(copy);
+        setPlace('digests.0.segments', ['1'])(copy);
+      },
+      kind: 'danger',
+      ...unsound,
+    },
     place('segments.1', segment, 'danger', {says: /exactly one data segment/}),
     place('segments.1', withValue(segment, 'offset', '17825792'), 'danger', {says: /exactly one data segment/}),
     place('segments.32', segment, 'damage'),
