@@ -32,7 +32,10 @@ export function refuseFuse2fs(): string | undefined {
  * set-user-ID programs nor devices are honoured. It gets no descriptor of ours.
  */
 export async function mountByFuse2fs(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
-  const child = startBound('fuse2fs', [device.path, folder, ...foreground], {stdio: ['ignore', 'ignore', 'pipe']});
+  const child = startBound('fuse2fs', [device.path, folder, ...foreground], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    deathSignal,
+  });
   const fuse2fs = new Fuse2fsProcess(child);
   return new Fuse2fsFileSystem(fuse2fs, await mountOf(fuse2fs, 'self', folder));
 }
@@ -62,6 +65,7 @@ export async function mountByPrivateFuse2fs(
   const command = ['fuse2fs', '/proc/self/fd/3', folder, ...foreground];
   const child = startBound('unshare', [...namespaces, '--', ...command], {
     stdio: ['ignore', 'ignore', 'pipe', deviceFd],
+    deathSignal,
   });
   closeSync(deviceFd);
   const fuse2fs = new Fuse2fsProcess(child);
@@ -72,6 +76,9 @@ export async function mountByPrivateFuse2fs(
     mountFd: openSync(`/proc/${child.pid}/ns/mnt`, 'r'),
   };
 }
+
+/** When the ghost is killed, fuse2fs unmounts and writes what it has in memory: the block server outlives it. */
+const deathSignal = 'TERM';
 
 /** In the foreground, so that its end is seen. */
 const foreground = ['-f', '-o', 'allow_other,default_permissions,nosuid,nodev,noatime'];

@@ -9,6 +9,7 @@ const packages = {
   cryptsetup: 'cryptsetup-bin',
   dmsetup: 'dmsetup',
   e2fsck: 'e2fsprogs',
+  e4crypt: 'e2fsprogs',
   fallocate: 'util-linux',
   flock: 'util-linux',
   fuse2fs: 'fuse2fs',
@@ -161,18 +162,21 @@ export function start(
 export function startBound(
   name: ProgramName,
   args: readonly string[],
-  options: {readonly stdio: StdioOptions},
+  {stdio, deathSignal}: {readonly stdio: StdioOptions; readonly deathSignal?: DeathSignal},
 ): ChildProcess {
-  const [, ...argv] = bound([programPath(name), ...args]);
-  return start('setpriv', argv, {...options, detached: true});
+  const [, ...argv] = bound([programPath(name), ...args], deathSignal);
+  return start('setpriv', argv, {stdio, detached: true});
 }
+
+/** What a bound program gets when this process dies. TERM is for one that then has something left to do. */
+export type DeathSignal = 'KILL' | 'TERM';
 
 /**
  * A command that ends with this process, whatever ends it: the kernel kills it when its parent dies. The signal is
  * asked for before the parent is looked at, so that there is no moment at which the parent's death goes unnoticed.
  */
-export function bound(command: readonly string[]): string[] {
-  const ask = [programPath('setpriv'), '--pdeathsig', 'KILL', '--'];
+export function bound(command: readonly string[], deathSignal: DeathSignal = 'KILL'): string[] {
+  const ask = [programPath('setpriv'), '--pdeathsig', deathSignal, '--'];
   return [...ask, '/bin/sh', '-c', onlyBelow(process.pid), 'sh', ...command];
 }
 

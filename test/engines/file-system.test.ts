@@ -1,0 +1,297 @@
+import {spawnSync} from 'node:child_process';
+import {mkdirSync, readdirSync, readFileSync, statSync} from 'node:fs';
+import {expect} from 'chai';
+import {identifyProcess, isAlive} from '../../src/kernel/process.ts';
+import {readLoopDevices} from '../../src/kernel/loop.ts';
+import {parseMountinfo, type Mount} from '../../src/kernel/mountinfo.ts';
+import {skip} from '../skip.ts';
+import {eventually} from './eventually.ts';
+import {connectionOf, fuseConnections} from './fuse/connections.ts';
+import {Image} from './fuse/image.ts';
+import {type Isolation, VaultProcess} from './opened-vault.ts';
+
+const sizeBytes = 24 * 1024 * 1024;
+
+type Mounted = {driver: string; path: string};
+
+describe('the file system of a vault', () => {
+  let image: Image;
+  let vault: VaultProcess;
+  let block: string;
+
+  before(function () {
+    if (process.getuid!() !== 0) skip(this, 'the tests are not run by root');
+  });
+
+  afterEach(async () => {
+    await vault.kill();
+    image.remove();
+  });
+
+  async function attach(isolation: Isolation = 'root', sectorSizeBytes = 4096): Promise<void> {
+    image = new Image({sizeBytes, sectorSizeBytes});
+    vault = new VaultProcess(isolation);
+    block = await vault.attach(image);
+  }
+
+  async function make(isolation?: Isolation, sectorSizeBytes?: number): Promise<void> {
+    await attach(isolation, sectorSizeBytes);
+    await vault.tell({do: 'mkfs', uid: 1000, gid: 1001});
+  }
+
+  const check = (imagePath = image.path): Promise<string> => vault.tell({do: 'check', imagePath});
+  const mount = (driver: 'any' | 'fuse2fs' = 'any'): Promise<Mounted> => vault.tell({do: 'mount', driver});
+  const unmount = (graceMs = 2000): Promise<unknown> => vault.tell({do: 'unmount', graceMs});
+  const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
+    promise.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  const mounts = (): Mount[] => parseMountinfo(readFileSync(`/proc/${vault.pid}/mountinfo`));
+  const mountAt = (path: string): Mount | undefined => mounts().findLast(({mountPoint}) => mountPoint === path);
+  const superblock = (): string => spawnSync('dumpe2fs', ['-h', block], {encoding: 'utf8'}).stdout;
+
+  describe('that is made', () => {
+    for (const sectorSizeBytes of [512, 4096]) {
+      it(`belongs to its user and can be written by any ext4 of the last years, on sectors of ${sectorSizeBytes} bytes`, async () => {
+        await make('root', sectorSizeBytes);
+        const shown = superblock();
+        expect(shown).to.match(/^Block size: +4096$/m);
+        expect(shown).to.match(/^Reserved block count: +0$/m);
+        expect(shown).to.match(/^Errors behavior: +Remount read-only$/m);
+        const features = /^Filesystem features: +(.*)$/m.exec(shown)![1]!.split(' ').sort();
+        expect(features.join(' ')).to.equal(
+          '64bit dir_index dir_nlink ext_attr extent extra_isize filetype flex_bg has_journal huge_file large_file ' +
+            'metadata_csum resize_inode sparse_super',
+        );
+        const {path} = await mount();
+        const {uid, gid} = statSync(vault.seen(path));
+        expect([uid, gid]).to.deep.equal([1000, 1001]);
+        expect(await unmount().then(() => check())).to.equal('clean');
+      });
+    }
+
+    it('leaves the image every block that was allocated for it', async () => {
+      image = new Image({sizeBytes});
+      vault = new VaultProcess();
+      const before = statSync(image.path).blocks;
+      await vault.attach(image);
+      await vault.tell({do: 'mkfs', uid: 0, gid: 0});
+      expect(statSync(image.path).blocks).to.be.at.least(before);
+    });
+
+    it('is refused where there is no room for a journal', async () => {
+      image = new Image({sizeBytes: 15 * 1024 * 1024});
+      vault = new VaultProcess();
+      await vault.attach(image);
+      expect(await failureOf(vault.tell({do: 'mkfs', uid: 0, gid: 0}))).to.deep.include({code: 64});
+    });
+  });
+
+  describe('that is checked', () => {
+    it('is mended without a question where that costs nothing', async () => {
+      await make();
+      // As after a crash: not marked clean, the free blocks counted wrong.
+      spawnSync('debugfs', ['-w', '-R', 'ssv state 0', block]);
+      spawnSync('debugfs', ['-w', '-R', 'ssv free_blocks_count 1', block]);
+      expect(await check()).to.equal('mended');
+      expect(await check()).to.equal('clean');
+    });
+
+    it('is not mended where that takes decisions: the command to type is said, whatever the name of the image', async () => {
+      await make();
+      spawnSync('debugfs', ['-w', '-R', 'ssv state 0', block]);
+      // The root is a file now.
+      spawnSync('debugfs', ['-w', '-R', 'sif <2> mode 0100755', block]);
+      const before = readFileSync(block);
+      const failure = await failureOf(check("/home/u/it's a vault.img"));
+      expect(failure).to.deep.include({
+        code: 65,
+        next: String.raw`sudo cryptsetup open '/home/u/it'\''s a vault.img' check && sudo e2fsck -f /dev/mapper/check; sudo cryptsetup close check`,
+      });
+      expect(readFileSync(block).length).to.equal(before.length);
+    });
+
+    it('is said to be none where there is none', async () => {
+      await attach();
+      const failure = await failureOf(check('/home/u/vault.img'));
+      expect(failure).to.deep.include({
+        code: 65,
+        message: 'There is no ext4 file system in the vault that can be checked.',
+      });
+    });
+
+    it('cannot be mounted where there is none', async () => {
+      await attach();
+      expect(await failureOf(mount())).to.deep.include({code: 65});
+      expect(await failureOf(mount('fuse2fs'))).to.deep.include({code: 65});
+      expect(readLoopDevices().filter(({backingPath}) => backingPath.startsWith(image.folder))).to.deep.equal([]);
+    });
+  });
+
+  for (const [driver, isolation] of [
+    ['any', 'root'],
+    ['fuse2fs', 'root'],
+    ['any', 'user namespace'],
+  ] as const) {
+    const who = driver === 'any' && isolation === 'root' ? 'the kernel' : 'fuse2fs';
+    const where = isolation === 'root' ? '' : ' in a user namespace';
+
+    describe(`that ${who} mounts${where}`, () => {
+      // A user namespace of one's own has one user in it.
+      const owner = isolation === 'root' ? {uid: 1000, gid: 1001} : {uid: 0, gid: 0};
+
+      beforeEach(async () => {
+        await attach(isolation);
+        await vault.tell({do: 'mkfs', ...owner});
+        await check();
+      });
+
+      /** A process in the namespace that has a file of the vault open. Returns how to end it. */
+      async function hold(path: string): Promise<() => Promise<unknown>> {
+        const {stdout} = await vault.run(`sleep 60 3>${path} >/dev/null 2>&1 & echo $!`);
+        await eventually('the file is open', async () => (await vault.run(`test -e ${path}`)).code === 0);
+        return () => vault.run(`kill -KILL ${stdout}`);
+      }
+
+      it('keeps what was written from one mount to the next', async () => {
+        const first = await mount(driver);
+        expect(first.driver).to.equal(who === 'the kernel' ? 'kernel' : 'fuse2fs');
+        await vault.run(`mkdir ${first.path}/folder; echo secret >${first.path}/folder/file`);
+        await unmount();
+        expect(mountAt(first.path)).to.equal(undefined);
+        expect(await check()).to.equal('clean');
+        const second = await mount(driver);
+        expect((await vault.run(`cat ${second.path}/folder/file`)).stdout).to.equal('secret\n');
+      });
+
+      it('honours neither set-user-ID programs nor devices', async () => {
+        const {path} = await mount(driver);
+        expect(mountAt(path)!.options).to.include.members(['rw', 'nosuid', 'nodev']);
+      });
+
+      it('is moved to a directory by descriptor, with its options', async () => {
+        const target = `${image.folder}/target`;
+        mkdirSync(target);
+        const {path} = await vault.tell<Mounted>({do: 'mount', driver, moveTo: target});
+        expect(path).to.equal(target);
+        expect(mountAt(`${image.folder}/staging/fs`)).to.equal(undefined);
+        expect(mountAt(target)!.options).to.include.members(['rw', 'nosuid', 'nodev']);
+        expect((await vault.run(`ls ${target}`)).stdout).to.equal('lost+found\n');
+        expect(readdirSync(target)).to.deep.equal([]);
+        await unmount();
+        expect(mountAt(target)).to.equal(undefined);
+      });
+
+      it('is not unmounted under a process that works in it, and waits for it when asked to', async () => {
+        const {path} = await mount(driver);
+        const release = await hold(`${path}/file`);
+        expect(await failureOf(unmount(50))).to.deep.include({code: 75, message: 'The vault is still in use.'});
+        const unmounted = unmount(10_000);
+        await release();
+        await unmounted;
+        expect(await check()).to.equal('clean');
+      });
+
+      it('is unmounted everywhere, and its device is free right after', async () => {
+        const {path} = await mount(driver);
+        mkdirSync(`${image.folder}/bridge`);
+        await vault.run(`mkdir ${path}/inside; mount --bind ${path}/inside ${image.folder}/bridge`);
+        expect(mountAt(`${image.folder}/bridge`)!.options).to.include.members(['nosuid', 'nodev']);
+        await unmount();
+        expect(mountAt(`${image.folder}/bridge`)).to.equal(undefined);
+        await vault.tell({do: 'detach'});
+        expect(await vault.deviceEnded).to.deep.equal({ended: 'detached'});
+      });
+
+      it('is left clean, with what nobody had synced yet, when the process that opened it is killed', async () => {
+        const {path} = await mount(driver);
+        const server = identifyProcess(vault.serverPid)!;
+        await vault.run(`echo unsynced >${path}/file`);
+        await vault.kill();
+        await eventually('the server has written everything', () => !isAlive(server));
+        vault = new VaultProcess(isolation);
+        block = await vault.attach(image);
+        expect(await check()).to.equal('clean');
+        const again = await mount(driver);
+        expect((await vault.run(`cat ${again.path}/file`)).stdout).to.equal('unsynced\n');
+      });
+
+      it('turns to errors, not to silence, when the device is taken away', async () => {
+        const {path} = await mount(driver);
+        await hold(`${path}/file`);
+        await vault.tell({do: 'detach'});
+        expect((await vault.run(`dd if=/dev/zero of=${path}/file bs=64K count=2 conv=fsync`)).code).to.equal(1);
+      });
+
+      it('tells when the disk of the image is full', async () => {
+        await vault.tell({do: 'detach'});
+        const disk = `${image.folder}/disk`;
+        mkdirSync(disk);
+        await vault.run(
+          `mount -t tmpfs -o size=12m none ${disk}; truncate -s ${statSync(image.path).size} ${disk}/image`,
+        );
+        await vault.attach(image, {imagePath: `${disk}/image`});
+        await vault.tell({do: 'mkfs', ...owner});
+        const {path} = await mount(driver);
+        expect((await vault.run(`dd if=/dev/zero of=${path}/file bs=1M count=15 conv=fsync`)).code).to.equal(1);
+        await unmount();
+        await vault.tell({do: 'detach'});
+        expect(await vault.deviceEnded).to.deep.include({ended: 'failed'});
+      });
+    });
+  }
+
+  describe('in a container whose /dev nobody keeps up to date', () => {
+    /** Gives the process a /dev of its own, with nothing in it but what is named. */
+    async function replaceDevices(names: readonly string[]): Promise<void> {
+      const keep = names.map((name) => `mkdir -p /run/dev; cp -a /dev/${name} /run/dev/`).join('; ');
+      await vault.run(`mount -t tmpfs none /run; ${keep}; mount -t tmpfs none /dev; cp -a /run/dev/* /dev/`);
+    }
+
+    beforeEach(async () => {
+      await make();
+      await check();
+    });
+
+    it('is mounted through a loop device whose node is missing, and no node is left', async () => {
+      await replaceDevices(['fuse', 'null', 'loop-control']);
+      expect(await mount()).to.deep.include({driver: 'kernel'});
+      expect((await vault.run('ls /dev')).stdout).to.equal('fuse\nloop-control\nnull\n');
+      await unmount();
+    });
+
+    it('is mounted by fuse2fs where there are no loop devices', async () => {
+      await replaceDevices(['fuse', 'null']);
+      expect(await mount()).to.deep.include({driver: 'fuse2fs'});
+      await unmount();
+    });
+  });
+
+  describe('on a loop device', () => {
+    beforeEach(async () => {
+      await make();
+      await check();
+    });
+
+    it('goes past the page cache, and the loop device is one that the kernel takes away', async () => {
+      const {path} = await mount();
+      const {major, minor, fsType} = mountAt(path)!;
+      expect([major, fsType]).to.deep.equal([7, 'ext4']);
+      const loop = readLoopDevices().find(({name}) => name === `loop${minor}`)!;
+      expect(loop).to.deep.include({autoclear: true, directIo: true, readOnly: false});
+      await unmount();
+      expect(readLoopDevices().map(({name}) => name)).to.not.include(`loop${minor}`);
+    });
+
+    it('leaves neither mount nor loop device nor connection when everything is killed', async () => {
+      const {path} = await mount();
+      const {minor} = mountAt(path)!;
+      const connection = connectionOf(block);
+      await vault.kill();
+      await eventually('the loop device is gone', () => readLoopDevices().every(({name}) => name !== `loop${minor}`));
+      await eventually('the connection is gone', () => !fuseConnections().includes(connection));
+      expect(readFileSync('/proc/self/mountinfo', 'utf8')).to.not.contain(image.folder);
+    });
+  });
+});
