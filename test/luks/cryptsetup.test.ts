@@ -166,6 +166,12 @@ describe('The volume key', () => {
     });
   }
 
+  it('is found where the data begins far behind the end of the private copy', async () => {
+    const path = formatImage(key, [...cheap, '--offset=131072', '--luks2-keyslots-size=4m'], 64 * 1024 * 1024);
+    const result = await unlock(path, key);
+    expect(result.outcome === 'unlocked' && result.volumeKey.equals(volumeKeyOf(path, key))).to.equal(true);
+  });
+
   it('is behind the passphrase of each key slot', async () => {
     const path = formatImage(key, cheap);
     const wanted = volumeKeyOf(path, key);
