@@ -12,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import {dirname, join} from 'node:path';
+import {basename, dirname, join} from 'node:path';
 import {buildWhenStale} from '../../scripts/build.js';
 import {projectNode, root} from '../../scripts/setup.js';
 import {SetUpError} from '../../scripts/terminal.js';
@@ -54,15 +54,16 @@ export function install(): Install {
  *
  * @param node whose Node root finds: the copy's own, or the machine's, which may be too old and then runs the entry
  *   once more on the copy's own
+ * @param copy another copy than that of the test run
  */
-export function allowSudo(user: BedUser, node: 'own' | 'machine' = 'own'): void {
-  const {ghost, path} = install();
+export function allowSudo(user: BedUser, node: 'own' | 'machine' = 'own', copy = install()): void {
+  const {folder, ghost, path} = copy;
   const machine = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
   const securePath = node === 'own' ? [path, ...machine] : machine;
   const rule = sudoersFile({userName: user.name, uid: user.uid, entry: ghost, securePath});
   if (rule === undefined) throw new Error(`${ghost} cannot stand in a sudoers file`);
   // sudo skips names with a dot, so the file appears at once and whole.
-  const path_ = join(sudoersFolder, user.name);
+  const path_ = join(sudoersFolder, copy === made ? user.name : `${user.name}-${basename(folder)}`);
   writeFileSync(`${path_}.new`, `# ${madeByThisRun}\n${rule}`, {mode: 0o440});
   const checked = spawnSync('visudo', ['--check', '--file', `${path_}.new`], {encoding: 'utf8'});
   if (checked.status !== 0) {
@@ -73,13 +74,19 @@ export function allowSudo(user: BedUser, node: 'own' | 'machine' = 'own'): void 
   atTheEnd(() => rmSync(path_, {force: true}));
 }
 
-function makeInstall(): Install {
-  removeAbandoned();
-  freshen();
+/** A folder for one more copy, which is removed at the end of the run. */
+export function makeInstallFolder(): string {
   const folder = mkdtempSync(join(parent, prefix));
   atTheEnd(() => rmSync(folder, {recursive: true, force: true}));
   writeFileSync(join(folder, '.made-by'), madeByThisRun);
   chmodSync(folder, 0o755);
+  return folder;
+}
+
+function makeInstall(): Install {
+  removeAbandoned();
+  freshen();
+  const folder = makeInstallFolder();
   for (const name of ['bin', 'dist']) copyAsRoot(join(root, name), join(folder, name));
   for (const name of ['package.json', 'oclif.manifest.json']) copyFileSync(join(root, name), join(folder, name));
   for (const name of productionPackages()) {
@@ -91,12 +98,22 @@ function makeInstall(): Install {
   mkdirSync(dirname(node), {recursive: true});
   linkAsRoot(projectNode(), node);
 
-  const path = join(folder, 'path');
-  mkdirSync(path);
-  const cli = join(folder, 'bin/run.js');
-  writeFileSync(join(path, 'tazpod'), `#!/bin/sh\nexec ${node} ${cli} "$@"\n`, {mode: 0o755});
-  linkAsRoot(node, join(path, 'node'));
-  return {folder, ghost: join(folder, 'bin/ghost.js'), cli, node, path};
+  const copy = describeInstall(folder);
+  mkdirSync(copy.path);
+  writeFileSync(join(copy.path, 'tazpod'), `#!/bin/sh\nexec ${copy.node} ${copy.cli} "$@"\n`, {mode: 0o755});
+  linkAsRoot(node, join(copy.path, 'node'));
+  return copy;
+}
+
+/** Where everything is in a copy. */
+export function describeInstall(folder: string): Install {
+  return {
+    folder,
+    ghost: join(folder, 'bin/ghost.js'),
+    cli: join(folder, 'bin/run.js'),
+    node: join(folder, 'node_modules/node/bin/node'),
+    path: join(folder, 'path'),
+  };
 }
 
 /** The tests run what is in src/ now, with or without `npm test` around them. */
