@@ -65,6 +65,7 @@ export async function takeTour(presentation: Presentation, show: (chapter: Chapt
         key: {from: 'file', form: 'passphrase', path: passphraseFile},
         create: createPlan(tourVault),
         command: ['/bin/sh', '-c', insideScript, 'tour', mountPoint, folder],
+        unattended: true,
       },
       presentation,
     ).finally(() => over.abort());
@@ -113,7 +114,9 @@ async function observe(
 /** A ghost that could not even begin has said why by itself, and its exit code says what kind of thing it was. */
 function endedEarly(code: number): Failure {
   const known = Object.values(exitCode).find((each) => each === code);
-  return new Failure(known ?? exitCode.software, 'The tour’s session did not come to its end.', {next: 'tazpod doctor'});
+  return new Failure(known ?? exitCode.software, 'The tour’s session did not come to its end.', {
+    next: 'tazpod doctor',
+  });
 }
 
 function outsideTitle(): string {

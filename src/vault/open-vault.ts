@@ -28,6 +28,8 @@ export type OpenRequest = {
   readonly create?: CreatePlan;
   /** The command of the session; absent: the vault is only made. */
   readonly command?: readonly string[];
+  /** Nobody types into the session: it gets no terminal of its own, and the caller's stays as it is. */
+  readonly unattended?: boolean;
 };
 
 /** How a command shows what happens. */
@@ -55,7 +57,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     bridges: [],
     ...(request.engine === undefined ? {} : {engine: request.engine}),
     ...(request.create === undefined ? {} : {create: request.create}),
-    ...(request.command === undefined ? {} : {session: sessionPlan(request.command, terminal?.path)}),
+    ...(request.command === undefined ? {} : {session: sessionPlan(request, request.command, terminal?.path)}),
   };
   if (plan.key.from === 'terminal' && terminal === undefined) {
     throw new Failure(exitCode.usage, 'There is no terminal to ask for the passphrase on.', {
@@ -81,7 +83,11 @@ export function usersShell(environment: NodeJS.ProcessEnv = process.env): string
   return environment['SHELL'] || userInfo().shell || '/bin/sh';
 }
 
-function sessionPlan(command: readonly string[], terminal: string | undefined): SessionPlan {
+function sessionPlan(
+  {unattended = false}: OpenRequest,
+  command: readonly string[],
+  terminal: string | undefined,
+): SessionPlan {
   const environment = Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
@@ -90,8 +96,9 @@ function sessionPlan(command: readonly string[], terminal: string | undefined): 
     environment,
     workingFolder: process.cwd(),
     // Node leaves isTTY undefined for what is no terminal.
-    ownTerminal: [process.stdin, process.stdout, process.stderr].every((stream) => stream.isTTY === true),
-    ...(terminal === undefined ? {} : {terminal}),
+    ownTerminal:
+      !unattended && [process.stdin, process.stdout, process.stderr].every((stream) => stream.isTTY === true),
+    ...(unattended || terminal === undefined ? {} : {terminal}),
   };
 }
 
