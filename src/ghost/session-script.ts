@@ -1,5 +1,5 @@
 import {fileURLToPath} from 'node:url';
-import {onlyBelow} from '../kernel/program.ts';
+import {findProgram, onlyBelow} from '../kernel/program.ts';
 import type {Caller} from './caller.ts';
 
 /*
@@ -59,14 +59,26 @@ export function withoutPrivileges(caller: Caller, orderPath: string): string {
     `--reuid=${caller.sessionUid} --regid=${caller.sessionGid}`,
     caller.groups.length > 0 ? `--groups=${caller.groups.join(',')}` : '--clear-groups',
   ].join(' ');
+  const start = `${newKeyring()} exec "$@"`;
   const drop = [
-    `exec 4<&-; exec setpriv ${caller.isolation === 'sealed' ? ids : ''}`,
-    '--inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs --',
+    `exec 4<&-; ${newKeyring()} exec setpriv ${caller.isolation === 'sealed' ? ids : ''}`,
+    `--inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- /bin/sh -c ${quote(start)} sh`,
     `${quote(process.execPath)} ${quote(launchPath)} ${quote(orderPath)}`,
   ].join(' ');
   return caller.isolation === 'sealed'
     ? `nsenter --user=/proc/self/fd/4 -- /bin/sh -c ${quote(drop)}`
     : `/bin/sh -c ${quote(drop)}`;
+}
+
+/**
+ * Shell code that gives the shell a session keyring of its own (session-keyring(7)). Otherwise the session would have
+ * that of the login, and what a program of the session puts there would be in every process of the login. e4crypt(8)
+ * is the one program of the packages that are needed anyway that makes one; where it is missing, the keyring is shared.
+ * The kernel lets only the owner of the old one replace it, root or the user: so it is tried as either.
+ */
+function newKeyring(): string {
+  const e4crypt = findProgram('e4crypt');
+  return e4crypt === undefined ? '' : `${quote(e4crypt)} new_session </dev/null >/dev/null 2>&1;`;
 }
 
 /** A command that ends with this process: see `startBound`. */
