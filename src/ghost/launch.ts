@@ -1,4 +1,4 @@
-import {closeSync, fstatSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync} from 'node:fs';
+import {closeSync, fstatSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync} from 'node:fs';
 import type {SessionPlan} from '../lifecycle/plan.ts';
 
 /**
@@ -6,6 +6,8 @@ import type {SessionPlan} from '../lifecycle/plan.ts';
  */
 export type LaunchOrder = Pick<SessionPlan, 'command' | 'environment' | 'workingFolder'> & {
   readonly mountPoint: string;
+  /** Nobody else is in the session yet: temporary files that are there are those of one that has ended. */
+  readonly first: boolean;
 };
 
 /**
@@ -18,7 +20,7 @@ function launch(orderPath: string): never {
   unlinkSync(orderPath);
   closeInherited();
   process.umask(0o077);
-  const environment = {...order.environment, ...ghostEnvironment(order.mountPoint)};
+  const environment = {...order.environment, ...ghostEnvironment(order)};
   try {
     process.chdir(order.workingFolder);
   } catch {
@@ -32,13 +34,50 @@ function launch(orderPath: string): never {
 
 /**
  * What the ghost adds to the user's environment. Temporary files go into the vault: one in /tmp could be read outside.
- * That also gives tmux a server of the session's own; with the one outside, its panes would be outside.
+ * That also gives tmux a server of the session's own; with the one outside, its panes would be outside. And so does
+ * the history of commands: a secret that was typed would be in the home otherwise.
  */
-function ghostEnvironment(mountPoint: string): Record<string, string> {
+function ghostEnvironment({mountPoint, first}: LaunchOrder): Record<string, string> {
+  const temporary = temporaryFolder(mountPoint, first);
+  return {
+    HISTFILE: historyFile(mountPoint),
+    TAZPOD_GHOST_MODE: 'true',
+    TMPDIR: temporary,
+    TMUX_TMPDIR: temporary,
+  };
+}
+
+/** In the vault, or where that has no room for it or is not the user's to write, in the session's own memory. */
+function temporaryFolder(mountPoint: string, first: boolean): string {
   const temporary = `${mountPoint}/.tazpod/tmp`;
-  mkdirSync(temporary, {recursive: true, mode: 0o700});
-  for (const name of readdirSync(temporary)) rmSync(`${temporary}/${name}`, {recursive: true, force: true});
-  return {TAZPOD_GHOST_MODE: 'true', TMPDIR: temporary, TMUX_TMPDIR: temporary};
+  try {
+    for (const folder of [`${mountPoint}/.tazpod`, temporary]) {
+      removeUnless('isDirectory', folder);
+      mkdirSync(folder, {recursive: true, mode: 0o700});
+    }
+    for (const name of first ? readdirSync(temporary) : []) {
+      rmSync(`${temporary}/${name}`, {recursive: true, force: true});
+    }
+    return temporary;
+  } catch {
+    return '/dev/shm';
+  }
+}
+
+function historyFile(mountPoint: string): string {
+  const path = `${mountPoint}/.tazpod/history`;
+  try {
+    removeUnless('isFile', path);
+  } catch {
+    // Then the shell cannot write there either.
+  }
+  return path;
+}
+
+/** A vault may come from somebody else: a link in it is not followed, it would choose what is emptied and written. */
+function removeUnless(kind: 'isDirectory' | 'isFile', path: string): void {
+  const there = lstatSync(path, {throwIfNoEntry: false});
+  if (there !== undefined && !there[kind]()) unlinkSync(path);
 }
 
 /** Closes every descriptor that survived an exec on the way here; Node's own are marked to be closed by the next. */

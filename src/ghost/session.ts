@@ -48,7 +48,7 @@ export function prepareSession(
   vault: OpenVault,
   namespaces: SessionNamespaces,
 ): Session {
-  const program = withoutPrivileges(caller, writeLaunchOrder(caller, plan, vault, '/dev/shm'));
+  const program = withoutPrivileges(caller, writeLaunchOrder(caller, plan, vault, {first: true, folder: '/dev/shm'}));
   const script = initScript(caller, plan.ownTerminal ? relay(program) : program);
   const init = ['/bin/sh', '-c', script, ...initLabel(vault)];
   const ownIds = ['--user', `--map-user=${caller.sessionUid}`, `--map-group=${caller.sessionGid}`, '--keep-caps'];
@@ -70,7 +70,7 @@ export function prepareSession(
  */
 export function prepareJoin(caller: Caller, plan: SessionPlan, vault: RunningVault): Session {
   const init = `/proc/${vault.init.pid}`;
-  const program = withoutPrivileges(caller, writeLaunchOrder(caller, plan, vault, `${init}/root/dev/shm`));
+  const program = withoutPrivileges(caller, writeLaunchOrder(caller, plan, vault, {first: false, folder: `${init}/root/dev/shm`}));
   const script = joinedScript(plan.ownTerminal ? `setpriv --pdeathsig KILL -- ${relay(program)}` : program);
   // Once more for the process behind the fork, whose parent is in another PID namespace and has no number there.
   const joined = ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', script, joinedName];
@@ -128,12 +128,18 @@ function startSession(
  * The order is the session user's own file, in the shared memory that no other namespace has. Safe as root: it is made
  * exclusively and through no link, under a name that nobody can guess, and given away through its descriptor.
  */
-function writeLaunchOrder(caller: Caller, plan: SessionPlan, vault: OpenVault, folder: string): string {
+function writeLaunchOrder(
+  caller: Caller,
+  plan: SessionPlan,
+  vault: OpenVault,
+  {first, folder}: {readonly first: boolean; readonly folder: string},
+): string {
   const order: LaunchOrder = {
     command: plan.command,
     environment: plan.environment,
     workingFolder: plan.workingFolder,
     mountPoint: vault.mountPoint,
+    first,
   };
   const name = `.tazpod-launch-${randomUUID()}`;
   const fd = openSync(`${folder}/${name}`, 'wx', 0o600);
