@@ -20,13 +20,17 @@ const pollMs = 20;
  * word that nobody holds the image any more.
  *
  * Safe as root: the image must be the caller's own, and only processes in the PID namespace whose init bears this
- * image's device and inode number, and this user's id, get a signal.
+ * image's device and inode number, and this user's id, get a signal. That init is root's: what a user's own process
+ * says that it is, as the init of a private ghost does, counts only where no line is crossed.
  */
 export async function lockVault(caller: Caller, plan: LockPlan): Promise<void> {
   const imageFd = openImageForLock(caller, plan.image);
   try {
     const imageId = formatFileIdentity(identifyFile(imageFd));
-    const vaults = readOpenVaults().filter((vault) => vault.imageId === imageId && vault.uid === caller.sessionUid);
+    const vaults = readOpenVaults().filter(
+      ({imageId: id, uid, isolation}) =>
+        id === imageId && uid === caller.sessionUid && isolation === caller.isolation,
+    );
     for (const vault of vaults) await endVault(vault, plan.graceMs);
     if (await unlockedWithin(imageFd, vaults.length > 0 ? teardownTimeoutMs : 0)) return;
     throw new Failure(exitCode.busy, 'The vault is still in use.', {
