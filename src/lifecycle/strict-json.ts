@@ -3,7 +3,8 @@ export type StrictJsonLimits = {
   readonly maximumDepth: number;
 };
 
-const token = /"(?:[^"\\]|\\.)*"|[{}[\]:]/gsu;
+/** A string without an end reaches to the end of the text, so that nothing is looked at twice. */
+const token = /"(?:[^"\\]+|\\.)*"?|[{}[\]:]/gsu;
 
 /**
  * Parses JSON as RFC 8259 would have it between strangers: UTF-8 without errors, no key twice in one object, nested no
