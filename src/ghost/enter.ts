@@ -1,4 +1,5 @@
 import {readlinkSync} from 'node:fs';
+import {allPids} from '../kernel/process.ts';
 import {programEnvironment, programPath, run} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
@@ -71,13 +72,13 @@ export async function enterOwnNamespace(entry: string, planPath: string): Promis
 }
 
 /**
- * Refuses to go on in a mount namespace that others live in. The argument alone proves nothing, since a caller can type
- * it; the kernel's names of the namespaces do.
+ * Refuses to go on in a mount namespace that anybody else lives in. The argument alone proves nothing, since a caller
+ * can type it; the kernel's names of the namespaces do.
  */
 export function confirmOwnNamespace(): void {
   const own = readlinkSync('/proc/self/ns/mnt');
-  const others = ['/proc/1/ns/mnt', `/proc/${process.ppid}/ns/mnt`].map(namespaceOf);
-  if (others.includes(own)) {
+  const others = allPids().filter((pid) => pid !== process.pid);
+  if (others.some((pid) => namespaceOf(`/proc/${pid}/ns/mnt`) === own)) {
     throw new Failure(exitCode.noPermission, 'The ghost was called in a way that only the ghost itself may use.');
   }
 }
