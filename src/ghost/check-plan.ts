@@ -25,6 +25,9 @@ export type OpenedPlan = {
 
 const directory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
+/** O_PATH of asm-generic/fcntl.h, which Node does not name. On the way, search permission is enough: /home may be 0711. */
+const onTheWay = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
 /**
  * Opens what the plan names, step by step, with the caller's own ids, and follows no symbolic link.
  *
@@ -136,7 +139,7 @@ function openKeyFile(path: string): number {
  * CLI has resolved the user's own links; one that appears since is somebody's race.
  */
 function openStepwise(path: string, what: string, flags: number, missing: ExitCode): number {
-  const root = openSync('/', directory);
+  const root = openSync('/', onTheWay);
   try {
     return descend(root, path.slice(1), what, flags, missing);
   } finally {
@@ -157,7 +160,7 @@ function descend(
     const last = index === names.length - 1;
     let next: number;
     try {
-      next = openSync(`/proc/self/fd/${fd}/${name}`, last ? flags : directory);
+      next = openSync(`/proc/self/fd/${fd}/${name}`, last ? flags : onTheWay);
     } catch (error) {
       if (fd !== fromFd) closeSync(fd);
       throw cannotOpen(what, `/${names.slice(0, index + 1).join('/')}`, error, missing);
