@@ -95,6 +95,8 @@ class Ghost {
 
   async live(onSession: () => void): Promise<number> {
     const {create, session} = this.#plan;
+    // Before a passphrase is asked for: whoever could open the terminal would read along.
+    this.#guardTerminal();
     if (create !== undefined) {
       const engine = await this.#create(create);
       return session === undefined ? 0 : this.#haunt(engine, session, onSession);
@@ -183,7 +185,6 @@ class Ghost {
     const sharedMemoryFd = openSync(`/proc/${running.init.pid}/root/dev/shm`, constants.O_RDONLY | constants.O_DIRECTORY);
     const session = await this.#conductor.step('join', async () => {
       await this.#clearStaging();
-      this.#guardTerminal();
       return prepareJoin(this.#caller, plan, running);
     });
     const {init: _init, supervisorPid: _supervisor, ...vault} = running;
@@ -339,12 +340,12 @@ class Ghost {
     if (this.#namespaces !== undefined) return this.#namespaces;
     await this.#clearStaging();
     const userFd = await makeUserNamespace();
-    this.#guardTerminal();
     return {isolation: 'sealed', userFd};
   }
 
   #guardTerminal(): void {
-    if (this.#opened.terminalFd !== undefined) this.#terminal = guardTerminal(this.#opened.terminalFd);
+    if (this.#caller.isolation !== 'sealed' || this.#opened.terminalFd === undefined) return;
+    this.#terminal = guardTerminal(this.#opened.terminalFd);
   }
 
   async #clearStaging(): Promise<void> {
