@@ -1,11 +1,12 @@
+import {mkdirSync, rmdirSync} from 'node:fs';
 import {run} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 
 /**
- * A place for the files that the vault is opened with: a tmpfs over /tmp, in the ghost's own mount namespace, that only
- * root can enter. No path that a user could change leads into it, and `clear` takes it away before the session begins,
- * so the session finds the machine's /tmp.
+ * A place for the files that the vault is opened with: a tmpfs that only root can enter, on the shared memory that is
+ * the ghost's own. No path that a user could change leads into it, it covers nothing that was there before (TazPod
+ * itself may lie in /tmp), and `clear` takes it away before the session begins.
  */
 export type Staging = {
   readonly folder: string;
@@ -13,10 +14,12 @@ export type Staging = {
 };
 
 /**
- * Safe as root: constant arguments; the mount is in a namespace of the ghost's own, so nobody's /tmp goes away.
+ * Comes after `mountPrivateSharedMemory`. Safe as root: constant arguments, in a mount namespace of the ghost's own, on
+ * a directory in which nobody else has put anything.
  */
 export async function mountStaging(): Promise<Staging> {
-  const folder = '/tmp';
+  const folder = '/dev/shm/.tazpod-staging';
+  mkdirSync(folder, {mode: 0o700});
   const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'mode=0700,nosuid,nodev,noexec', 'tazpod-staging', folder]);
   if (mounted.code !== 0) {
     throw new Failure(exitCode.unavailable, 'The ghost cannot mount a tmpfs.', {
@@ -27,6 +30,9 @@ export async function mountStaging(): Promise<Staging> {
   return {
     folder,
     // Lazily, because what is mounted in it stays in use below the vault.
-    clear: async () => void (await run('umount', ['--lazy', folder])),
+    clear: async () => {
+      await run('umount', ['--lazy', folder]);
+      rmdirSync(folder);
+    },
   };
 }
