@@ -10,7 +10,8 @@ const nobody = {uid: 65534, gid: 65534};
 
 /** Tries to see the vault from outside: the folder, and the session's processes through /proc. */
 export async function lookFromOutside(session: SessionState, mountPoint: string): Promise<Look[]> {
-  const pid = session.pids.at(-1);
+  // The first of them lives as long as the session does.
+  const [pid] = session.pids;
   const folder = readdirSync(mountPoint).join('  ') || '(empty)';
   return [
     {command: `ls ${mountPoint}`, output: folder},
