@@ -3,6 +3,7 @@ import {closeSync, constants, openSync, readSync, unlinkSync} from 'node:fs';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {run} from '../kernel/program.ts';
+import {allocateSecret} from './secret-buffer.ts';
 
 /** Both ends of a pipe. Closing is the caller's. */
 export type SecretPipe = {readonly readFd: number; readonly writeFd: number};
@@ -37,7 +38,7 @@ export async function openSecretPipe(privateDirectory: string): Promise<SecretPi
  * Returns undefined when it does not fit.
  */
 export function drainSecretPipe(readFd: number, limitBytes: number): Buffer | undefined {
-  const bytes = Buffer.alloc(limitBytes);
+  const bytes = allocateSecret(limitBytes);
   let length = 0;
   while (length < limitBytes) {
     const count = readSync(readFd, bytes, length, limitBytes - length, null);

@@ -1,3 +1,5 @@
+import {allocateSecret} from './secret-buffer.ts';
+
 const marker = Buffer.from('\nMK dump:\t');
 
 /**
@@ -10,7 +12,7 @@ const marker = Buffer.from('\nMK dump:\t');
 export function parseVolumeKeyDump(dump: Buffer, keySizeBytes: number): Buffer | undefined {
   const start = dump.lastIndexOf(marker);
   if (start === -1) return undefined;
-  const key = Buffer.alloc(keySizeBytes);
+  const key = allocateSecret(keySizeBytes);
   if (readHex(dump.subarray(start + marker.length), key)) return key;
   key.fill(0);
   return undefined;

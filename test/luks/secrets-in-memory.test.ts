@@ -1,8 +1,11 @@
-import {randomBytes} from 'node:crypto';
+import {randomFillSync, randomInt} from 'node:crypto';
 import {closeSync, openSync, readFileSync, readSync} from 'node:fs';
+import {setFlagsFromString} from 'node:v8';
+import {runInNewContext} from 'node:vm';
 import {expect} from 'chai';
 import {unlockVolumeKey} from '../../src/luks/cryptsetup.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader} from '../../src/luks/private-copy.ts';
+import {allocateSecret} from '../../src/luks/secret-buffer.ts';
 import {cheap, formatImage, removeFolders, temporaryFolder, withFile} from './images.ts';
 
 /** Secrets are looked for, and kept meanwhile, with all their bits inverted: the search must not find itself. */
@@ -43,11 +46,30 @@ function occurrencesAt(memory: number, start: number, end: number, chunk: Buffer
   return found;
 }
 
+/** Lets V8 move what is on its heap. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  collect();
+}
+
 describe('What is secret', () => {
   after(removeFolders);
 
+  it('is not moved about, and so is gone when its Buffer is zeroed', () => {
+    const secret = allocateSecret(64);
+    // Byte by byte: a call into Node would take the bytes off V8's heap, if they were there.
+    for (let index = 0; index < secret.length; index += 1) secret[index] = randomInt(256);
+    const wanted = inverted(secret);
+    collectGarbage();
+    expect(occurrences(wanted), 'the secret, while it is in use').to.be.at.least(1);
+    secret.fill(0);
+    expect(occurrences(wanted), 'the secret').to.equal(0);
+  });
+
   it('is no longer in the memory of the process after its Buffers have been zeroed', async () => {
-    const key = randomBytes(24);
+    const key = randomFillSync(allocateSecret(24));
     const path = formatImage(key, cheap);
     const vetted = await withFile(path, (fd) =>
       readVettedHeader(fd, openNamelessFile('/dev/shm'), {memoryLimitKiB: 65536}),
