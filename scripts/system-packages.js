@@ -22,6 +22,8 @@ export const runtimePrograms = {
 
 /** What the tests run besides. A test that needs one more program adds it here. */
 export const testPrograms = {
+  debootstrap: 'debootstrap',
+  dockerd: 'docker.io',
   strace: 'strace',
   sudo: 'sudo',
   tmux: 'tmux',
