@@ -14,6 +14,8 @@ export type Company = {
   readonly onLingering: () => Promise<void>;
   /** Settles when the session has nothing left to live on. */
   readonly lost?: Promise<unknown>;
+  /** Settles when the vault is not where the session looks for it any more. */
+  readonly misplaced?: Promise<unknown>;
 };
 
 /**
@@ -21,7 +23,8 @@ export type Company = {
  * the session any more: when the CLI is gone, or somebody ends the ghost itself. A session that others have joined
  * outlives its CLI.
  */
-export async function accompany({session, channel, wasLocked, onLingering, lost}: Company): Promise<number> {
+export async function accompany(company: Company): Promise<number> {
+  const {session, channel, wasLocked, onLingering, lost, misplaced} = company;
   const end = () => void session.end(lastGraceMs);
   channel.onSignal((signal) => session.signal(signal));
   channel.gone.addEventListener('abort', end);
@@ -29,6 +32,16 @@ export async function accompany({session, channel, wasLocked, onLingering, lost}
   process.on('SIGTERM', end);
   process.on('SIGHUP', end);
   void lost?.then(end);
+  const seen = {misplaced: false};
+  void misplaced?.then(() => {
+    seen.misplaced = true;
+    channel.say({
+      say: 'warning',
+      text: 'The directory that the vault is mounted on was moved or removed from outside: the vault is closed.',
+    });
+    // At once: what the session writes now, to save it perhaps, would not be written into the vault.
+    void session.end(0);
+  });
   void session.lingers.then(async (code) => {
     channel.gone.removeEventListener('abort', end);
     process.removeListener('SIGHUP', end);
@@ -36,5 +49,5 @@ export async function accompany({session, channel, wasLocked, onLingering, lost}
     channel.say({say: 'lingers', code});
   });
   const code = await session.ended;
-  return wasLocked() ? exitCode.locked : code;
+  return seen.misplaced || wasLocked() ? exitCode.locked : code;
 }

@@ -12,6 +12,7 @@ import {
 import {mountByPrivateFuse2fs} from '../engines/fuse2fs-driver.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {tryLockExclusive} from '../kernel/file-lock.ts';
+import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
@@ -29,6 +30,7 @@ import type {CliChannel} from './cli-channel.ts';
 import {Conductor} from './conductor.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
 import {keyReader} from './key-source.ts';
+import {type MountWatch, watchMount} from './mount-watch.ts';
 import {makeUserNamespace} from './seal.ts';
 import {prepareJoin, prepareSession, type Session, type SessionNamespaces} from './session.ts';
 import {mountStaging, type Staging} from './staging.ts';
@@ -83,6 +85,7 @@ class Ghost {
   #fileSystem: MountedFileSystem | undefined;
   #namespaces: SessionNamespaces | undefined;
   #terminal: GuardedTerminal | undefined;
+  #mountWatch: MountWatch | undefined;
 
   constructor(caller: Caller, plan: OpenPlan, channel: CliChannel, opened: OpenedPlan) {
     this.#caller = caller;
@@ -110,6 +113,7 @@ class Ghost {
 
   async close(): Promise<void> {
     const conductor = this.#conductor;
+    this.#mountWatch?.stop();
     conductor.begin('close');
     await conductor.step('endSessions', () => this.#terminal?.release());
     await conductor.step('unmount', () => this.#fileSystem?.unmount({graceMs: unmountGraceMs}));
@@ -271,6 +275,7 @@ class Ghost {
       wasLocked: () => existsSync(marker),
       onLingering: async () => this.#terminal?.release(),
       ...(this.#device === undefined ? {} : {lost: failureOf(this.#device)}),
+      ...(this.#mountWatch === undefined ? {} : {misplaced: this.#mountWatch.lost}),
     });
   }
 
@@ -320,7 +325,9 @@ class Ghost {
     mkdirSync(folder, {mode: 0o700});
     this.#fileSystem = await mountFileSystem(device, folder);
     removeEmptyLostAndFound(folder);
+    const mounted = mountsAt(readMounts('self'), folder).at(-1)!;
     await moveMount(folder, this.#opened.mountPointFd);
+    this.#mountWatch = watchMount(this.#plan.home, this.#plan.mountPoint, mounted);
     return this.#fileSystem;
   }
 

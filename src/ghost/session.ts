@@ -27,7 +27,7 @@ export type Session = {
   readonly lingers: Promise<number>;
   /** Sends a signal to the program that the user asked for. */
   signal(signal: SessionSignal): void;
-  /** SIGHUP to all of the session, and after the grace time SIGKILL, by the end of its PID namespace. */
+  /** SIGHUP to all of the session, and after the grace time (at once, if there is none) SIGKILL to its init. */
   end(graceMs: number): Promise<void>;
 };
 
@@ -113,7 +113,7 @@ function startSession(
       const first = childrenOf(child.pid!)[0];
       const members = first === undefined ? [] : membersBelow(first.pid);
       // The first process is spared: with an init's end the kernel ends all the others, without a grace time.
-      for (const member of members) signalProcess(member, 'SIGHUP');
+      if (graceMs > 0) for (const member of members) signalProcess(member, 'SIGHUP');
       const timer = setTimeout(() => {
         if (first === undefined) child.kill('SIGKILL');
         else for (const member of [first, ...membersBelow(first.pid)]) signalProcess(member, 'SIGKILL');
