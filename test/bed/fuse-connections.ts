@@ -1,27 +1,29 @@
-import {spawn, spawnSync} from 'node:child_process';
-import {readdirSync} from 'node:fs';
-import {atTheEnd} from './made-by.ts';
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {openSync, readdirSync} from 'node:fs';
 
-let folder: string | undefined;
+const path = '/sys/fs/fuse/connections';
 
 /**
- * The FUSE connections of this machine: minor numbers of their file systems (Documentation/filesystems/fuse.rst). The
- * control file system that lists them is mounted in a mount namespace beside, since not every machine has it mounted.
+ * The control file system of FUSE. Not every machine has it mounted, so it is mounted in a mount namespace beside, for
+ * as long as it takes to open it: a namespace that stayed would also keep what others have mounted meanwhile.
  */
+const control = await openControl();
+
+/** The FUSE connections of this machine: minor numbers of their file systems (Documentation/filesystems/fuse.rst). */
 export function fuseConnections(): string[] {
-  folder ??= mountControl();
-  return readdirSync(folder);
+  return readdirSync(`/proc/self/fd/${control}`);
 }
 
-function mountControl(): string {
-  const path = '/sys/fs/fuse/connections';
-  const holder = spawn('unshare', ['--mount', '--propagation', 'private', 'sleep', 'infinity'], {stdio: 'ignore'});
-  holder.unref();
-  atTheEnd(() => holder.kill('SIGKILL'));
-  // Before `unshare` has become `sleep`, its namespace is not private yet, and a mount would reach the machine.
-  const script = `while read -r name < /proc/${holder.pid}/comm && [ "$name" != sleep ]; do :; done
-    exec nsenter --mount=/proc/${holder.pid}/ns/mnt mount -t fusectl fusectl ${path}`;
-  const {status, stderr} = spawnSync('timeout', ['10', 'sh', '-c', script], {encoding: 'utf8'});
-  if (status !== 0) throw new Error(`The FUSE connections cannot be listed: ${stderr}`);
-  return `/proc/${holder.pid}/root${path}`;
+async function openControl(): Promise<number> {
+  const script = `mount -t fusectl fusectl ${path} && echo mounted && read -r _`;
+  const holder = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const mounted = await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit').then(() => undefined)]);
+  if (mounted === undefined) throw new Error('The FUSE connections cannot be listed.');
+  const opened = openSync(`/proc/${holder.pid}/root${path}`, 'r');
+  holder.stdin.end();
+  await once(holder, 'close');
+  return opened;
 }

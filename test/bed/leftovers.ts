@@ -5,6 +5,7 @@ import {type Mount, readMounts} from '../../src/kernel/mountinfo.ts';
 import {readCommandLine, readProcessStatus} from '../../src/kernel/process-record.ts';
 import {allPids, identifyProcess, isAlive, type ProcessIdentity} from '../../src/kernel/process.ts';
 import {fuseConnections} from './fuse-connections.ts';
+import {attendants} from './attendants.ts';
 import {until} from './until.ts';
 import type {TestVault} from './vault.ts';
 
@@ -12,8 +13,6 @@ import type {TestVault} from './vault.ts';
 export type Remembered = {
   /** Processes that must have ended, beside those that are found by what they do. */
   readonly processes?: readonly ProcessIdentity[];
-  /** Processes of the user that are the test's own and may live. */
-  readonly attendants?: readonly number[];
   /** The user's terminal, which must be the user's again. */
   readonly terminal?: string;
   readonly withinMs?: number;
@@ -38,7 +37,6 @@ export async function expectNothingLeft(vault: TestVault, remembered: Remembered
 /** What there is of a vault now, a sentence each. */
 export async function findLeftovers(vault: TestVault, remembered: Remembered = {}): Promise<string[]> {
   const {owner, image, mountPoint} = vault;
-  const attendants = new Set(remembered.attendants);
   const world = allPids().flatMap((pid) => (attendants.has(pid) ? [] : (observe(pid) ?? [])));
   const remembers = (remembered.processes ?? []).filter((process) => isAlive(process)).map(({pid}) => pid);
   const suspects = world.filter((process) => remembers.includes(process.pid) || belongsTo(process, vault));

@@ -2,6 +2,7 @@ import {spawnSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import {statSync} from 'node:fs';
 import {join} from 'node:path';
+import {attendants} from './attendants.ts';
 import {asUser, loginEnvironment, type RunOptions} from './run.ts';
 import {until} from './until.ts';
 import type {BedUser} from './user.ts';
@@ -12,8 +13,6 @@ export type TestTerminal = {
   readonly path: string;
   /** The shell in it. */
   readonly shellPid: number;
-  /** Processes that belong to the terminal and not to what is run in it. */
-  readonly attendants: readonly number[];
   /** Types text as it is. */
   type(text: string): void;
   /** Presses keys by tmux's names: `C-c`, `C-z`, `Enter`. */
@@ -55,10 +54,10 @@ export async function openTerminal(
   tmux('new-session', '-d', '-s', 'bed', '-x', '120', '-y', '40', 'bash');
   tmux('set-option', '-g', 'remain-on-exit', 'on');
   const [path, shellPid, serverPid] = tmux('display-message', '-p', '#{pane_tty} #{pane_pid} #{pid}').trim().split(' ');
+  for (const pid of [shellPid, serverPid]) attendants.add(Number(pid));
   const terminal: TestTerminal = {
     path: path!,
     shellPid: Number(shellPid),
-    attendants: [Number(shellPid), Number(serverPid)],
     type: (text) => void tmux('send-keys', '-l', '--', text),
     press: (...keys) => void tmux('send-keys', '--', ...keys),
     enter: (line) => {

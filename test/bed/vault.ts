@@ -28,15 +28,17 @@ export type VaultOptions = {
 /** Key derivation that takes no time: these vaults hold nothing. */
 export const quickKdf = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000'];
 
-/** One made vault of each size; making one takes a second, copying one does not. */
+/** One made vault of each size and owner; making one takes a second, copying one does not. */
 const templates = new Map<string, Promise<TestVault>>();
 let count = 0;
 
 /** An empty vault of the user's own, in a folder of its own, with a LUKS UUID of its own. */
 export async function makeVault(owner: BedUser, options: VaultOptions = {}): Promise<TestVault> {
   const {size = '32M', mountPoint = join(owner.home, 'secrets')} = options;
-  const template = templates.get(size) ?? createTemplate(owner, size);
-  templates.set(size, template);
+  // The root of the file system in it belongs to the owner.
+  const kind = `${size} of user ${owner.uid}`;
+  const template = templates.get(kind) ?? createTemplate(owner, size);
+  templates.set(kind, template);
   const {image, passphrase} = await template;
 
   const vault = describeVault(owner, `vault-${++count}`, mountPoint, passphrase);
