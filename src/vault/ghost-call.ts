@@ -1,5 +1,5 @@
 import {execa} from 'execa';
-import {chmodSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {rmSync, writeFileSync} from 'node:fs';
 import {createServer, type Server, type Socket} from 'node:net';
 import {constants, tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -10,6 +10,7 @@ import {sessionSignals} from '../lifecycle/message.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {GhostPlan} from '../lifecycle/plan.ts';
 import type {Escalation} from './escalation.ts';
+import {makePlanFolder} from './plan-folder.ts';
 
 /** What a call of the ghost tells while it runs. */
 export type GhostListener = {
@@ -36,10 +37,9 @@ export const ghostEntry = fileURLToPath(new URL('../../bin/ghost.js', import.met
  * beside the socket over which the two talk; the ghost removes both as soon as it has them.
  */
 export async function callGhost(plan: GhostPlan, escalation: Escalation, listener: GhostListener): Promise<GhostEnd> {
-  const folder = mkdtempSync(join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), 'tazpod-'));
+  const folder = makePlanFolder(process.env['XDG_RUNTIME_DIR'] ?? tmpdir());
   const server = createServer();
   try {
-    chmodSync(folder, 0o700);
     writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan), {mode: 0o600, flag: 'wx'});
     await listen(server, join(folder, 'socket'));
     const conversation = converse(server, listener);
