@@ -5,6 +5,7 @@
 export const runtimePrograms = {
   cryptsetup: 'cryptsetup-bin',
   dmsetup: 'dmsetup',
+  dumpe2fs: 'e2fsprogs',
   e2fsck: 'e2fsprogs',
   fallocate: 'util-linux',
   flock: 'util-linux',

@@ -67,6 +67,7 @@ const uncorrected = 4;
  * `imagePath` is for these commands only.
  */
 export async function checkFileSystem(device: AttachedDevice, imagePath: string): Promise<'clean' | 'mended'> {
+  await refuseWhereCutOff(device);
   const {code, stdout, stderr} = await run('e2fsck', ['-p', device.path]);
   if (code === 0) return 'clean';
   if (code === corrected) return 'mended';
@@ -84,6 +85,24 @@ export async function checkFileSystem(device: AttachedDevice, imagePath: string)
     why: 'The vault was filled by another program, or its disk cannot be read.',
     next: `sudo cryptsetup open ${image} look && sudo blkid -p /dev/mapper/look; sudo cryptsetup close look`,
     cause,
+  });
+}
+
+/**
+ * Refuses an image that ends before its file system does. `e2fsck -p` would find that out too, but only after it has
+ * noted an error in the file system; a copy that broke off is to stay as it is.
+ */
+async function refuseWhereCutOff(device: AttachedDevice): Promise<void> {
+  const {stdout} = await run('dumpe2fs', ['-h', device.path]);
+  const header = stdout.toString('latin1');
+  const [, blocks] = /^Block count:\s+(\d+)$/m.exec(header) ?? [];
+  const [, blockSizeBytes] = /^Block size:\s+(\d+)$/m.exec(header) ?? [];
+  // What is no ext4 says nothing here, and is told by e2fsck.
+  if (blocks === undefined || blockSizeBytes === undefined) return;
+  if (Number(blocks) * Number(blockSizeBytes) <= device.sizeBytes) return;
+  throw new Failure(exitCode.data, 'The image is shorter than the file system in it.', {
+    why: 'It was cut off, as by a copy that broke off. Nothing was changed.',
+    next: 'take a whole copy of the image',
   });
 }
 
