@@ -7,7 +7,7 @@ export const roles = {
   'the CLI': /\/bin\/run\.js /,
   sudo: /^\S*\bsudo /,
   'the ghost': /\/dist\/ghost\/main\.js /,
-  'the block server': /\/dist\/engines\/fuse\/server-process\.js$/,
+  'the block server': /\/dist\/engines\/fuse\/server-process\.js /,
   "the terminal's guard": /^\S*\bsh -c trap .*; chown /,
   unshare: /^unshare .* --fork /,
   'the init': /^\/bin\/sh -c .* tazpod-init /s,

@@ -15,6 +15,8 @@ export type RunOptions = {
   readonly timeoutMs?: number;
   /** Files of this process that the program gets as 3, 4, … */
   readonly descriptors?: readonly number[];
+  /** Words before everything, which run as root: a namespace to enter, a limit to set. */
+  readonly within?: readonly string[];
 };
 
 export type Ended = {
@@ -80,7 +82,9 @@ export function startAs(user: BedUser, command: readonly string[], options: RunO
   const startedMs = Date.now();
   const environment = {...loginEnvironment(user), ...options.env};
   const words = Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : `${name}=${value}`));
-  const child = spawn('setpriv', [...asUser(user), 'env', '--ignore-environment', ...words, ...command], {
+  const userCommand = ['setpriv', ...asUser(user), 'env', '--ignore-environment', ...words, ...command];
+  const [file, ...args] = [...(options.within ?? []), ...userCommand];
+  const child = spawn(file!, args, {
     cwd: options.cwd ?? user.home,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe', ...(options.descriptors ?? [])],
