@@ -50,17 +50,7 @@ export async function enterOwnNamespace(entry: string, planPath: string): Promis
   const root = process.getuid!() === 0;
   const namespaces = [...(root ? [] : ['--user', '--map-root-user']), '--mount', '--propagation', 'private'];
   const attempt = await run('unshare', [...namespaces, 'true']);
-  if (attempt.code !== 0) {
-    throw root
-      ? new Failure(exitCode.unavailable, 'The kernel refuses a mount namespace.', {
-          why: 'Root lacks the capability SYS_ADMIN, as in a container that was not given it.',
-          next: 'docker run --cap-add SYS_ADMIN --device /dev/fuse …',
-        })
-      : new Failure(exitCode.unavailable, 'The kernel refuses a user namespace, and there is no root to do without.', {
-          why: 'Unprivileged user namespaces are switched off or restricted.',
-          next: 'tazpod doctor',
-        });
-  }
+  if (attempt.code !== 0) throw root ? refusedAsRoot(attempt.stderr.toString()) : refusedAsUser();
   const self = [process.execPath, entry, planPath, entered];
   if (!root) self.push(`${process.getuid!()}:${process.getgid!()}`);
   // Node calls its execve experimental on standard error, which belongs to the session.
@@ -68,6 +58,26 @@ export async function enterOwnNamespace(entry: string, planPath: string): Promis
   return process.execve!(programPath('unshare'), ['unshare', ...namespaces, '--', ...self], {
     ...programEnvironment,
     ...sudoIdentity(),
+  });
+}
+
+/** unshare(1) says in which of its two calls it failed: the namespace itself, or the mount that makes it private. */
+function refusedAsRoot(said: string): Failure {
+  return said.includes('propagation')
+    ? new Failure(exitCode.unavailable, 'The kernel refuses every mount.', {
+        why: 'A security module forbids them, as AppArmor does by Docker’s rules for containers.',
+        next: 'docker run --security-opt apparmor=unconfined --cap-add SYS_ADMIN --device /dev/fuse …',
+      })
+    : new Failure(exitCode.unavailable, 'The kernel refuses a mount namespace.', {
+        why: 'Root lacks the capability SYS_ADMIN, as in a container that was not given it.',
+        next: 'docker run --cap-add SYS_ADMIN --device /dev/fuse …',
+      });
+}
+
+function refusedAsUser(): Failure {
+  return new Failure(exitCode.unavailable, 'The kernel refuses a user namespace, and there is no root to do without.', {
+    why: 'Unprivileged user namespaces are switched off or restricted.',
+    next: 'tazpod doctor',
   });
 }
 
