@@ -17,4 +17,4 @@ function ghostEnvironment() {
 }
 
 if (isCurrent(process.versions.node)) void import(new URL('../dist/ghost/main.js', import.meta.url).href);
-else void relaunch(import.meta.url, ghostEnvironment());
+else void relaunch(import.meta.url, ghostEnvironment(), false);

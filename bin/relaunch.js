@@ -20,9 +20,10 @@ export function isCurrent(version) {
  *
  * @param {string} url the program's `import.meta.url`
  * @param {NodeJS.ProcessEnv} environment
+ * @param {boolean} tied whether the program is to end when this process is killed: see `endWithParent`
  * @param {string[]} [args]
  */
-export async function relaunch(url, environment, args = process.argv.slice(2)) {
+export async function relaunch(url, environment, tied, args = process.argv.slice(2)) {
   const program = realpathSync(fileURLToPath(url));
   const root = dirname(dirname(program));
   const node = join(root, 'node_modules', 'node', 'bin', 'node');
@@ -43,7 +44,9 @@ export async function relaunch(url, environment, args = process.argv.slice(2)) {
       if (!keyboard.includes(signal) || !inForeground()) child.kill(signal);
     });
   }
-  const child = spawn(node, [program].concat(args), {env: environment, stdio: 'inherit'});
+  /** @type {import('node:child_process').StdioOptions} */
+  const stdio = tied ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit';
+  const child = spawn(node, [program].concat(args), {env: environment, stdio});
   child.on('error', (error) => {
     process.stderr.write('TazPod cannot start ' + node + ': ' + error.message + '\n');
     process.exit(69);
@@ -51,6 +54,13 @@ export async function relaunch(url, environment, args = process.argv.slice(2)) {
   child.on('exit', (code, signal) => {
     process.exit(signal ? 128 + constants.signals[signal] : Number(code));
   });
+}
+
+/** Ends this process when the older Node that relaunched it does, by whatever end. */
+export function endWithParent() {
+  if (!process.channel) return;
+  process.once('disconnect', () => process.exit(129));
+  process.channel.unref();
 }
 
 /** True when this process is in the foreground process group of its terminal. */

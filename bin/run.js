@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // The syntax stays readable for Node 12, and nothing newer is imported before the version is known.
-import {isCurrent, relaunch} from './relaunch.js';
+import {endWithParent, isCurrent, relaunch} from './relaunch.js';
 
 async function start() {
+  endWithParent();
   await useCompileCache();
   const {execute, settings} = await import('@oclif/core');
   // Only what was built is run, whatever NODE_ENV says: oclif would look for a transpiler otherwise.
@@ -25,4 +26,4 @@ async function useCompileCache() {
 }
 
 if (isCurrent(process.versions.node)) void start();
-else void relaunch(import.meta.url, process.env);
+else void relaunch(import.meta.url, process.env, true);
