@@ -17,11 +17,12 @@ import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
-import type {OpenVault} from '../lifecycle/message.ts';
+import type {OpenVault, VolumeKeyDigest} from '../lifecycle/message.ts';
 import type {CreatePlan, OpenPlan, SessionPlan} from '../lifecycle/plan.ts';
-import {format, testPassphrase, unlockVolumeKey} from '../luks/cryptsetup.ts';
+import {format, unlockVolumeKey} from '../luks/cryptsetup.ts';
 import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
+import {isVolumeKeyOf} from '../luks/volume-key-digest.ts';
 import {accompany} from './accompany.ts';
 import {mountBridges} from './bridges.ts';
 import type {Caller} from './caller.ts';
@@ -181,9 +182,13 @@ class Ghost {
     plan: SessionPlan,
     onSession: () => void,
   ): Promise<number> {
+    // The header is the image's of now. What counts is the key of the vault that is open.
     await this.#withKey(async (key) => {
-      if (!(await testPassphrase(header, key))) throw new WrongPassphrase(this.#plan.image);
+      const volumeKey = await this.#unlock(header, key);
+      const same = await isVolumeKeyOf(running.keyDigest, volumeKey).finally(() => volumeKey.fill(0));
+      if (!same) throw new WrongPassphrase(this.#plan.image);
     });
+    discardVettedHeader(header);
     this.#conductor.begin('join');
     // Open before the session can end, so that a lock's word is found afterwards.
     const sharedMemoryFd = openSync(`/proc/${running.init.pid}/root/dev/shm`, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -256,6 +261,7 @@ class Ghost {
       image: this.#plan.image,
       mountPoint: this.#plan.mountPoint,
       uid: this.#caller.sessionUid,
+      keyDigest: digestOf(this.#header!),
     };
     const session = await conductor.step('shell', () =>
       prepareSession(this.#caller, plan, vault, namespaces),
@@ -359,6 +365,11 @@ class Ghost {
     await this.#staging?.clear();
     this.#staging = undefined;
   }
+}
+
+function digestOf({header}: VettedHeader): VolumeKeyDigest {
+  const {hash, iterations, salt, digest} = header.digests[0]!;
+  return {hash, iterations, salt, digest};
 }
 
 /** The key opens none of the key slots. */

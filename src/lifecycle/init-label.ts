@@ -1,4 +1,4 @@
-import type {OpenVault} from './message.ts';
+import type {OpenVault, VolumeKeyDigest} from './message.ts';
 import {parseStrictJson} from './strict-json.ts';
 
 /** The name by which the init of a ghost's PID namespace goes. */
@@ -17,7 +17,7 @@ export function parseInitLabel(argv: readonly string[]): OpenVault | undefined {
   if (argv[3] !== initName || argv[4] === undefined) return undefined;
   let label: unknown;
   try {
-    label = parseStrictJson(Buffer.from(argv[4]), {maximumDepth: 1});
+    label = parseStrictJson(Buffer.from(argv[4]), {maximumDepth: 2});
   } catch {
     return undefined;
   }
@@ -35,7 +35,19 @@ function isOpenVault(label: unknown): label is OpenVault {
     typeof fields.imageId === 'string' &&
     typeof fields.image === 'string' &&
     typeof fields.mountPoint === 'string' &&
-    Number.isSafeInteger(fields.uid)
+    Number.isSafeInteger(fields.uid) &&
+    isDigest(fields.keyDigest)
+  );
+}
+
+function isDigest(label: unknown): label is VolumeKeyDigest {
+  if (typeof label !== 'object' || label === null) return false;
+  const fields = label as Partial<Record<keyof VolumeKeyDigest, unknown>>;
+  return (
+    typeof fields.hash === 'string' &&
+    Number.isSafeInteger(fields.iterations) &&
+    typeof fields.salt === 'string' &&
+    typeof fields.digest === 'string'
   );
 }
 

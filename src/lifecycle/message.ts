@@ -52,4 +52,14 @@ export type OpenVault = {
   readonly mountPoint: string;
   /** The user whose session it is. */
   readonly uid: number;
+  /** What its volume key is told by, when somebody wants to join: the image's header can be exchanged meanwhile. */
+  readonly keyDigest: VolumeKeyDigest;
+};
+
+/** A LUKS2 digest (specification, section 3.4): made of the volume key, and no secret. Salt and digest in base64. */
+export type VolumeKeyDigest = {
+  readonly hash: string;
+  readonly iterations: number;
+  readonly salt: string;
+  readonly digest: string;
 };

@@ -1,6 +1,6 @@
 import {pbkdf2 as pbkdf2WithCallback, timingSafeEqual} from 'node:crypto';
 import {promisify} from 'node:util';
-import type {Digest} from './metadata.ts';
+import type {VolumeKeyDigest} from '../lifecycle/message.ts';
 
 const pbkdf2 = promisify(pbkdf2WithCallback);
 
@@ -13,7 +13,7 @@ const pbkdf2 = promisify(pbkdf2WithCallback);
  *
  * Rejects with OpenSSL's error for a hash that it does not have (ripemd160 and whirlpool on most systems).
  */
-export async function isVolumeKeyOf(digest: Digest, volumeKey: Buffer): Promise<boolean> {
+export async function isVolumeKeyOf(digest: VolumeKeyDigest, volumeKey: Buffer): Promise<boolean> {
   const wanted = Buffer.from(digest.digest, 'base64');
   const salt = Buffer.from(digest.salt, 'base64');
   const made = await pbkdf2(volumeKey, salt, digest.iterations, wanted.length, opensslName(digest.hash));
