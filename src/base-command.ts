@@ -53,7 +53,8 @@ export abstract class BaseCommand<T> extends Command {
     } else {
       process.stderr.write(render(failure));
     }
-    if (process.argv.includes('--debug')) process.stderr.write(`${(failure.cause as Error | undefined)?.stack ?? failure.stack}\n`);
+    if (process.argv.includes('--debug'))
+      process.stderr.write(`${(failure.cause as Error | undefined)?.stack ?? failure.stack}\n`);
     this.exit(failure.code);
   }
 
@@ -97,9 +98,12 @@ function render(failure: Failure): string {
 function asFailure(error: Error & {oclif?: {exit?: number}}): Failure {
   if (error.name === 'Failure' && 'code' in error) return error as Failure;
   if (error.oclif?.exit !== undefined && !settings.debug) {
-    const [what, ...more] = error.message.trim().split('\n');
+    const [what, ...more] = error.message
+      .trim()
+      .split('\n')
+      .filter((line) => !line.startsWith('See more help'));
     return new Failure(exitCode.usage, what!, {
-      ...(more.length === 0 ? {} : {why: more.filter((line) => !line.startsWith('See more help')).join('\n  ')}),
+      ...(more.length === 0 ? {} : {why: more.join('\n  ')}),
       next: 'tazpod help',
       cause: error,
     });
