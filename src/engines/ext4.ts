@@ -23,7 +23,6 @@ const features = [
   'has_journal',
   'huge_file',
   'large_file',
-  'metadata_csum',
   'resize_inode',
   'sparse_super',
 ];

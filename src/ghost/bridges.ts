@@ -12,11 +12,7 @@ import {openBridge} from './check-plan.ts';
  * Safe as root: both ends are directories of the caller's, opened with the caller's ids and through no symbolic link,
  * and the bind is made through the two descriptors: the source by its number, the target as the working folder.
  */
-export async function mountBridges(
-  caller: Caller,
-  homeFd: number,
-  plan: OpenPlan,
-): Promise<void> {
+export async function mountBridges(caller: Caller, homeFd: number, plan: OpenPlan): Promise<void> {
   for (const bridge of plan.bridges) {
     const [homeEnd, vaultEnd] = openBridge(caller, homeFd, plan.mountPoint, bridge);
     try {

@@ -174,7 +174,9 @@ function descend(
 function exists(folderFd: number, name: string): boolean {
   try {
     // A name that is a link is something too: O_NOFOLLOW fails with ELOOP then.
-    closeSync(openSync(`/proc/self/fd/${folderFd}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
+    closeSync(
+      openSync(`/proc/self/fd/${folderFd}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+    );
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ENOENT';

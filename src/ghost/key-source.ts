@@ -25,12 +25,7 @@ export type KeyReader = {
 };
 
 /** A reader for the key source of a plan. `keyFd` is its opened file. */
-export function keyReader(
-  source: KeySource,
-  keyFd: number | undefined,
-  image: string,
-  channel: CliChannel,
-): KeyReader {
+export function keyReader(source: KeySource, keyFd: number | undefined, image: string, channel: CliChannel): KeyReader {
   if (source.from === 'terminal') {
     return {
       tries,

@@ -28,8 +28,7 @@ export async function lockVault(caller: Caller, plan: LockPlan): Promise<void> {
   try {
     const imageId = formatFileIdentity(identifyFile(imageFd));
     const vaults = readOpenVaults().filter(
-      ({imageId: id, uid, isolation}) =>
-        id === imageId && uid === caller.sessionUid && isolation === caller.isolation,
+      ({imageId: id, uid, isolation}) => id === imageId && uid === caller.sessionUid && isolation === caller.isolation,
     );
     for (const vault of vaults) await endVault(vault, plan.graceMs);
     if (await unlockedWithin(imageFd, vaults.length > 0 ? teardownTimeoutMs : 0)) return;

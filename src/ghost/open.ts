@@ -129,7 +129,11 @@ class Ghost {
     const imageFd = this.#imageFd!;
     conductor.begin('prepare');
     await conductor.step('unshare', () => this.#enter());
-    const running = await conductor.step('lock', () => this.#lock(imageFd), (vault) => vault && 'a ghost has it');
+    const running = await conductor.step(
+      'lock',
+      () => this.#lock(imageFd),
+      (vault) => vault && 'a ghost has it',
+    );
     const header = await conductor.step('vet', () => this.#vet(imageFd));
     return {header, running};
   }
@@ -139,12 +143,17 @@ class Ghost {
     const imageId = formatFileIdentity(identifyFile(imageFd));
     for (const deadline = Date.now() + lockTimeoutMs; ; await sleep(50)) {
       if (await tryLockExclusive(imageFd)) return undefined;
-      const running = readOpenVaults().find((vault) => vault.imageId === imageId && vault.uid === this.#caller.sessionUid);
+      const running = readOpenVaults().find(
+        (vault) => vault.imageId === imageId && vault.uid === this.#caller.sessionUid,
+      );
       const joinable = this.#plan.ifOpen === 'join' && running?.isolation === 'sealed';
       if (joinable && this.#caller.isolation === 'sealed') return running;
       if (Date.now() < deadline) continue;
       throw new Failure(exitCode.busy, 'The vault is open already.', {
-        why: running === undefined ? 'Somebody else, perhaps in another container, holds its image.' : whyNotJoined(running),
+        why:
+          running === undefined
+            ? 'Somebody else, perhaps in another container, holds its image.'
+            : whyNotJoined(running),
         next: 'tazpod vault status',
       });
     }
@@ -155,7 +164,11 @@ class Ghost {
     const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
     const volumeKey = await this.#withKey((key) => this.#unlock(header, key));
     this.#conductor.begin('open');
-    await this.#conductor.step('attach', () => this.#attach(engine, header, volumeKey), () => engine.id);
+    await this.#conductor.step(
+      'attach',
+      () => this.#attach(engine, header, volumeKey),
+      () => engine.id,
+    );
     return engine;
   }
 
@@ -176,12 +189,7 @@ class Ghost {
   }
 
   /** A further session in a ghost that is there: whoever has the passphrase may. */
-  async #join(
-    header: VettedHeader,
-    running: RunningVault,
-    plan: SessionPlan,
-    onSession: () => void,
-  ): Promise<number> {
+  async #join(header: VettedHeader, running: RunningVault, plan: SessionPlan, onSession: () => void): Promise<number> {
     // The header is the image's of now. What counts is the key of the vault that is open.
     await this.#withKey(async (key) => {
       const volumeKey = await this.#unlock(header, key);
@@ -191,7 +199,10 @@ class Ghost {
     discardVettedHeader(header);
     this.#conductor.begin('join');
     // Open before the session can end, so that a lock's word is found afterwards.
-    const sharedMemoryFd = openSync(`/proc/${running.init.pid}/root/dev/shm`, constants.O_RDONLY | constants.O_DIRECTORY);
+    const sharedMemoryFd = openSync(
+      `/proc/${running.init.pid}/root/dev/shm`,
+      constants.O_RDONLY | constants.O_DIRECTORY,
+    );
     const session = await this.#conductor.step('join', async () => {
       await this.#clearStaging();
       return prepareJoin(this.#caller, plan, running);
@@ -206,7 +217,8 @@ class Ghost {
     const {imageFolderFd, imageName, keyFd} = this.#opened;
     // What is missing is said before a passphrase is asked for.
     const engine = await chooseEngine(newSegment, this.#plan.engine);
-    const memoryKiB = plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
+    const memoryKiB =
+      plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
     const key = await keyReader(this.#plan.key, keyFd, this.#plan.image, this.#channel).chosen();
     try {
       conductor.begin('create');
@@ -227,7 +239,11 @@ class Ghost {
         );
         const header = await conductor.step('vet', () => this.#vet(image.fd));
         const volumeKey = await conductor.step('unlock', () => this.#unlock(header, key));
-        const device = await conductor.step('attach', () => this.#attach(engine, header, volumeKey), () => engine.id);
+        const device = await conductor.step(
+          'attach',
+          () => this.#attach(engine, header, volumeKey),
+          () => engine.id,
+        );
         const {sessionUid, sessionGid} = this.#caller;
         await conductor.step('mkfs', () => makeFileSystem(device, {uid: sessionUid, gid: sessionGid}));
         await conductor.step('publish', () => publishImage(this.#caller, imageFolderFd, image, imageName));
@@ -247,11 +263,23 @@ class Ghost {
   async #haunt(engine: Engine, plan: SessionPlan, onSession: () => void): Promise<number> {
     const conductor = this.#conductor;
     const device = this.#device!;
-    await conductor.step('check', () => checkFileSystem(device, this.#plan.image), (state) => state);
-    const fileSystem = await conductor.step('mount', () => this.#mount(device), ({driver}) => `by ${driver === 'kernel' ? 'the kernel' : driver}`);
+    await conductor.step(
+      'check',
+      () => checkFileSystem(device, this.#plan.image),
+      (state) => state,
+    );
+    const fileSystem = await conductor.step(
+      'mount',
+      () => this.#mount(device),
+      ({driver}) => `by ${driver === 'kernel' ? 'the kernel' : driver}`,
+    );
     if (this.#plan.bridges.length === 0) conductor.skip('bridge', 'none');
     else await conductor.step('bridge', () => mountBridges(this.#caller, this.#opened.homeFd, this.#plan));
-    const namespaces = await conductor.step('seal', () => this.#seal(), () => this.#caller.isolation);
+    const namespaces = await conductor.step(
+      'seal',
+      () => this.#seal(),
+      () => this.#caller.isolation,
+    );
     const vault: OpenVault = {
       uuid: this.#header!.header.uuid,
       engine: engine.id,
@@ -263,9 +291,7 @@ class Ghost {
       uid: this.#caller.sessionUid,
       keyDigest: digestOf(this.#header!),
     };
-    const session = await conductor.step('shell', () =>
-      prepareSession(this.#caller, plan, vault, namespaces),
-    );
+    const session = await conductor.step('shell', () => prepareSession(this.#caller, plan, vault, namespaces));
     return this.#accompany(session, vault, onSession, `/dev/shm/${lockedMarker}`);
   }
 

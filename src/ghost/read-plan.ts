@@ -112,9 +112,7 @@ function parseCreate(value: unknown): NonNullable<Extract<GhostPlan, {operation:
   return {
     sizeBytes: integer(create['sizeBytes'], 'create.sizeBytes', 1, maximumSizeBytes),
     pbkdf: oneOf(create['pbkdf'], 'create.pbkdf', pbkdfs),
-    ...(memory === undefined
-      ? {}
-      : {pbkdfMemoryKiB: integer(memory, 'create.pbkdfMemoryKiB', 32, 4 * 1024 * 1024)}),
+    ...(memory === undefined ? {} : {pbkdfMemoryKiB: integer(memory, 'create.pbkdfMemoryKiB', 32, 4 * 1024 * 1024)}),
     ...(iterations === undefined
       ? {}
       : {pbkdfForceIterations: integer(iterations, 'create.pbkdfForceIterations', 1, 2 ** 32 - 1)}),

@@ -35,9 +35,7 @@ export function initScript(caller: Caller, program: string): string {
  * user namespace: nothing that the user runs gets there. In a private one there is no such line, and a name must do.
  */
 function isJoined(caller: Caller): string {
-  return caller.isolation === 'sealed'
-    ? '[ "$p/ns/user" -ef /proc/1/ns/user ]'
-    : `grep -qs ${joinedName} "$p/cmdline"`;
+  return caller.isolation === 'sealed' ? '[ "$p/ns/user" -ef /proc/1/ns/user ]' : `grep -qs ${joinedName} "$p/cmdline"`;
 }
 
 /** What stands between the ghost and a program that joins: as the init, it waits for the ghost's word. */

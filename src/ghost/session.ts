@@ -4,7 +4,13 @@ import {closeSync, fchownSync, openSync, writeSync} from 'node:fs';
 import type {Socket} from 'node:net';
 import {constants} from 'node:os';
 import type {RunningVault} from '../kernel/open-vaults.ts';
-import {childrenOf, descendantsOf, membersOfPidNamespace, type ProcessIdentity, signalProcess} from '../kernel/process.ts';
+import {
+  childrenOf,
+  descendantsOf,
+  membersOfPidNamespace,
+  type ProcessIdentity,
+  signalProcess,
+} from '../kernel/process.ts';
 import {start} from '../kernel/program.ts';
 import {initLabel} from '../lifecycle/init-label.ts';
 import type {OpenVault, SessionSignal} from '../lifecycle/message.ts';
@@ -70,7 +76,10 @@ export function prepareSession(
  */
 export function prepareJoin(caller: Caller, plan: SessionPlan, vault: RunningVault): Session {
   const init = `/proc/${vault.init.pid}`;
-  const program = withoutPrivileges(caller, writeLaunchOrder(caller, plan, vault, {first: false, folder: `${init}/root/dev/shm`}));
+  const program = withoutPrivileges(
+    caller,
+    writeLaunchOrder(caller, plan, vault, {first: false, folder: `${init}/root/dev/shm`}),
+  );
   const script = joinedScript(plan.ownTerminal ? `setpriv --pdeathsig KILL -- ${relay(program)}` : program);
   // Once more for the process behind the fork, whose parent is in another PID namespace and has no number there.
   const joined = ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', script, joinedName];

@@ -14,9 +14,10 @@ export const kernelRoots: KernelRoots = {proc: '/proc', sys: '/sys', dev: '/dev'
 
 /**
  * What reading says when there is nothing to read: the file is not there, its process or device has gone in the
- * meantime, or the caller may not look. Every other error is a fault of this machine and is thrown.
+ * meantime (EIO is what a mapping says that is just being removed), or the caller may not look. Every other error is a
+ * fault of this machine and is thrown.
  */
-const absent = new Set(['ENOENT', 'ENOTDIR', 'ESRCH', 'EACCES', 'EPERM', 'ENODEV', 'ENXIO', 'EINVAL']);
+const absent = new Set(['ENOENT', 'ENOTDIR', 'ESRCH', 'EACCES', 'EPERM', 'EIO', 'ENODEV', 'ENXIO', 'EINVAL']);
 
 /** A file of procfs or sysfs, byte for byte; undefined when it is not there or refused. */
 export function readKernelFile(path: string): Buffer | undefined {

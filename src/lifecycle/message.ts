@@ -23,7 +23,13 @@ export type GhostMessage =
   /** A system program is called (`--debug`). */
   | {readonly say: 'program'; readonly commandLine: string}
   | {readonly say: 'open'; readonly session: OpenVault}
-  | {readonly say: 'failure'; readonly code: ExitCode; readonly what: string; readonly why?: string; readonly next?: string}
+  | {
+      readonly say: 'failure';
+      readonly code: ExitCode;
+      readonly what: string;
+      readonly why?: string;
+      readonly next?: string;
+    }
   /** The session's program has ended with `code`; the vault stays open for the shells that have joined. */
   | {readonly say: 'lingers'; readonly code: number}
   /** The vault is closed; `code` is the ghost's exit code. */

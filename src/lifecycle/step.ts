@@ -43,7 +43,12 @@ export const steps = [
     undoneBy: 'the kernel: the file has no name before it is whole (or a name that the next create removes)',
   },
   {id: 'luksFormat', title: 'Write the LUKS2 header', needs: ['allocate'], undoneBy: 'as allocate'},
-  {id: 'unlock', title: 'Unlock a key slot', needs: ['vet'], undoneBy: 'the kernel, with the memory that holds the key'},
+  {
+    id: 'unlock',
+    title: 'Unlock a key slot',
+    needs: ['vet'],
+    undoneBy: 'the kernel, with the memory that holds the key',
+  },
   {
     id: 'attach',
     title: 'Attach the encrypted device',

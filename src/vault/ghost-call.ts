@@ -44,7 +44,7 @@ export async function callGhost(plan: GhostPlan, escalation: Escalation, listene
     await listen(server, join(folder, 'socket'));
     const conversation = converse(server, listener);
     const [file, ...args] = [...escalation.prefix, ghostEntry, join(folder, 'plan.json')];
-    const ghost = execa(file!, args, {
+    const ghost = execa(file, args, {
       stdio: 'inherit',
       reject: false,
       // The ghost's own teardown is gentler than any signal to the process that started it.

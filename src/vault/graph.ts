@@ -6,7 +6,10 @@ import {type PhaseId, phases, type StepId, stepOf} from '../lifecycle/step.ts';
 export type GraphStyle = 'live' | 'lines' | 'silent';
 
 /** The messages of the ghost that the graph is made of. */
-export type StepMessage = Extract<GhostMessage, {say: 'phase' | 'started' | 'progress' | 'done' | 'skipped' | 'broken'}>;
+export type StepMessage = Extract<
+  GhostMessage,
+  {say: 'phase' | 'started' | 'progress' | 'done' | 'skipped' | 'broken'}
+>;
 
 /**
  * The task graph of the lifecycle as the ghost walks it: one listr2 list for each phase, whose tasks end when the ghost

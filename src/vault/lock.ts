@@ -1,3 +1,4 @@
+import {isatty} from 'node:tty';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {planVersion} from '../lifecycle/plan.ts';
@@ -22,7 +23,7 @@ export async function lockFromOutside(image: string, graceMs: number, presentati
   if (before.state !== 'open' && before.state !== 'busy') return {image, wasOpen: false};
   // A private ghost is the user's own, and so is the right to end it.
   const isolation = before.session?.isolation;
-  const escalation = await chooseEscalation(ghostEntry, isolation, process.stdin.isTTY === true);
+  const escalation = await chooseEscalation(ghostEntry, isolation, isatty(0));
   const end = await callGhost({version: planVersion, operation: 'lock', image, graceMs}, escalation, {
     onMessage: async (message) => {
       if (message.say === 'warning') presentation.remark(message.text);

@@ -1,4 +1,5 @@
 import {userInfo} from 'node:os';
+import {isatty} from 'node:tty';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {GhostMessage} from '../lifecycle/message.ts';
@@ -42,7 +43,7 @@ export type Presentation = {
 
 /** The exit code of the ghost's end, and what is known of the vault. Throws the Failure that the ghost told. */
 export async function openVault(request: OpenRequest, presentation: Presentation): Promise<GhostEnd> {
-  const escalation = await chooseEscalation(ghostEntry, request.isolation, process.stdin.isTTY === true);
+  const escalation = await chooseEscalation(ghostEntry, request.isolation, isatty(0));
   if (escalation.warning !== undefined) presentation.remark(escalation.warning);
   const home = locateHome(escalation.prefix[0] !== process.execPath);
   const terminal = standardTerminal();
@@ -67,14 +68,17 @@ export async function openVault(request: OpenRequest, presentation: Presentation
 
   // The relay puts the terminal into raw mode; if it is killed, nobody but us is left to undo that.
   const settings = terminal === undefined ? undefined : await saveTerminal(terminal.descriptor);
-  const graph = new LifecycleGraph(presentation.style);
+  const restore = async () => {
+    if (terminal !== undefined && settings !== undefined) await restoreTerminal(terminal.descriptor, settings);
+  };
+  const stage = new Stage(presentation, restore);
   try {
-    const end = await callGhost(plan, escalation, {onMessage: (message) => present(message, graph, presentation)});
+    const end = await callGhost(plan, escalation, {onMessage: (message) => stage.present(message)});
     if (end.failure !== undefined) throw end.failure;
     return end;
   } finally {
-    await graph.close();
-    if (terminal !== undefined && settings !== undefined) await restoreTerminal(terminal.descriptor, settings);
+    await stage.clear();
+    await restore();
   }
 }
 
@@ -95,34 +99,56 @@ function sessionPlan(
     command,
     environment,
     workingFolder: process.cwd(),
-    // Node leaves isTTY undefined for what is no terminal.
-    ownTerminal:
-      !unattended && [process.stdin, process.stdout, process.stderr].every((stream) => stream.isTTY === true),
+    ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)),
     ...(unattended || terminal === undefined ? {} : {terminal}),
   };
 }
 
-async function present(message: GhostMessage, graph: LifecycleGraph, presentation: Presentation): Promise<void> {
-  switch (message.say) {
-    case 'phase':
-    case 'started':
-    case 'progress':
-    case 'done':
-    case 'skipped':
-    case 'broken':
-      return graph.show(message);
-    case 'terminal':
-    case 'failure':
-    case 'ended':
-    case 'lingers':
-      return graph.close();
-    case 'warning':
-      presentation.remark(message.text);
-      return;
-    case 'program':
-      if (presentation.debug) process.stderr.write(`+ ${message.commandLine}\n`);
-      return;
-    case 'open':
-      return;
+/** Where the ghost's messages are shown. */
+class Stage {
+  readonly #graph: LifecycleGraph;
+  readonly #presentation: Presentation;
+  readonly #restoreTerminal: () => Promise<void>;
+  /** Remarks wait for the graph: a line in the midst of one that redraws itself would be drawn over. */
+  #remarks: string[] = [];
+
+  constructor(presentation: Presentation, restoreTerminal: () => Promise<void>) {
+    this.#graph = new LifecycleGraph(presentation.style);
+    this.#presentation = presentation;
+    this.#restoreTerminal = restoreTerminal;
+  }
+
+  async present(message: GhostMessage): Promise<void> {
+    switch (message.say) {
+      case 'phase':
+        // A session that was killed has left the terminal as its relay needed it.
+        if (message.phase === 'close') await this.#restoreTerminal();
+        return this.#graph.show(message);
+      case 'started':
+      case 'progress':
+      case 'done':
+      case 'skipped':
+      case 'broken':
+        return this.#graph.show(message);
+      case 'terminal':
+      case 'failure':
+      case 'ended':
+      case 'lingers':
+        return this.clear();
+      case 'warning':
+        this.#remarks.push(message.text);
+        return;
+      case 'program':
+        if (this.#presentation.debug) process.stderr.write(`+ ${message.commandLine}\n`);
+        return;
+      case 'open':
+        return;
+    }
+  }
+
+  /** Stops drawing. */
+  async clear(): Promise<void> {
+    await this.#graph.close();
+    for (const remark of this.#remarks.splice(0)) this.#presentation.remark(remark);
   }
 }

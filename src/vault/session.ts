@@ -63,7 +63,11 @@ export async function openOrCreate(
   };
 }
 
-async function agreedCreation(image: string, flags: SessionFlags, key: KeySource): Promise<ReturnType<typeof createPlan>> {
+async function agreedCreation(
+  image: string,
+  flags: SessionFlags,
+  key: KeySource,
+): Promise<ReturnType<typeof createPlan>> {
   const plan = flags.size === undefined ? undefined : createPlan(flags as CreateFlags);
   const agreed =
     plan !== undefined &&

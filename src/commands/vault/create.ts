@@ -13,7 +13,13 @@ whole has no name. The image opens with plain cryptsetup too.`;
     '<%= config.bin %> <%= command.id %> --size 2G --image ~/team.img',
     '<%= config.bin %> <%= command.id %> --passphrase-file FILE --json',
   ];
-  static override flags = {...imageFlags, ...keyFlags, engine: openFlags.engine, isolation: openFlags.isolation, ...createFlags};
+  static override flags = {
+    ...imageFlags,
+    ...keyFlags,
+    engine: openFlags.engine,
+    isolation: openFlags.isolation,
+    ...createFlags,
+  };
   static override summary = 'Make an empty vault.';
 
   async run(): Promise<CreateResult> {

@@ -1,11 +1,17 @@
+import {setTimeout as sleep} from 'node:timers/promises';
 import {mappingsOfLuks, readMappings, type Mapping} from '../../kernel/device-mapper.ts';
 import {run} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import type {MappingNames} from './names.ts';
 
+/** How long a ghost that was just killed may need until the kernel has written out and closed its vault. */
+const closingMs = 5000;
+const retryMs = 20;
+
 /**
- * Makes sure that the kernel has no mapping of this vault. Throws a Failure (75) where somebody has it open.
+ * Makes sure that the kernel has no mapping of this vault. Waits for one of our own that is about to end, and throws a
+ * Failure (75) where somebody has the vault open.
  *
  * Safe as root: what is removed has one of our own names for a vault whose lock the caller holds, holds no key, and is
  * not open. Both is the kernel's word: only a scaffold has the scaffold's name and identifier, only a mapping without
@@ -13,14 +19,24 @@ import type {MappingNames} from './names.ts';
  * alone, whatever it is called.
  */
 export async function clearEarlierMapping(luksUuid: string, names: MappingNames): Promise<void> {
-  const present = readMappings();
-  const abandoned = present.filter((mapping) => isScaffold(mapping, names) || isEmpty(mapping, names));
-  for (const {name} of abandoned) await run('dmsetup', ['remove', '--noudevsync', name]);
-  const [other] = [
-    ...mappingsOfLuks(readMappings(), luksUuid),
-    ...readMappings().filter(({name}) => name === names.name),
-  ];
-  if (other !== undefined) throw alreadyOpen(other, names);
+  for (const deadlineMs = performance.now() + closingMs; ; await sleep(retryMs)) {
+    for (const mapping of inTheWay(luksUuid, names)) {
+      if (isScaffold(mapping, names) || isEmpty(mapping, names)) {
+        await run('dmsetup', ['remove', '--noudevsync', mapping.name]);
+      }
+    }
+    const [first, ...others] = inTheWay(luksUuid, names);
+    if (first === undefined) return;
+    const ours = [first, ...others].every((mapping) => isScaffold(mapping, names) || mapping.uuid === names.uuid);
+    if (!ours || performance.now() >= deadlineMs) throw alreadyOpen(first, names);
+  }
+}
+
+/** Mappings of the same LUKS UUID, and those that have one of our names. */
+function inTheWay(luksUuid: string, {name, scaffold}: MappingNames): Mapping[] {
+  const mappings = readMappings();
+  const named = mappings.filter((mapping) => mapping.name === name || mapping.name === scaffold);
+  return [...new Set([...mappingsOfLuks(mappings, luksUuid), ...named])];
 }
 
 /** The Failure for a mapping that is in the way. */

@@ -53,10 +53,16 @@ export async function serveSegment(options: ServeOptions): Promise<AttachedDevic
   try {
     const server = startServer(options, fuseFd);
     const file = new BlockFileServer(options, server);
-    const [mounted, answering] = await Promise.allSettled([mountBlockFile(options.mountFile, fuseFd), isReady(server)]);
-    if (mounted.status === 'fulfilled' && answering.status === 'fulfilled') return file;
-    await file.detach();
-    throw mounted.status === 'rejected' ? mounted.reason : (answering as PromiseRejectedResult).reason;
+    try {
+      // Not at the same time: a server that is not in its own mount namespace yet would take a copy of the mount into
+      // it, and so keep alive the connection whose end it waits for.
+      await isReady(server);
+      await mountBlockFile(options.mountFile, fuseFd);
+      return file;
+    } catch (error) {
+      await file.detach();
+      throw error;
+    }
   } finally {
     // This process is about to mount on the file, so it must not have the device open.
     closeSync(fuseFd);
@@ -75,6 +81,7 @@ function startServer({imageFd, segment, volumeKey}: ServeOptions, fuseFd: number
     attributes: {mode: fileMode, owner: ownUser(), blockSizeBytes: segment.sectorSizeBytes},
     keySizeBytes: volumeKey.length,
     threads,
+    parentPid: process.pid,
   };
   const entry = fileURLToPath(new URL(`./server-process${extname(import.meta.url)}`, import.meta.url));
   const powerless = [programPath('setpriv'), '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', '--'];
@@ -115,7 +122,7 @@ async function mountBlockFile(mountFile: string, fuseFd: number): Promise<void> 
   });
 }
 
-/** Resolves when the server answers requests, rejects with a Failure when it ends before. */
+/** Resolves when the server waits for requests, rejects with a Failure when it ends before. */
 async function isReady(server: ChildProcess): Promise<void> {
   let said = '';
   server.stderr!.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4096)));

@@ -3,7 +3,7 @@ import type {ServedSegment} from './segment.ts';
 
 /**
  * What the ghost and the process that serves its block file agree on. The process gets this order as its one argument,
- * the volume key through standard input, and two descriptors; it says `ready` when it answers requests, and ends when
+ * the volume key through standard input, and two descriptors; it says `ready` when it waits for requests, and ends when
  * the kernel ends the connection, with 0 or with the code of a loss.
  */
 export type ServerOrder = {
@@ -11,6 +11,8 @@ export type ServerOrder = {
   readonly attributes: Omit<FileAttributes, 'sizeBytes'>;
   readonly keySizeBytes: number;
   readonly threads: number;
+  /** Who mounts the file. Until that is done, the server has nothing but this process to end with. */
+  readonly parentPid: number;
 };
 
 /** Descriptors of the server process. */

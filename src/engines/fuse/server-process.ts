@@ -6,7 +6,7 @@ import {serveThread, type ThreadData} from './serving-thread.ts';
 import {SharedState} from './shared-state.ts';
 
 /** The process that serves a block file, see `server-order.ts`. Its first thread is one of those that serve. */
-function main({segment, attributes, keySizeBytes, threads}: ServerOrder): void {
+function main({segment, attributes, keySizeBytes, threads, parentPid}: ServerOrder): void {
   const state = new SharedState();
   const key = readKey(keySizeBytes);
   const data: ThreadData = {
@@ -16,6 +16,7 @@ function main({segment, attributes, keySizeBytes, threads}: ServerOrder): void {
     attributes,
     key: key.buffer,
     state: state.memory,
+    parentPid,
   };
   const entry = new URL(`./block-worker${extname(import.meta.url)}`, import.meta.url);
   for (let thread = 1; thread < threads; thread++) new Worker(entry, {workerData: data, execArgv: [], argv: []});

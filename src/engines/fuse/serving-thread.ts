@@ -19,6 +19,8 @@ export type ThreadData = {
   readonly key: SharedArrayBuffer;
   /** The memory of a SharedState. */
   readonly state: SharedArrayBuffer;
+  /** Who mounts the file. */
+  readonly parentPid: number;
 };
 
 /** How long a thread waits before it asks again whether the connection is mounted by now. */
@@ -45,17 +47,17 @@ export function serveThread(data: ThreadData, onReady: () => void = () => {}): v
     });
     state.noteReady();
     onReady();
-    serve(data.fuseFd, new BlockFile(segmentFile, data.attributes, () => state.noteLoss()));
+    serve(data, new BlockFile(segmentFile, data.attributes, () => state.noteLoss()));
   } catch (error) {
     writeSync(2, `${error instanceof Error ? error.stack : String(error)}\n`);
     process.kill(process.pid, 'SIGKILL');
   }
 }
 
-function serve(fuseFd: number, file: BlockFile): void {
+function serve({fuseFd, parentPid}: ThreadData, file: BlockFile): void {
   const buffer = Buffer.alloc(requestBufferBytes);
   for (;;) {
-    const request = receive(fuseFd, buffer);
+    const request = receive(fuseFd, parentPid, buffer);
     if (request === 'ended') return;
     if (request === 'again') continue;
     const reply = file.answer(request);
@@ -64,7 +66,7 @@ function serve(fuseFd: number, file: BlockFile): void {
 }
 
 /** Waits in the kernel for one request. Nothing interrupts that but a request, or the end of the connection. */
-function receive(fuseFd: number, buffer: Buffer): Buffer | 'again' | 'ended' {
+function receive(fuseFd: number, parentPid: number, buffer: Buffer): Buffer | 'again' | 'ended' {
   try {
     return buffer.subarray(0, readSync(fuseFd, buffer));
   } catch (error) {
@@ -72,6 +74,7 @@ function receive(fuseFd: number, buffer: Buffer): Buffer | 'again' | 'ended' {
       case 'ENODEV': // unmounted, or aborted
         return 'ended';
       case 'EPERM': // not mounted yet
+        if (process.ppid !== parentPid) return 'ended';
         Atomics.wait(nothing, 0, 0, mountPollMs);
         return 'again';
       case 'ENOENT': // the request was taken back
