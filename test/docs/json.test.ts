@@ -1,0 +1,64 @@
+import {expect} from 'chai';
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import ts from 'typescript';
+import {root} from '../../scripts/setup.js';
+import {page} from './pages.ts';
+
+/** The types that `--json` prints, and where each is. */
+const types: Readonly<Record<string, string>> = {
+  VaultState: 'src/vault/state.ts',
+  SessionState: 'src/vault/state.ts',
+  CreateResult: 'src/vault/create.ts',
+  SessionResult: 'src/vault/session.ts',
+  LockResult: 'src/vault/lock.ts',
+  TourResult: 'src/tour/tour.ts',
+  Look: 'src/tour/outside.ts',
+  Diagnosis: 'src/doctor/diagnose.ts',
+  Finding: 'src/doctor/finding.ts',
+  Conclusion: 'src/doctor/conclusion.ts',
+  SudoersAdvice: 'src/doctor/diagnose.ts',
+};
+
+const text = page('docs/json.md').text;
+
+/** The rows of the table behind the first mention of a type: name, and whether it is optional. */
+function documented(type: string): Map<string, boolean> {
+  const [, table = ''] =
+    /\| field [^\n]*\n\|[-|]+\n((?:\|[^\n]*\n)+)/.exec(text.slice(text.indexOf(`\`${type}\``))) ?? [];
+  const rows = table.trimEnd().split('\n');
+  return new Map(
+    rows.map((row) => {
+      const [, field = '', , meaning = ''] = row.split('|').map((cell) => cell.trim());
+      return [field.replaceAll('`', ''), meaning.startsWith('*optional*')];
+    }),
+  );
+}
+
+/** The properties of a type literal in the source: name, and whether it is optional. */
+function declared(type: string): Map<string, boolean> {
+  const source = ts.createSourceFile('x.ts', readFileSync(join(root, types[type]!), 'utf8'), ts.ScriptTarget.Latest);
+  const found = source.statements.find(
+    (each): each is ts.TypeAliasDeclaration => ts.isTypeAliasDeclaration(each) && each.name.text === type,
+  );
+  if (found === undefined || !ts.isTypeLiteralNode(found.type)) throw new Error(`${type} is no type literal`);
+  return new Map(
+    found.type.members
+      .filter(ts.isPropertySignature)
+      .map((member) => [(member.name as ts.Identifier).text, member.questionToken !== undefined]),
+  );
+}
+
+describe('docs/json.md', () => {
+  for (const type of Object.keys(types)) {
+    it(`has the fields of ${type} as they are`, () => {
+      expect([...documented(type)].sort()).to.deep.equal([...declared(type)].sort());
+    });
+  }
+
+  it('has every id of a finding, and every state of a vault', () => {
+    const ids = /export type FindingId =([^;]*);/.exec(readFileSync(join(root, types['Finding']!), 'utf8'))![1]!;
+    const states = /readonly state: ([^;]*);/.exec(readFileSync(join(root, types['VaultState']!), 'utf8'))![1]!;
+    for (const [, word] of `${ids}${states}`.matchAll(/'([^']+)'/g)) expect(text).to.include(`\`${word!}\``);
+  });
+});

@@ -1,0 +1,89 @@
+import {expect} from 'chai';
+import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {chownTo} from '../bed/ownership.ts';
+import {type Ended, runAs, tazpod} from '../bed/run.ts';
+import type {BedUser} from '../bed/user.ts';
+import {makeVault, type TestVault} from '../bed/vault.ts';
+import {blocksBelow, page} from './pages.ts';
+
+/** The page is run as it stands, by a user who is not root, on a kernel that need not have device-mapper. */
+describe('docs/recovery.md', function () {
+  this.timeout(60_000);
+  const recovery = page('docs/recovery.md');
+  let user: BedUser;
+  let vault: TestVault;
+  let folder: string;
+
+  before(async function () {
+    needsRoot(this);
+    user = makeOwner();
+    vault = await makeVault(user);
+    const filling = await tazpod(user, ['exec', ...vault.flags, '--', 'sh', '-c', 'echo precious >~/secrets/key']);
+    expect(filling.code, filling.stderr).to.equal(0);
+  });
+
+  let count = 0;
+  beforeEach(async () => {
+    folder = join(user.home, `recovery-${++count}`);
+    mkdirSync(folder);
+    chownTo(user, folder);
+    await run(`cp ${vault.image} vault.img`);
+  });
+
+  /** Runs a block of the page in the folder, with lines for its prompts. */
+  function run(block: string, ...typed: readonly string[]): Promise<Ended> {
+    const stdin = typed.map((line) => `${line}\n`).join('');
+    return runAs(user, ['bash', '-e', '-c', block], {cwd: folder, stdin, env: {PATH: '/usr/sbin:/usr/bin:/sbin:/bin'}});
+  }
+
+  it('looks at a vault and tells its passphrase from others', async () => {
+    const [block] = blocksBelow(recovery, 'Is it whole, and is this the passphrase?');
+    const right = await run(block!, vault.passphrase);
+    expect(right, right.stderr).to.include({code: 0});
+    expect(right.stdout)
+      .to.match(/^Version:\s+2$/m)
+      .and.to.match(/^yes$/m);
+    expect((await run(block!, 'another')).stdout).not.to.match(/^yes$/m);
+  });
+
+  it('has a way to give cryptsetup the passphrase of a file', async () => {
+    const [flag] = /--key-file=<\([^`]+\)/.exec(recovery.text)!;
+    const opened = await run(
+      `cryptsetup open --test-passphrase ${flag.replace('FILE', vault.passphraseFile)} vault.img`,
+    );
+    expect(opened.code, opened.stderr).to.equal(0);
+  });
+
+  it('gets the files out without root and without device-mapper', async () => {
+    const [block] = blocksBelow(recovery, 'Without root, or without device-mapper');
+    const {code, stderr} = await run(block!, vault.passphrase);
+    expect(code, stderr).to.equal(0);
+    expect(readFileSync(join(folder, 'files', 'key'), 'utf8')).to.equal('precious\n');
+  });
+
+  it('brings a header back that was overwritten', async () => {
+    const [backup, restore] = blocksBelow(recovery, 'A backup of the header');
+    expect((await run(backup!)).code).to.equal(0);
+    const image = join(folder, 'vault.img');
+    const open = ['exec', '--image', image, '--passphrase-file', vault.passphraseFile, '--', 'cat', 'secrets/key'];
+    writeFileSync(image, Buffer.alloc(16 * 2 ** 20), {flag: 'r+'});
+    expect((await tazpod(user, open)).code).to.equal(65);
+    const restored = await run(restore!);
+    expect(restored.code, restored.stderr).to.equal(0);
+    expect(existsSync(join(folder, 'vault.header'))).to.equal(true);
+    expect(await tazpod(user, open)).to.include({code: 0, stdout: 'precious\n'});
+  });
+
+  it('adds and changes passphrases', async () => {
+    const [block] = blocksBelow(recovery, 'Another passphrase');
+    const [add, change] = block!.trim().split('\n');
+    const quick = '--pbkdf pbkdf2 --pbkdf-force-iterations 1000';
+    expect((await run(`${add!} ${quick}`, vault.passphrase, 'one more passphrase')).code).to.equal(0);
+    expect((await run(`${change!} ${quick}`, 'one more passphrase', 'a better passphrase')).code).to.equal(0);
+    const open = ['exec', '--image', join(folder, 'vault.img'), '--passphrase-file', '-', '--', 'cat', 'secrets/key'];
+    expect((await tazpod(user, open, {stdin: 'one more passphrase\n'})).code).to.equal(77);
+    expect(await tazpod(user, open, {stdin: 'a better passphrase\n'})).to.include({code: 0, stdout: 'precious\n'});
+  });
+});
