@@ -61,8 +61,8 @@ describe('the file system of a vault', () => {
         expect(shown).to.match(/^Errors behavior: +Remount read-only$/m);
         const features = /^Filesystem features: +(.*)$/m.exec(shown)![1]!.split(' ').sort();
         expect(features.join(' ')).to.equal(
-          '64bit dir_index dir_nlink ext_attr extent extra_isize filetype flex_bg has_journal huge_file large_file ' +
-            'metadata_csum resize_inode sparse_super',
+          'dir_index dir_nlink ext_attr extent extra_isize filetype flex_bg has_journal huge_file large_file ' +
+            'resize_inode sparse_super',
         );
         const {path} = await mount();
         const {uid, gid} = statSync(vault.seen(path));

@@ -29,6 +29,7 @@ export class ToldFailure extends Error {
 export class VaultProcess {
   /** Settles with what the process says of the end of the device that it attached last. */
   deviceEnded!: Promise<{ended: string; error?: string}>;
+  readonly isolation: Isolation;
   readonly #process: ChildProcess;
   readonly #exited: Promise<unknown>;
   readonly #waiting = new Map<number, Waiting>();
@@ -36,6 +37,7 @@ export class VaultProcess {
   #nextId = 1;
 
   constructor(isolation: Isolation = 'root') {
+    this.isolation = isolation;
     const user = isolation === 'root' ? [] : ['--user', '--map-root-user'];
     const script = new URL('./vault-process.ts', import.meta.url).pathname;
     // Without --fork the process keeps its pid through unshare(1).
