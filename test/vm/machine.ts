@@ -49,6 +49,15 @@ export type RunResult = {
   readonly stderr: string;
 };
 
+/** A script that runs. */
+export type Started = {
+  readonly ended: Promise<RunResult>;
+  /** What it has written so far. */
+  stdout(): string;
+  /** Waits until its output is as wished, or it has ended. */
+  until(wish: (stdout: string) => boolean): Promise<void>;
+};
+
 /** Why no virtual machine can be had here, as the reason of a skipped test; undefined when one can. */
 export function whyNoMachine(): string | undefined {
   const missing = ['qemu-system-x86_64', 'busybox', 'modprobe', 'cpio'].filter((program) => !isInstalled(program));
@@ -135,16 +144,34 @@ export class Machine {
    * Runs a script with bash, as root, with an environment of its own, in a session of its own and in `/root`. Scripts
    * may run at the same time.
    */
-  async run(script: string, {timeoutMs = 60_000}: RunOptions = {}): Promise<RunResult> {
+  run(script: string, options: RunOptions = {}): Promise<RunResult> {
+    return this.start(script, options).ended;
+  }
+
+  /** As `run`, without waiting for the end. */
+  start(script: string, {timeoutMs = 60_000}: RunOptions = {}): Started {
     const id = String(++this.#count);
     const file = (ending: string): string => join(this.exchange, `${id}.${ending}`);
     writeFileSync(file('sh'), script);
-    const ended = this.#answer(id, timeoutMs + answerTimeoutMs);
+    const answer = this.#answer(id, timeoutMs + answerTimeoutMs);
     this.#agent!.write(`${id} ${Math.ceil(timeoutMs / 1000)}\n`);
-    const code = await ended;
-    const [stdout, stderr] = [readFileSync(file('out'), 'utf8'), readFileSync(file('err'), 'utf8')];
-    for (const ending of ['sh', 'out', 'err']) rmSync(file(ending));
-    return {code, stdout, stderr};
+    let result: RunResult | undefined;
+    const ended = answer.then((code) => {
+      result = {code, stdout: readFileSync(file('out'), 'utf8'), stderr: readFileSync(file('err'), 'utf8')};
+      for (const ending of ['sh', 'out', 'err']) rmSync(file(ending));
+      return result;
+    });
+    const stdout = (): string => {
+      if (result !== undefined) return result.stdout;
+      return existsSync(file('out')) ? readFileSync(file('out'), 'utf8') : '';
+    };
+    return {
+      ended,
+      stdout,
+      until: async (wish) => {
+        while (result === undefined && !wish(stdout())) await Promise.race([ended, sleep(100)]);
+      },
+    };
   }
 
   /** As `run`, and throws an error that shows script, output and console when the script fails. Returns its output. */

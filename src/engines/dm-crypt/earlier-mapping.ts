@@ -1,5 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {mappingsOfLuks, readMappings, type Mapping} from '../../kernel/device-mapper.ts';
+import type {FileIdentity} from '../../kernel/file-identity.ts';
+import {loopDevicesOf} from '../../kernel/loop.ts';
 import {run} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
@@ -18,7 +20,7 @@ const retryMs = 20;
  * a device below it cannot have been given a key, and a mapping that is open is not removed (EBUSY). All else is left
  * alone, whatever it is called.
  */
-export async function clearEarlierMapping(luksUuid: string, names: MappingNames): Promise<void> {
+export async function clearEarlierMapping(image: FileIdentity, luksUuid: string, names: MappingNames): Promise<void> {
   for (const deadlineMs = performance.now() + closingMs; ; await sleep(retryMs)) {
     for (const mapping of inTheWay(luksUuid, names)) {
       if (isScaffold(mapping, names) || isEmpty(mapping, names)) {
@@ -27,8 +29,10 @@ export async function clearEarlierMapping(luksUuid: string, names: MappingNames)
     }
     const [first, ...others] = inTheWay(luksUuid, names);
     if (first === undefined) return;
-    const ours = [first, ...others].every((mapping) => isScaffold(mapping, names) || mapping.uuid === names.uuid);
-    if (!ours || performance.now() >= deadlineMs) throw alreadyOpen(first, names);
+    const loops = (await loopDevicesOf(image)).map((loop) => loop.name);
+    const ends = ({name, uuid, slaves}: Mapping): boolean =>
+      name === names.scaffold || (uuid === names.uuid && slaves.every((slave) => loops.includes(slave)));
+    if (![first, ...others].every(ends) || performance.now() >= deadlineMs) throw alreadyOpen(first, names);
   }
 }
 

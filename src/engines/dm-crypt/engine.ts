@@ -1,4 +1,5 @@
 import {closeSync} from 'node:fs';
+import {identifyFile} from '../../kernel/file-identity.ts';
 import {run} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
@@ -31,7 +32,7 @@ async function attach(request: AttachRequest): Promise<AttachedDevice> {
     const refusal = refuseSegment(segment);
     if (refusal !== undefined) throw new Failure(exitCode.data, refusal.what, refusal);
     const names = mappingNames(luksUuid);
-    await clearEarlierMapping(luksUuid, names);
+    await clearEarlierMapping(identifyFile(imageFd), luksUuid, names);
     const sizeBytes = measureSegment(segment, imageFd);
     const held = await holdWithNode(imageFd, sizeBytes, names);
     try {

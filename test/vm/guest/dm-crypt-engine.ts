@@ -1,0 +1,394 @@
+import {spawnSync} from 'node:child_process';
+import {randomBytes} from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import {join} from 'node:path';
+import {expect} from 'chai';
+import {dmCryptEngine} from '../../../src/engines/dm-crypt/engine.ts';
+import type {AttachedDevice} from '../../../src/engines/engine.ts';
+import {isRemovedWhenClosed, mappingsOfLuks, readMappings} from '../../../src/kernel/device-mapper.ts';
+import {identifyFile} from '../../../src/kernel/file-identity.ts';
+import {loopDevicesOf} from '../../../src/kernel/loop.ts';
+import {eventually} from '../../engines/eventually.ts';
+import {findInMemory} from '../../engines/fuse/process-memory.ts';
+import {AttachingProcess} from './attaching-process.ts';
+import {LuksImage, mebibyte} from './image.ts';
+import {expectNothing, kernelHas} from './left.ts';
+
+describe('the dm-crypt engine', () => {
+  let image: LuksImage;
+  let device: AttachedDevice | undefined;
+  const children: AttachingProcess[] = [];
+
+  beforeEach(() => {
+    image = new LuksImage();
+  });
+
+  afterEach(async () => {
+    await device?.detach();
+    device = undefined;
+    for (const child of children.splice(0)) await child.kill();
+    image.remove();
+    await expectNothing(image.folder);
+  });
+
+  async function attach(request = image.request): Promise<AttachedDevice> {
+    device = await dmCryptEngine.attach(request);
+    return device;
+  }
+
+  const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
+    promise.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  const mapping = () => mappingsOfLuks(readMappings(), image.luksUuid)[0]!;
+  const sh = (script: string): {status: number | null; stdout: string; stderr: string} =>
+    spawnSync('bash', ['-c', script], {encoding: 'utf8'});
+
+  describe('that attaches an image', () => {
+    it('says that it can be used here', async () => {
+      expect(await dmCryptEngine.probe()).to.deep.equal({usable: true});
+    });
+
+    it('gives a block device with what cryptsetup would read, and root alone may open it', async () => {
+      const {path, kind, sizeBytes} = await attach();
+      expect([kind, sizeBytes]).to.deep.equal(['device', 8 * mebibyte]);
+      expect(statSync(path).mode & 0o7777).to.equal(0o600);
+      const written = randomBytes(8 * mebibyte);
+      writeFileSync(path, written, {flag: 'r+', flush: true});
+      await device!.detach();
+      expect(image.readByHand().equals(written)).to.equal(true);
+    });
+
+    it('names the mapping after the LUKS UUID, so that cryptsetup and our own finder know it', async () => {
+      await attach();
+      const {name, uuid, readOnly, slaves} = mapping();
+      expect(name).to.equal(`tazpod-${image.luksUuid}`);
+      expect(uuid).to.equal(`CRYPT-LUKS2-${image.luksUuid.replaceAll('-', '')}-${name}`);
+      expect([readOnly, slaves.length]).to.deep.equal([false, 1]);
+      expect(sh(`cryptsetup status ${name}`).stdout)
+        .to.contain('type:    LUKS2')
+        .and.to.contain(image.path);
+    });
+
+    it('has one loop device on this very file, which clears itself and goes past the page cache', async () => {
+      await attach();
+      const loops = await loopDevicesOf(identifyFile(image.path));
+      expect(loops.map(({name}) => name)).to.deep.equal(mapping().slaves);
+      expect(loops[0]).to.deep.include({autoclear: true, directIo: true, readOnly: false});
+    });
+
+    it('leaves its end to the kernel: the mapping is removed as soon as nobody has it open', async () => {
+      await attach();
+      expect(await isRemovedWhenClosed(mapping())).to.equal(true);
+    });
+
+    it('leaves no node below /dev/mapper, which would outlive the mapping', async () => {
+      const {path} = await attach();
+      expect(path).to.equal(`/dev/${mapping().device}`);
+      expect(kernelHas(image.folder).filter((line) => line.startsWith('/dev/'))).to.deep.equal([]);
+    });
+
+    it('shows the key to nobody: not in a listing, not in an argument, not in its own memory', async () => {
+      const {request} = image;
+      const attached = attach(request);
+      request.volumeKey.fill(0);
+      await attached;
+      const digits = image.volumeKey.toString('hex');
+      expect(sh('dmsetup table; dmsetup status; cat /proc/*/cmdline').stdout).to.not.contain(digits);
+      // The test itself knows the key: a copy that nobody has.
+      const held = new Uint8Array(image.volumeKey.map((byte) => byte ^ 0xff));
+      image.volumeKey.fill(0);
+      const key = Buffer.from(held.map((byte) => byte ^ 0xff));
+      const hexadecimal = Buffer.from(key.toString('latin1'), 'latin1');
+      expect(findInMemory(process.pid, hexadecimal)).to.be.greaterThan(0);
+    });
+
+    for (const [name, folder] of [
+      ['a tmpfs, past which no page cache is', '/dev/shm'],
+      ['the disk', '/scratch'],
+    ] as const) {
+      it(`takes an image without a name, on ${name}`, async () => {
+        const nameless = openSync(folder, 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR, 0o600);
+        ftruncateSync(nameless, mebibyte + 8 * mebibyte);
+        await attach({...image.request, imageFd: nameless});
+        writeFileSync(device!.path, randomBytes(mebibyte), {flag: 'r+', flush: true});
+        await device!.detach();
+        closeSync(nameless);
+      });
+    }
+
+    it('takes the file that was opened, whatever its name leads to by then', async () => {
+      renameSync(image.path, `${image.path}.moved`);
+      writeFileSync(image.path, Buffer.alloc(mebibyte + 8 * mebibyte));
+      await attach();
+      writeFileSync(device!.path, randomBytes(4096), {flag: 'r+', flush: true});
+      expect(await loopDevicesOf(identifyFile(image.path))).to.deep.equal([]);
+      expect(await loopDevicesOf(identifyFile(`${image.path}.moved`))).to.have.length(1);
+      expect(readFileSync(image.path).every((byte) => byte === 0)).to.equal(true);
+    });
+
+    it('serves segments of a fixed size, with a tweak, as cryptsetup would', async () => {
+      await attach({...image.request, segment: {...image.segment, sizeBytes: mebibyte, ivTweak: 8n}});
+      expect(device!.sizeBytes).to.equal(mebibyte);
+      expect(sh(`dmsetup table ${mapping().name}`).stdout).to.match(/^0 2048 crypt aes-xts-plain64 0+ 8 7:\d+ 2048 1 /);
+    });
+
+    it('does not let a file system punch holes into the image: its space stays allocated', async () => {
+      const {path} = await attach();
+      const before = statSync(image.path).blocks;
+      expect(sh(`blkdiscard ${path}`).stderr).to.match(/not supported/);
+      expect(statSync(image.path).blocks).to.equal(before);
+    });
+  });
+
+  describe('that detaches', () => {
+    it('leaves nothing, and says so', async () => {
+      const {ended} = await attach();
+      await device!.detach();
+      expect(await ended).to.deep.equal({how: 'detached'});
+      expect(kernelHas(image.folder)).to.deep.equal([]);
+    });
+
+    it('waits for who still uses it, as long as it is told', async () => {
+      const {path} = await attach();
+      const fd = openSync(path, 'r');
+      const detached = device!.detach({graceMs: 20_000});
+      expect(readSync(fd, Buffer.alloc(10), 0, 10, mebibyte)).to.equal(10);
+      setTimeout(() => closeSync(fd), 300);
+      await detached;
+      expect(kernelHas(image.folder)).to.deep.equal([]);
+    });
+
+    it('cuts off who does not let go: errors instead of data, and key and image are free', async () => {
+      const {path} = await attach();
+      const fd = openSync(path, 'r+');
+      writeSync(fd, randomBytes(4096), 0, 4096, 0);
+      await device!.detach();
+      expect(await loopDevicesOf(identifyFile(image.path))).to.deep.equal([]);
+      expect(() => readSync(fd, Buffer.alloc(10), 0, 10, 2 * mebibyte)).to.throw('EIO');
+      expect(() => fsyncSync(fd)).to.throw('EIO');
+
+      const refused = await failureOf(dmCryptEngine.attach(image.request));
+      expect(refused).to.deep.include({code: 75});
+      expect(String(refused)).to.contain('something still holds on to what it was');
+      closeSync(fd);
+      await expectNothing(image.folder);
+      await attach();
+    });
+
+    it('cuts off a mounted file system', async () => {
+      const {path} = await attach();
+      const folder = join(image.folder, 'mounted');
+      mkdirSync(folder);
+      expect(sh(`mke2fs -q -t ext4 ${path} && mount ${path} ${folder} && echo x >${folder}/file`).stderr).to.equal('');
+      await device!.detach();
+      expect(sh(`dd if=/dev/zero of=${folder}/file bs=64K count=2 conv=fsync`).status).to.equal(1);
+      expect(await loopDevicesOf(identifyFile(image.path))).to.deep.equal([]);
+      sh(`umount ${folder}`);
+    });
+  });
+
+  describe('where something is there already', () => {
+    it('refuses a vault that is open by hand, and names the command that closes it', async () => {
+      const name = image.openByHand();
+      const refused = await failureOf(dmCryptEngine.attach(image.request));
+      expect(refused).to.deep.include({code: 75, next: `sudo cryptsetup close ${name}`});
+      image.closeByHand(name);
+      await attach();
+    });
+
+    it('refuses a vault of which a copy is open', async () => {
+      const copy = join(image.folder, 'copy.img');
+      copyFileSync(image.path, copy);
+      await attach();
+      const fd = openSync(copy, 'r+');
+      expect(await failureOf(dmCryptEngine.attach({...image.request, imageFd: fd}))).to.deep.include({code: 75});
+      closeSync(fd);
+    });
+
+    it('does not touch the mapping of another vault', async () => {
+      const other = new LuksImage(['--label', 'other']);
+      const name = other.openByHand('tazpod-other');
+      await attach();
+      await device!.detach();
+      expect(readMappings().map((each) => each.name)).to.deep.equal([name]);
+      other.closeByHand(name);
+      other.remove();
+    });
+
+    it('attaches one image once, however many try', async () => {
+      const results = await Promise.allSettled([1, 2, 3].map(() => dmCryptEngine.attach(image.request)));
+      const attached = results.filter((result) => result.status === 'fulfilled');
+      expect(attached.length).to.be.at.most(1);
+      for (const {value} of attached) await value.detach();
+    });
+  });
+
+  describe('where something is missing', () => {
+    it('says which cipher the kernel may lack, and leaves nothing', async () => {
+      const segment = {...image.segment, encryption: 'rot13-xts-plain64'};
+      const refused = await failureOf(dmCryptEngine.attach({...image.request, segment}));
+      expect(refused).to.deep.include({code: 69, why: 'It may lack the cipher rot13-xts-plain64, or a module for it.'});
+      await expectNothing(image.folder);
+    });
+
+    it('refuses a segment that begins within a sector of its cipher', async () => {
+      const segment = {...image.segment, ivTweak: 3n};
+      expect(dmCryptEngine.refuse(segment)).to.have.property('what');
+      expect(await failureOf(dmCryptEngine.attach({...image.request, segment}))).to.deep.include({code: 65});
+    });
+
+    it('works in a container whose /dev nobody keeps up to date, and leaves no node there', async () => {
+      const child = startChild(
+        'mkdir -p /run/dev; cp -a /dev/null /dev/random /dev/urandom /dev/loop-control /run/dev; mount -t tmpfs none /dev; cp -a /run/dev/* /dev;',
+      );
+      const path = await child.said;
+      expect(path).to.match(/^\/proc\/\d+\/fd\/\d+$/);
+      const nodes = sh(`cd /proc/${child.pid}/root/dev && find . ! -type d | sort`).stdout.trim().split('\n');
+      expect(nodes).to.deep.equal(['./loop-control', './mapper/control', './null', './random', './urandom']);
+      expect(sh(`nsenter --mount=/proc/${child.pid}/ns/mnt mke2fs -q -F ${path}`).stderr).to.equal('');
+      await child.kill();
+    });
+
+    it('is told not to be usable without root, and in a user namespace', () => {
+      const engine = new URL('../../../src/engines/dm-crypt/engine.ts', import.meta.url).href;
+      const script = `const {dmCryptEngine} = await import('${engine}');
+        console.log(JSON.stringify(await dmCryptEngine.probe()))`;
+      for (const [program, ...args] of [
+        ['setpriv', '--reuid=1000', '--clear-groups'],
+        ['unshare', '--user', '--map-root-user'],
+      ] as const) {
+        const words = [...args, process.execPath, '--input-type=module', '--eval', script];
+        const {stdout, stderr} = spawnSync(program, words, {encoding: 'utf8'});
+        expect(stderr).to.equal('');
+        expect(JSON.parse(stdout)).to.deep.include({usable: false, why: 'It needs root.'});
+      }
+    });
+  });
+
+  function startChild(prepare?: string): AttachingProcess {
+    const child = new AttachingProcess(image, prepare);
+    children.push(child);
+    return child;
+  }
+
+  describe('whose processes are killed', () => {
+    it('leaves nothing when it is killed with the vault attached', async () => {
+      const child = startChild();
+      await child.said;
+      await child.kill();
+      await expectNothing(image.folder);
+    });
+
+    it('leaves nothing when it is killed with the vault mounted, and loses nothing that was synced', async () => {
+      const child = startChild();
+      const path = await child.said;
+      const there = `nsenter --mount=/proc/${child.pid}/ns/mnt bash -c`;
+      const made = sh(
+        `${there} 'mke2fs -q -t ext4 ${path} && mount ${path} /mnt && echo kept >/mnt/file && sync -f /mnt'`,
+      );
+      expect(made.stderr).to.equal('');
+      await child.kill();
+      await expectNothing(image.folder);
+      await attach();
+      expect(sh(`e2fsck -p ${device!.path}; debugfs -R 'cat file' ${device!.path} 2>/dev/null`).stdout).to.contain(
+        'kept',
+      );
+    });
+
+    /** The programs that an attachment calls, in this order. */
+    const calls = [
+      'losetup --find',
+      'cryptsetup open',
+      'dmsetup info',
+      'dmsetup remove',
+      'dmsetup create',
+      'dmsetup remove',
+      'losetup --direct-io=on',
+      'dmsetup load',
+      'dmsetup resume',
+    ];
+    /** Those that the holder calls, and not the ghost itself. */
+    const byHolder = [2, 3, 4, 5, 6];
+
+    /** Shell code that puts a program in the place of each that is called, which kills right after the Nth call. */
+    function killAfter(call: number, victim: string): string {
+      const folder = join(image.folder, 'programs');
+      mkdirSync(folder);
+      const wrapper = `#!/bin/bash
+"${folder}/real-\${0##*/}" "$@"
+code=$?
+echo "\${0##*/} $1" >>${folder}/calls
+if [ $(wc -l <${folder}/calls) = ${call} ]; then kill -KILL ${victim}; touch ${folder}/killed; fi
+exit $code
+`;
+      const programs = ['losetup', 'cryptsetup', 'dmsetup'];
+      for (const name of programs) {
+        copyFileSync(sh(`command -v ${name}`).stdout.trim(), join(folder, `real-${name}`));
+        writeFileSync(join(folder, name), wrapper, {mode: 0o755});
+      }
+      const inPlace = programs.map((name) => `mount --bind ${folder}/${name} $(command -v ${name});`);
+      return `echo $$ >${folder}/ghost; ${inPlace.join(' ')}`;
+    }
+
+    /** The shell, and what it has forked for a command substitution. */
+    const holder = '$(pgrep --full "holder tazpod-")';
+    const ghost = (): string => `$(cat ${image.folder}/programs/ghost)`;
+
+    it('calls the programs that the tests below count', async () => {
+      const child = startChild(killAfter(99, '0'));
+      await child.said;
+      expect(readFileSync(`${image.folder}/programs/calls`, 'utf8').trim().split('\n')).to.deep.equal(calls);
+      await child.kill();
+    });
+
+    for (const [index, call] of calls.entries()) {
+      it(`leaves nothing when the ghost is killed right after ${call} (call ${index + 1})`, async () => {
+        const child = startChild(killAfter(index + 1, ghost()));
+        await child.ended;
+        await eventually('it was killed', () => existsSync(`${image.folder}/programs/killed`));
+        await expectNothing(image.folder);
+      });
+    }
+
+    for (const call of byHolder) {
+      it(`leaves nothing when the holder is killed right after ${calls[call - 1]!} (call ${call})`, async () => {
+        const child = startChild(killAfter(call, holder));
+        const said = await child.said;
+        if (said.startsWith('{')) expect(JSON.parse(said)).to.deep.include({code: 69});
+        else await child.kill();
+        expect(existsSync(`${image.folder}/programs/killed`)).to.equal(true);
+        await expectNothing(image.folder);
+      });
+    }
+
+    for (const call of byHolder) {
+      it(`leaves no key, and nothing that stays, when all are killed right after ${calls[call - 1]!} (call ${call})`, async () => {
+        const child = startChild(killAfter(call, `${ghost()} ${holder}`));
+        await child.ended;
+        await eventually('it was killed', () => existsSync(`${image.folder}/programs/killed`));
+        await eventually('no key is left', () =>
+          readMappings().every(({name, slaves}) => name.endsWith('-scaffold') || slaves.length === 0),
+        );
+        await attach();
+        expect(readMappings()).to.have.length(1);
+      });
+    }
+  });
+});
