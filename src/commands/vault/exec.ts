@@ -19,8 +19,11 @@ Standard input, output, error and signals are the command's, and so is the exit 
   static override usage = '<%= command.id %> [FLAGS] -- COMMAND [ARGUMENTS]';
 
   async run(): Promise<SessionResult> {
-    const {argv, flags} = await this.parse(Exec);
-    const command = argv as string[];
+    // Split here, because oclif's parser takes the last of several separators: `exec -- kubectl exec POD -- ls`.
+    const words = this.argv;
+    const separator = words.includes('--') ? words.indexOf('--') : words.length;
+    const {argv, flags} = await this.parse(Exec, words.slice(0, separator));
+    const command = [...(argv as string[]), ...words.slice(separator + 1)];
     if (command.length === 0 || command[0] === '' || command[0]!.includes('=')) {
       throw new Failure(exitCode.usage, 'There is no command to run.', {next: 'tazpod vault exec -- COMMAND'});
     }
