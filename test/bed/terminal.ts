@@ -34,17 +34,23 @@ export type TestTerminal = {
 export const atPrompt = /^outside> ?$/m;
 export const atGhostPrompt = /^ghost> ?$/m;
 
+export type TerminalOptions = Pick<RunOptions, 'env' | 'cwd'> & {
+  /** A command, run by root, that becomes the one behind it: to open the terminal in namespaces of its own. */
+  readonly within?: readonly string[];
+};
+
 /** Opens a terminal, and waits for its shell. */
 export async function openTerminal(
   user: BedUser,
-  {env = {}, cwd = user.home}: Pick<RunOptions, 'env' | 'cwd'> = {},
+  {env = {}, cwd = user.home, within = []}: TerminalOptions = {},
 ): Promise<TestTerminal> {
   const socket = join(user.runtimeFolder, `tmux-${randomBytes(4).toString('hex')}`);
   const environment: NodeJS.ProcessEnv = {...loginEnvironment(user), TERM: 'xterm-256color', ...env};
   const tmux = (...args: string[]): string => {
+    const [program, ...words] = [...within, 'setpriv', ...asUser(user)];
     const {status, stdout, stderr} = spawnSync(
-      'setpriv',
-      [...asUser(user), 'tmux', '-S', socket, '-f', '/dev/null', ...args],
+      program!,
+      [...words, 'tmux', '-S', socket, '-f', '/dev/null', ...args],
       // Node leaves out what is undefined.
       {cwd, encoding: 'utf8', env: environment},
     );
