@@ -28,6 +28,7 @@ function launch(orderPath: string): never {
     process.stderr.write(`tazpod: the working folder cannot be entered from inside; starting in /\n`);
   }
   process.removeAllListeners('warning');
+  mindSignalsAgain();
   // env(1) looks the program up in the PATH of this environment, and ends with 126 or 127 where it finds none.
   return process.execve!('/usr/bin/env', ['env', '--', ...order.command], environment);
 }
@@ -78,6 +79,18 @@ function historyFile(mountPoint: string): string {
 function removeUnless(kind: 'isDirectory' | 'isFile', path: string): void {
   const there = lstatSync(path, {throwIfNoEntry: false});
   if (there !== undefined && !there[kind]()) unlinkSync(path);
+}
+
+/**
+ * Gives the signals that Node ignores for itself their usual meaning back: what is ignored stays so across an exec, and
+ * `yes | head` would not end quietly. Node has no call for it, but takes its handler away with the last listener.
+ */
+function mindSignalsAgain(): void {
+  for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) {
+    const listener = () => {};
+    process.on(signal, listener);
+    process.removeListener(signal, listener);
+  }
 }
 
 /** Closes every descriptor that survived an exec on the way here; Node's own are marked to be closed by the next. */

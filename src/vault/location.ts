@@ -15,7 +15,7 @@ const imagePaths = ['.tazpod-vault/vault.img', '.tazpod/vault/vault.img'];
  * else the place in the working folder where one would be made. The ghost follows no symbolic link, so the user's own
  * are resolved here.
  */
-export function locateImage(named: string | undefined, workingFolder = process.cwd()): string {
+export function locateImage(named: string | undefined, workingFolder = currentFolder()): string {
   if (named !== undefined) return resolveLinks(resolve(workingFolder, named));
   for (let folder = workingFolder; ; folder = dirname(folder)) {
     const found = imagePaths.map((path) => join(folder, path)).find((path) => existsSync(path));
@@ -31,7 +31,7 @@ export function locateHome(throughSudo: boolean): string {
 
 /** Makes the mount point where it is missing, private and empty, and resolves the user's own links to it. */
 export function prepareMountPoint(named: string | undefined, home: string): string {
-  const mountPoint = resolveLinks(resolve(process.cwd(), named ?? join(home, 'secrets')));
+  const mountPoint = resolveLinks(resolve(currentFolder(), named ?? join(home, 'secrets')));
   try {
     mkdirSync(mountPoint, {mode: 0o700, recursive: true});
   } catch (error) {
@@ -47,6 +47,19 @@ export function prepareMountPoint(named: string | undefined, home: string): stri
     });
   }
   return mountPoint;
+}
+
+/** The working folder. Throws a Failure (66) where it was removed under the shell. */
+export function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new Failure(exitCode.noInput, 'The working folder is gone.', {
+      why: 'It was removed while the shell was in it.',
+      next: 'cd',
+      cause,
+    });
+  }
 }
 
 /** Resolves the links of a path whose last components may not be there yet. */

@@ -16,7 +16,7 @@ import {restoreTerminal, saveTerminal, standardTerminal} from '../kernel/termina
 import {chooseEscalation} from './escalation.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
 import {type GraphStyle, LifecycleGraph} from './graph.ts';
-import {locateHome, prepareMountPoint} from './location.ts';
+import {currentFolder, locateHome, prepareMountPoint} from './location.ts';
 
 /** What a command asks for when it opens or makes a vault. */
 export type OpenRequest = {
@@ -98,7 +98,7 @@ function sessionPlan(
   return {
     command,
     environment,
-    workingFolder: process.cwd(),
+    workingFolder: currentFolder(),
     ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)),
     ...(unattended || terminal === undefined ? {} : {terminal}),
   };
