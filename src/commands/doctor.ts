@@ -17,8 +17,8 @@ vault can be opened.`;
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --json',
     {
-      command: '<%= config.bin %> <%= command.id %> --sudoers | sudo tee /etc/sudoers.d/tazpod',
-      description: 'Let sudo start the ghost, and nothing else, without a password:',
+      command: '<%= config.bin %> <%= command.id %> --sudoers',
+      description: 'Read what would let sudo start the ghost, and nothing else, without a password:',
     },
   ];
   static override flags = {
@@ -29,14 +29,20 @@ vault can be opened.`;
   async run(): Promise<Diagnosis> {
     const {flags} = await this.parse(Doctor);
     const diagnosis = await diagnose(thisMachine(ghostEntry));
-    if (flags.sudoers && diagnosis.sudoers === undefined) {
-      throw new Failure(exitCode.noPermission, 'A sudoers line would be dangerous here, or of no use.', {
-        why: 'The program can be changed by the user, or the user is root.',
-        next: 'tazpod doctor',
-      });
+    if (flags.sudoers) {
+      if (diagnosis.sudoers === undefined) throw noAdvice();
+      this.log(diagnosis.sudoers.content.trimEnd());
+      return diagnosis;
     }
-    this.log(flags.sudoers ? diagnosis.sudoers!.content.trimEnd() : renderDiagnosis(diagnosis));
+    this.log(renderDiagnosis(diagnosis));
     if (diagnosis.conclusion.isolation === 'none') process.exitCode = exitCode.unavailable;
     return diagnosis;
   }
+}
+
+function noAdvice(): Failure {
+  return new Failure(exitCode.noPermission, 'A sudoers line would be dangerous here, or of no use.', {
+    why: 'The program can be changed by you, or sudo lets you run it without a password already.',
+    next: 'tazpod doctor',
+  });
 }
