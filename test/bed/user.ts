@@ -1,6 +1,7 @@
 import {spawnSync} from 'node:child_process';
-import {randomBytes} from 'node:crypto';
-import {chmodSync, mkdirSync, readFileSync} from 'node:fs';
+import {randomBytes, randomInt} from 'node:crypto';
+import {chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync} from 'node:fs';
+import {join} from 'node:path';
 import {readProcessStatus} from '../../src/kernel/process-record.ts';
 import {allPids} from '../../src/kernel/process.ts';
 import {chownTo, writeAs} from './ownership.ts';
@@ -19,6 +20,9 @@ export type BedUser = {
 
 const prefix = 'tazpod-test-';
 
+/** Where every user of a machine may put files. */
+export const temporaryFolders = ['/tmp', '/var/tmp', '/dev/shm'];
+
 /** What the shells of the user say when they wait: see `terminal.ts`. */
 const bashrc = `unset HISTFILE
 if [ "$TAZPOD_GHOST_MODE" = true ]; then PS1='ghost> '; else PS1='outside> '; fi
@@ -34,7 +38,19 @@ export function makeUser(options: {readonly groups?: readonly string[]; readonly
   const {groups = [], shell = '/bin/bash'} = options;
   const home = `/home/${name}`;
   changeAccounts('useradd', [
-    ...['--create-home', '--home-dir', home, '--shell', shell, '--comment', madeByThisRun, '--user-group'],
+    // Far from where others number theirs: what they have left of a user with the same number is not ours.
+    ...[
+      '--uid',
+      String(randomInt(20_000, 59_000)),
+      '--create-home',
+      '--home-dir',
+      home,
+      '--shell',
+      shell,
+      '--comment',
+      madeByThisRun,
+      '--user-group',
+    ],
     ...(groups.length === 0 ? [] : ['--groups', groups.join(',')]),
     name,
   ]);
@@ -63,7 +79,16 @@ function removeUser(name: string): void {
   const uid = accounts().find(([account]) => account === name)?.[2];
   if (uid === undefined) return;
   endProcessesOf(Number(uid));
+  removeTemporaryFilesOf(Number(uid));
   changeAccounts('userdel', ['--remove', '--force', name]);
+}
+
+function removeTemporaryFilesOf(uid: number): void {
+  for (const folder of temporaryFolders) {
+    for (const path of readdirSync(folder).map((name) => join(folder, name))) {
+      if (statSync(path, {throwIfNoEntry: false})?.uid === uid) rmSync(path, {recursive: true, force: true});
+    }
+  }
 }
 
 function abandonedUsers(): string[] {
