@@ -8,11 +8,12 @@ import {Failure} from '../lifecycle/failure.ts';
 import {ghostEntry} from '../vault/ghost-call.ts';
 
 export default class Doctor extends BaseCommand<Diagnosis> {
-  static override description = `Looks at this machine as TazPod needs it, and says what would mend it.
-
-Tools and their versions, kernel features, devices, sudo, memory, swap, core dumps, and whether the program that runs as
-root can be changed by you. At the end: which engine and which isolation a vault gets here. The exit code is 69 when no
-vault can be opened.`;
+  static override description = [
+    'Looks at this machine as TazPod needs it, and says what would mend it.',
+    'Tools and their versions, kernel features, devices, sudo, memory, swap, core dumps, and whether the ' +
+      'program that runs as root can be changed by you. At the end: which engine and which isolation a ' +
+      'vault gets here. The exit code is 69 when no vault can be opened.',
+  ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --json',

@@ -3,10 +3,11 @@ import {renderChapter} from '../tour/render.ts';
 import {takeTour, type TourResult} from '../tour/tour.ts';
 
 export default class Tour extends BaseCommand<TourResult> {
-  static override description = `Shows what TazPod does, on a throw-away vault with a random passphrase.
-
-Makes it, opens it, prints what the ghost sees and what a second process of the same user sees at the same moment,
-closes it, and prints what is left. It takes seconds, and nothing stays behind.`;
+  static override description = [
+    'Shows what TazPod does, on a throw-away vault with a random passphrase.',
+    'Makes it, opens it, prints what the ghost sees and what a second process of the same user sees at ' +
+      'the same moment, closes it, and prints what is left. It takes seconds, and nothing stays behind.',
+  ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
   static override summary = 'See it work, on a throw-away vault.';
 

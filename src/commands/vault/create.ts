@@ -4,10 +4,11 @@ import {formatSize} from '../../vault/size.ts';
 import {createFlags, imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
 export default class Create extends BaseCommand<CreateResult> {
-  static override description = `Makes an empty vault: one LUKS2 image with an ext4 file system in it.
-
-The space is really allocated, the passphrase is asked for twice, nothing is ever overwritten, and a vault that is not
-whole has no name. The image opens with plain cryptsetup too.`;
+  static override description = [
+    'Makes an empty vault: one LUKS2 image with an ext4 file system in it.',
+    'The space is really allocated, the passphrase is asked for twice, nothing is ever overwritten, and a ' +
+      'vault that is not whole has no name. The image opens with plain cryptsetup too.',
+  ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --size 2G --image ~/team.img',

@@ -6,9 +6,10 @@ import {imageFlags, joinFlags, keyFlags, openFlags} from '../../vault/vault-flag
 
 export default class Exec extends SessionCommand {
   static override aliases = ['exec'];
-  static override description = `Opens the vault for one command, and closes it when the command ends.
-
-Standard input, output, error and signals are the command's, and so is the exit code.`;
+  static override description = [
+    'Opens the vault for one command, and closes it when the command ends.',
+    "Standard input, output, error and signals are the command's, and so is the exit code.",
+  ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %> -- kubectl --kubeconfig ~/secrets/kube/config get pods',
     '<%= config.bin %> <%= command.id %> --passphrase-file FILE -- tar -c -C ~/secrets . | wc -c',

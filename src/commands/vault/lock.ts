@@ -7,9 +7,10 @@ import {imageFlags} from '../../vault/vault-flags.ts';
 
 export default class Lock extends BaseCommand<LockResult> {
   static override aliases = ['lock'];
-  static override description = `Closes the vault: ends the ghost from any other shell, or from inside it.
-
-The session's processes get SIGHUP, and SIGKILL after the grace time. The session's own unlock ends with 79.`;
+  static override description = [
+    'Closes the vault: ends the ghost from any other shell, or from inside it.',
+    "The session's processes get SIGHUP, and SIGKILL after the grace time. The session's own unlock ends " + 'with 79.',
+  ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --grace 10'];
   static override flags = {
     ...imageFlags,

@@ -6,10 +6,12 @@ import {usersShell} from '../../vault/open-vault.ts';
 
 export default class Unlock extends SessionCommand {
   static override aliases = ['unlock'];
-  static override description = `Opens the vault for one shell only, and gives that shell.
-
-In it the mount point holds the files of the vault; everywhere else it is an empty directory. The vault closes when the
-shell ends. The exit code is the shell's; 79 says that the vault was locked under it.`;
+  static override description = [
+    'Opens the vault for one shell only, and gives that shell.',
+    'In it the mount point holds the files of the vault; everywhere else it is an empty directory. The ' +
+      "vault closes when the shell ends. The exit code is the shell's; 79 says that the vault was locked " +
+      'under it.',
+  ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --image ~/team.img --mount-point ~/team',
