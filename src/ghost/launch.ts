@@ -20,7 +20,7 @@ function launch(orderPath: string): never {
   unlinkSync(orderPath);
   closeInherited();
   process.umask(0o077);
-  const environment = {...order.environment, ...ghostEnvironment(order)};
+  const environment = {...withoutOuterTerminals(order.environment), ...ghostEnvironment(order)};
   try {
     process.chdir(order.workingFolder);
   } catch {
@@ -31,6 +31,12 @@ function launch(orderPath: string): never {
   mindSignalsAgain();
   // env(1) looks the program up in the PATH of this environment, and ends with 126 or 127 where it finds none.
   return process.execve!('/usr/bin/env', ['env', '--', ...order.command], environment);
+}
+
+/** Without what leads tmux and screen to a server outside, where a new window would be outside too. */
+function withoutOuterTerminals(environment: LaunchOrder['environment']): Record<string, string> {
+  const {STY: _screen, TMUX: _tmux, TMUX_PANE: _pane, ...rest} = environment;
+  return rest;
 }
 
 /**
