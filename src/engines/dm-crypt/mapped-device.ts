@@ -1,6 +1,7 @@
 import {closeSync, fstatSync, statSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {readMapping} from '../../kernel/device-mapper.ts';
+import {readLoopDevices} from '../../kernel/loop.ts';
 import {run} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
@@ -17,7 +18,8 @@ const settleMs = 500;
  * A mapping with the plaintext, as the engines' interface has it. It lives as long as its descriptor here, or as the
  * last mount of it, whichever is longer.
  */
-export function mappedDevice({device, mappingFd}: Hold, names: MappingNames, sizeBytes: number): AttachedDevice {
+export function mappedDevice({loop, device, mappingFd}: Hold, names: MappingNames, sizeBytes: number): AttachedDevice {
+  const backingPath = backingPathOf(loop);
   let end: (how: DeviceEnd) => void;
   const ended = new Promise<DeviceEnd>((resolve) => (end = resolve));
   let detached: Promise<void> | undefined;
@@ -31,16 +33,22 @@ export function mappedDevice({device, mappingFd}: Hold, names: MappingNames, siz
 
   async function detach(graceMs: number): Promise<void> {
     closeSync(mappingFd);
-    const deadlineMs = performance.now() + Math.max(graceMs, settleMs);
-    while (isThere(device, names)) {
-      if (performance.now() >= deadlineMs) return cutOff(names);
-      await sleep(retryMs);
-    }
+    const isThere = (): boolean => readMapping(device)?.uuid === names.uuid;
+    if (!(await settles(() => !isThere(), Math.max(graceMs, settleMs)))) await cutOff(names);
+    // The kernel lets go of the image a moment after the mapping has gone.
+    await settles(() => backingPathOf(loop) !== backingPath, settleMs);
   }
 }
 
-function isThere(device: string, names: MappingNames): boolean {
-  return readMapping(device)?.uuid === names.uuid;
+async function settles(fact: () => boolean, withinMs: number): Promise<boolean> {
+  for (const deadlineMs = performance.now() + withinMs; !fact(); await sleep(retryMs)) {
+    if (performance.now() >= deadlineMs) return false;
+  }
+  return true;
+}
+
+function backingPathOf(loop: string): string | undefined {
+  return readLoopDevices().find(({name}) => name === loop)?.backingPath;
 }
 
 /**

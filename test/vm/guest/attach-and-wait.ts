@@ -1,5 +1,6 @@
-// Attaches an image by the dm-crypt engine, says so, and waits to be killed. Argument: what to attach, as JSON.
-import {openSync} from 'node:fs';
+// Attaches an image by the dm-crypt engine, says so, and waits to be killed. Argument: what to attach, as JSON. The
+// volume key comes on standard input.
+import {openSync, readSync} from 'node:fs';
 import {dmCryptEngine} from '../../../src/engines/dm-crypt/engine.ts';
 import type {CryptSegment} from '../../../src/engines/engine.ts';
 
@@ -8,18 +9,22 @@ export type Task = {
   readonly image: string;
   readonly segment: Omit<CryptSegment, 'ivTweak'>;
   readonly luksUuid: string;
-  readonly volumeKey: string;
+  readonly keyBytes: number;
 };
 
-const {image, segment, luksUuid, volumeKey} = JSON.parse(process.argv[2]!) as Task;
+const {image, segment, luksUuid, keyBytes} = JSON.parse(process.argv[2]!) as Task;
+const volumeKey = Buffer.alloc(keyBytes);
+readSync(0, volumeKey);
 try {
-  const {path} = await dmCryptEngine.attach({
+  const attached = dmCryptEngine.attach({
     imageFd: openSync(image, 'r+'),
     segment: {...segment, ivTweak: 0n},
     luksUuid,
-    volumeKey: Buffer.from(volumeKey, 'hex'),
+    volumeKey,
     folder: '/nowhere',
   });
+  volumeKey.fill(0);
+  const {path} = await attached;
   process.stdout.write(`${path}\n`);
   setInterval(() => {}, 1000);
 } catch (error) {

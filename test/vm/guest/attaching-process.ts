@@ -19,13 +19,16 @@ export class AttachingProcess {
       image: image.path,
       segment,
       luksUuid: image.luksUuid,
-      volumeKey: image.volumeKey.toString('hex'),
+      keyBytes: image.volumeKey.length,
     };
     const shell = ['bash', '-c', `${prepare}\nexec "$@"`, 'bash'];
     const program = [process.execPath, join(import.meta.dirname, 'attach-and-wait.ts'), JSON.stringify(task)];
     this.#child = spawn('unshare', ['--mount', '--propagation', 'private', ...shell, ...program], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
+    // One that is killed early does not read it.
+    this.#child.stdin!.on('error', () => {});
+    this.#child.stdin!.write(image.volumeKey);
     this.pid = this.#child.pid!;
     this.ended = once(this.#child, 'exit');
     this.said = once(this.#child.stdout!, 'data').then(([line]) => String(line).trim());
