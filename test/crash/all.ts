@@ -1,0 +1,51 @@
+// `npm run test:crash`: every case, one bench for each scenario, as many at a time as there are cores. The last line
+// is "N cases, N leaks, N losses". Arguments: regular expressions for `SCENARIO: SIGNAL to VICTIM at POINT`.
+import {availableParallelism} from 'node:os';
+import {Bench, type Death, type Verdict} from './bench.ts';
+import {deathsOf, nameOfDeath} from './matrix.ts';
+import {type Scenario, scenarios} from './scenarios.ts';
+
+const patterns = process.argv.slice(2).map((argument) => new RegExp(argument));
+const count = {cases: 0, leaks: 0, losses: 0};
+
+async function runScenario(scenario: Scenario): Promise<void> {
+  const surveyor = await Bench.make(scenario);
+  const deaths = deathsOf(scenario, await surveyor.survey());
+  surveyor.close();
+  let bench: Bench | undefined;
+  for (const death of deaths) {
+    const name = `${scenario.name}: ${nameOfDeath(death)}`;
+    if (!patterns.every((pattern) => pattern.test(name))) continue;
+    bench ??= await Bench.make(scenario);
+    const verdict = await judge(bench, death);
+    count.cases += 1;
+    if (verdict.leaks.length > 0) count.leaks += 1;
+    if (verdict.losses.length > 0) count.losses += 1;
+    const bad = [...verdict.leaks, ...verdict.losses];
+    process.stdout.write(
+      bad.length === 0 ? `  ✔ ${name}\n` : `  ✘ ${name}\n${bad.map((what) => `      ${what}\n`).join('')}`,
+    );
+    if (bad.length === 0) continue;
+    // What one case left must not be found again by the next.
+    bench.close();
+    bench = undefined;
+  }
+  bench?.close();
+}
+
+/** A case that could not be played to its end counts as a leak: nobody knows what it left. */
+async function judge(bench: Bench, death: Death): Promise<Verdict> {
+  try {
+    return await bench.run(death);
+  } catch (error) {
+    return {leaks: [error instanceof Error ? error.message : String(error)], losses: []};
+  }
+}
+
+const waiting = [...scenarios];
+const worker = async () => {
+  for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) await runScenario(scenario);
+};
+await Promise.all(Array.from({length: availableParallelism()}, worker));
+process.stdout.write(`\n${count.cases} cases, ${count.leaks} leaks, ${count.losses} losses\n`);
+process.exit(count.leaks + count.losses > 0 || count.cases === 0 ? 1 : 0);

@@ -1,0 +1,181 @@
+import {spawnSync} from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import {join} from 'node:path';
+import {allPids, signalProcess, type ProcessIdentity} from '../../src/kernel/process.ts';
+import {readCommandLine, readProcessStat} from '../../src/kernel/process-record.ts';
+import {describeInstall, install, makeInstallFolder, type Install} from '../bed/install.ts';
+import {until} from '../bed/until.ts';
+
+/** A place in the life of a vault, in the words of the lifecycle: `open/attach before`, `open/mount: mount start`. */
+export type Point = string;
+
+/** Every point there is. */
+export const everywhere: Point = 'every';
+
+/** Somebody who waits at a point until the test lets go. */
+export type Held = {readonly point: Point; readonly file: string; readonly stopped: ProcessIdentity | undefined};
+
+/**
+ * Programs that are not held. `setpriv` is what binds another one to its caller, so that holding it would show an
+ * orphan that there never is; the others belong to no step of the lifecycle.
+ */
+const neverHeld = new Set(['setpriv', 'sh', 'sudo', 'cat', 'getent', 'id', 'stty']);
+
+/** Programs that become another one, or stay as long as the session does: they have no end of their own. */
+const endless = ['fuse2fs', 'nsenter', 'prlimit', 'script', 'unshare'];
+
+export type FaultyInstallOptions = {
+  /** Whether it finds loop devices. */
+  readonly loops: boolean;
+};
+
+/**
+ * A copy of the product that can be held before and after each step, and before and after each system program that it
+ * runs. What changes is the copy: one module of it, and the list of folders in which it looks for system programs.
+ */
+export class FaultyInstall implements Install {
+  readonly folder: string;
+  readonly ghost: string;
+  readonly cli: string;
+  readonly node: string;
+  readonly path: string;
+  readonly #faults: string;
+
+  constructor({loops}: FaultyInstallOptions) {
+    const original = install();
+    this.folder = makeInstallFolder();
+    ({ghost: this.ghost, cli: this.cli, node: this.node, path: this.path} = describeInstall(this.folder));
+    this.#faults = join(this.folder, 'faults');
+    const {status, stderr} = spawnSync('cp', ['-al', '--force', `${original.folder}/.`, this.folder], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`cp: ${stderr}`);
+    this.#replace('path/tazpod', (content) => content.replaceAll(original.folder, this.folder));
+    if (!loops) {
+      this.#replace('dist/engines/loop-nodes.js', (content) => content.replace('/dev/loop-control', '/dev/no-loops'));
+    }
+    // sudo takes two names of one file for one command.
+    this.#replace('bin/ghost.js', (content) => `${content}\n`);
+    this.#layFolder();
+    this.#wrapPrograms();
+    renameSync(join(this.folder, 'dist/ghost/conductor.js'), join(this.folder, 'dist/ghost/product-conductor.js'));
+    cpSync(new URL('./faulty-conductor.js', import.meta.url), join(this.folder, 'dist/ghost/conductor.js'));
+  }
+
+  /** From now on, whoever reaches this point is held there; `everywhere` holds everybody. */
+  hold(point: Point | undefined): void {
+    for (const name of ['place', 'reached', 'wanted']) truncateSync(join(this.#faults, name));
+    for (const name of readdirSync(join(this.#faults, 'held'))) rmSync(join(this.#faults, 'held', name));
+    writeFileSync(join(this.#faults, 'place'), 'start');
+    if (point !== undefined) writeFileSync(join(this.#faults, 'wanted'), point);
+  }
+
+  /** Who is held now. */
+  held(): Held | undefined {
+    const name = readdirSync(join(this.#faults, 'held')).find((each) => !each.endsWith('.new'));
+    if (name === undefined) return undefined;
+    const file = join(this.#faults, 'held', name);
+    const [point = '', program] = readFileSync(file, 'utf8').split('\n');
+    // A file that is being written.
+    if (point === '') return undefined;
+    if (program === undefined) return {point, file, stopped: undefined};
+    const stopped = stoppedProcess(join(this.#faults, 'programs', program));
+    return stopped && {point, file, stopped};
+  }
+
+  /** Waits until somebody is held at the point that was asked for, and holds nobody else any more. */
+  async untilHeld(seen: () => string): Promise<Held> {
+    const wanted = readFileSync(join(this.#faults, 'wanted'), 'utf8');
+    const held = await until(`somebody comes to "${wanted}"`, () => this.held(), {
+      seen: () => `${this.reached().join('\n')}\n${seen()}`,
+    });
+    truncateSync(join(this.#faults, 'wanted'));
+    return held;
+  }
+
+  /** Lets go. */
+  release({file, stopped}: Held): void {
+    rmSync(file, {force: true});
+    if (stopped !== undefined) signalProcess(stopped, 'SIGCONT');
+  }
+
+  /** The points that were passed, in their order. */
+  reached(): Point[] {
+    return readFileSync(join(this.#faults, 'reached'), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+  }
+
+  /** What the processes of a copy write is written by root, by the user, and in the user's own namespaces. */
+  #layFolder(): void {
+    mkdirSync(this.#faults);
+    mkdirSync(join(this.#faults, 'held'));
+    chmodSync(join(this.#faults, 'held'), 0o777);
+    for (const name of ['place', 'reached', 'wanted']) {
+      writeFileSync(join(this.#faults, name), '');
+      chmodSync(join(this.#faults, name), 0o666);
+    }
+  }
+
+  /** Each program gets a script of its name before it in the list of folders, which stops itself when it is told to. */
+  #wrapPrograms(): void {
+    const folder = join(this.#faults, 'programs');
+    mkdirSync(folder);
+    const list = "'/usr/sbin', '/usr/bin', '/sbin', '/bin'";
+    let names: string[] = [];
+    this.#replace('dist/kernel/program.js', (content) => {
+      names = Array.from(content.matchAll(/^ {4}(\w+): '[\w-]+',$/gm), ([, name = '']) => name);
+      return content.replace(`[${list}]`, `['${folder}', ${list}]`);
+    });
+    if (names.length < 10) throw new Error('The list of programs in src/kernel/program.ts looks different now.');
+    for (const name of names.filter((each) => !neverHeld.has(each))) {
+      writeFileSync(join(folder, name), programScript(this.#faults, name), {mode: 0o755});
+    }
+  }
+
+  #replace(path: string, change: (content: string) => string): void {
+    const full = join(this.folder, path);
+    const content = readFileSync(full, 'utf8');
+    const changed = change(content);
+    if (changed === content) throw new Error(`${path} looks different now.`);
+    // Not in place: the file is a hard link to the original's.
+    rmSync(full);
+    writeFileSync(full, changed, {mode: 0o755});
+  }
+}
+
+/** A program that has stopped itself. Its own pid it cannot tell: it may live in a PID namespace. */
+function stoppedProcess(script: string): ProcessIdentity | undefined {
+  return allPids().flatMap((pid) => {
+    const stat = readProcessStat(pid);
+    const stopped = stat?.state === 'T' && readCommandLine(pid)?.some((word) => word.toString() === script);
+    return stopped === true ? stat : [];
+  })[0];
+}
+
+function programScript(faults: string, name: string): string {
+  const real = `real=/usr/sbin/${name}; [ -x $real ] || real=/usr/bin/${name}; [ -x $real ] || real=/bin/${name}`;
+  const hold = `held=${faults}/held/${name}-$$; printf '%s\\n%s' "$point" ${name} > $held.new; mv $held.new $held; kill -STOP $$`;
+  const end = `"$real" "$@"; code=$?; ${hold}; exit $code`;
+  return `#!/bin/sh
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+${real}
+read -r place < ${faults}/place
+read -r wanted < ${faults}/wanted
+point="$place: ${name} start"
+echo "$point" >> ${faults}/reached
+case $wanted in "$point" | every) ${hold} ;; esac
+${endless.includes(name) ? '' : `point="$place: ${name} end"\ncase $wanted in "$point" | every) ${end} ;; esac`}
+exec "$real" "$@"
+`;
+}

@@ -1,0 +1,47 @@
+import {type Death, everybody, inSession, type Station} from './bench.ts';
+import type {Point} from './faulty-install.ts';
+import type {Scenario} from './scenarios.ts';
+
+/**
+ * The deaths of a scenario, made of what a survey of it has met. The first one is played in full: each point with each
+ * process that is there, and with all of them at once. The others leave out what is the same there.
+ */
+export function deathsOf(scenario: Scenario, stations: readonly Station[]): Death[] {
+  const every = stations.flatMap(({point, names}) =>
+    [...new Set(names), everybody].map((victim): Death => ({point, victim, signal: 'SIGKILL'})),
+  );
+  const essential = ['the CLI', 'the ghost', 'the block server', 'fuse2fs', everybody];
+  const chosen =
+    scenario.matrix === 'full'
+      ? every
+      : every.filter(({point, victim}) => (isStep(point) ? essential.includes(victim) : victim === 'the ghost'));
+  return [...chosen, ...overtakings(scenario, stations)];
+}
+
+/** A program that is slow, so that what comes after it overtakes it, and then a session that dies with its ghost. */
+function overtakings(scenario: Scenario, stations: readonly Station[]): Death[] {
+  if (!scenario.session) return [];
+  return stations
+    .filter(({point}) => !isStep(point) && !point.startsWith('close/'))
+    .map(({point}) => ({point: inSession, victim: 'the ghost', signal: 'SIGKILL', slowAt: point}));
+}
+
+/** Each step once: before or after it, and somebody of those who are always there, in turns. */
+export function sampledDeaths(points: readonly Point[], isolation: Scenario['isolation']): Death[] {
+  const victims = ['the ghost', everybody, 'the CLI', ...(isolation === 'sealed' ? ['sudo'] : [])];
+  const steps = [...new Set(points.map((point) => point.replace(/ (before|after)$/, '')))];
+  return steps.map((step, index) => ({
+    point: step === inSession ? step : `${step} ${index % 2 === 0 ? 'before' : 'after'}`,
+    victim: victims[index % victims.length]!,
+    signal: 'SIGKILL',
+  }));
+}
+
+export function nameOfDeath({point, victim, signal, slowAt}: Death): string {
+  const slow = slowAt === undefined ? '' : `, after a slow "${slowAt}"`;
+  return `${signal} to ${victim} ${point === inSession ? 'in' : 'at'} ${point}${slow}`;
+}
+
+function isStep(point: Point): boolean {
+  return point === inSession || / (before|after)$/.test(point);
+}
