@@ -72,7 +72,8 @@ function sessionState(vault: RunningVault): SessionState {
     fileSystem,
     isolation,
     mountPoint,
-    since: startedAt(init)?.toISOString() ?? '',
+    // The kernel tells it to the second.
+    since: startedAt(init)?.toISOString().replace(/\.\d+Z$/, 'Z') ?? '',
     shells: childrenOf(init.pid).length,
     pids: membersOfPidNamespace(init.pid)
       .slice(1)
