@@ -1,5 +1,6 @@
 import {fileURLToPath} from 'node:url';
 import {findProgram, onlyBelow} from '../kernel/program.ts';
+import {lockedMarker} from '../lifecycle/init-label.ts';
 import type {Caller} from './caller.ts';
 
 /*
@@ -15,7 +16,8 @@ export const joinedName = 'tazpod-joined';
 /**
  * The init of a session: waits for the ghost's word, and ends if the ghost is gone by then; runs the program; tells
  * the ghost the program's exit code; and stays as long as other shells have joined. Its end is the end of every process
- * in the namespace.
+ * in the namespace. When that is a lock, it waits for them: an editor that saves its file on SIGHUP has the grace time
+ * for it, though the shell it was started from is gone at once. Whoever locks sees to it that the wait has an end.
  *
  * It keeps its credentials, because the kernel forgets the parent-death signal of a process that changes them.
  */
@@ -26,6 +28,8 @@ export function initScript(caller: Caller, program: string): string {
     `${program} 3<&-`,
     'code=$?',
     'if joined; then echo $code >&3; while joined; do sleep 0.2; done; fi',
+    'others() { for p in /proc/[0-9]*; do [ "$p" = /proc/1 ] || return 0; done; return 1; }',
+    `while [ -e /dev/shm/${lockedMarker} ] && others; do sleep 0.05; done`,
     'exit $code',
   ].join('; ');
 }
