@@ -165,9 +165,13 @@ function attachedLoops(): string[] {
 /** Who has it mounted, or serves the FUSE file system that its backing file lies on. */
 function usersOfLoop(description: string, world: readonly Observed[]): number[] {
   const [name = ''] = description.split(' ');
-  const {stdout} = spawnSync('losetup', ['--noheadings', '--raw', '--output', 'MAJ:MIN,BACK-MAJ:MIN', `/dev/${name}`], {
-    encoding: 'utf8',
-  });
+  const {stdout} = spawnSync(
+    'losetup',
+    ['--list', '--noheadings', '--raw', '--output', 'MAJ:MIN,BACK-MAJ:MIN', `/dev/${name}`],
+    {
+      encoding: 'utf8',
+    },
+  );
   const [device, backing] = stdout.trim().split(' ');
   // It was detached meanwhile, and the next look will not see it.
   if (device === undefined || backing === undefined) return [0];
