@@ -13,6 +13,7 @@ import {mountByPrivateFuse2fs} from '../engines/fuse2fs-driver.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {tryLockExclusive} from '../kernel/file-lock.ts';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
+import {run} from '../kernel/program.ts';
 import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
@@ -117,10 +118,25 @@ class Ghost {
     this.#mountWatch?.stop();
     conductor.begin('close');
     await conductor.step('endSessions', () => this.#terminal?.release());
-    await conductor.step('unmount', () => this.#fileSystem?.unmount({graceMs: unmountGraceMs}));
+    // What the session has handed out of the vault, an open file, keeps the file system busy. The device is taken away
+    // from under it: nobody outside decides how long a vault stays open.
+    const [unmounted] = await Promise.allSettled([conductor.step('unmount', () => this.#unmount())]);
     await conductor.step('detach', () => this.#device?.detach());
     await this.#clearStaging();
     if (this.#imageFd !== undefined) closeSync(this.#imageFd);
+    if (unmounted.status === 'rejected') throw unmounted.reason as Error;
+  }
+
+  async #unmount(): Promise<void> {
+    if (this.#fileSystem === undefined) return;
+    // Written out while it can be named: what stays busy after that cannot be waited for.
+    await run('sync', ['--file-system', this.#plan.mountPoint]);
+    await this.#fileSystem.unmount({graceMs: unmountGraceMs}).catch((error: unknown) => {
+      throw new Failure(exitCode.busy, 'Something outside has a file of the vault open that its session handed out.', {
+        why: 'The vault is closed all the same; that file cannot be read from the image or written any more.',
+        cause: error,
+      });
+    });
   }
 
   /** Lock and header: everything before a key. Says whose ghost is there where the lock is taken. */
