@@ -73,7 +73,10 @@ function sessionState(vault: RunningVault): SessionState {
     isolation,
     mountPoint,
     // The kernel tells it to the second.
-    since: startedAt(init)?.toISOString().replace(/\.\d+Z$/, 'Z') ?? '',
+    since:
+      startedAt(init)
+        ?.toISOString()
+        .replace(/\.\d+Z$/, 'Z') ?? '',
     shells: childrenOf(init.pid).length,
     pids: membersOfPidNamespace(init.pid)
       .slice(1)

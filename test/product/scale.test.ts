@@ -25,9 +25,12 @@ describe('At scale', function () {
       vaults.push(await makeVault(owner, {mountPoint: `${owner.home}/secrets-${count}`}));
     }
     const sessions = await inBatches(vaults, (vault) => openSession(vault));
-    for (const {vault, ask} of sessions) await ask(`echo ${vault.image} >${vault.mountPoint}/name`);
-    for (const {vault, ask} of sessions) {
-      expect((await ask(`cat ${vault.mountPoint}/name`)).output).to.equal(`${vault.image}\n`);
+    for (const session of sessions) {
+      await session.ask(`echo ${session.vault.image} >${session.vault.mountPoint}/name`);
+    }
+    for (const session of sessions) {
+      const {image, mountPoint} = session.vault;
+      expect((await session.ask(`cat ${mountPoint}/name`)).output).to.equal(`${image}\n`);
     }
     const list = await tazpod(owner, ['vault', 'list', '--json']);
     const {result} = JSON.parse(list.stdout) as {result: {image: string; state: string}[]};
@@ -41,7 +44,7 @@ describe('At scale', function () {
     const first = await openSession(vault);
     const others = await inBatches(Array.from({length: 49}), () => openSession(vault));
     await first.ask('echo shared >~/secrets/note');
-    for (const {ask} of others) expect((await ask('cat ~/secrets/note')).output).to.equal('shared\n');
+    for (const other of others) expect((await other.ask('cat ~/secrets/note')).output).to.equal('shared\n');
     expect(readOpenVaults().filter(({image}) => image === vault.image)).to.have.length(1);
     for (const session of others) expect((await session.leave()).code).to.equal(0);
     expect((await first.leave()).code).to.equal(0);
