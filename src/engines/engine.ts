@@ -64,8 +64,8 @@ export type AttachedDevice = {
   /** Settles when the device is gone and the engine's memory of the key is wiped. Never rejects. */
   readonly ended: Promise<DeviceEnd>;
   /**
-   * Ends the device and waits for it. What still uses it after `graceMs` gets I/O errors from then on. Throws a
-   * Failure (75) when the kernel does not let go.
+   * Ends the device and waits for it. What still uses it after `graceMs` (default: a second) gets I/O errors from then
+   * on. Throws a Failure (75) when the kernel does not let go.
    */
   detach(options?: {readonly graceMs?: number}): Promise<void>;
 };

@@ -8,6 +8,7 @@ import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {bareMount} from './bare-mount.ts';
 import type {AttachedDevice} from './engine.ts';
+import {hasLegacyMemoryLimit} from './legacy-memory-limit.ts';
 import {hasLoopDevices, prepareFreeLoop} from './loop-nodes.ts';
 import {
   stillInUse,
@@ -27,7 +28,9 @@ export function refuseKernelDriver(kind: AttachedDevice['kind']): string | undef
   if (process.getuid!() !== 0 || isInitialUserNamespace() === false) return 'only root can let the kernel mount ext4';
   const known = /\text4$/m.test(readKernelText('/proc/filesystems') ?? '') || findKernelModule('ext4') !== undefined;
   if (!known) return 'this kernel has no ext4';
-  if (kind === 'file' && !hasLoopDevices()) return 'there are no loop devices here';
+  if (kind === 'device') return undefined;
+  if (!hasLoopDevices()) return 'there are no loop devices here';
+  if (hasLegacyMemoryLimit()) return 'the control group (version 1) limits memory in a way that could stop it for ever';
   return undefined;
 }
 

@@ -63,7 +63,7 @@ describe('a vault under a program that writes, when it is killed', () => {
           if (round > 0) expect(await brokenFiles(vault, `${path}/${round - 1}`, synced)).to.equal('[]');
           const kernelDevices = devicesOf(vault.pid, image.folder);
 
-          await vault.run(`mkdir ${path}/${round}`);
+          await vault.run(`rm -rf ${path}/${round - 1}; mkdir ${path}/${round}`);
           const writer = inside(vault, 'syncing-writer.ts', [`${path}/${round}`]);
           let said = '';
           writer.stdout!.setEncoding('utf8').on('data', (text: string) => (said += text));

@@ -23,6 +23,9 @@ const mountSource = 'tazpod';
 /** One waits for the image while the other enciphers; more gain nothing. */
 const threads = 2;
 
+/** For the kernel, which lets go of a file system a moment after it was unmounted. */
+const defaultGraceMs = 1000;
+
 /** How often the kernel is asked again whether a block file is free. */
 const retryMs = 20;
 
@@ -153,7 +156,7 @@ class BlockFileServer implements AttachedDevice {
     });
   }
 
-  async detach({graceMs = 0}: {readonly graceMs?: number} = {}): Promise<void> {
+  async detach({graceMs = defaultGraceMs}: {readonly graceMs?: number} = {}): Promise<void> {
     this.#detached = true;
     const deadline = performance.now() + graceMs;
     while (!(await this.#isReleased()) && performance.now() < deadline) await sleep(retryMs);

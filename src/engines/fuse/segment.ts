@@ -23,8 +23,9 @@ export function refuseSegment(segment: CryptSegment): Refusal | undefined {
       next: 'tazpod vault unlock --engine dm-crypt',
     };
   }
-  const inSectors = (bytes: number): boolean => Number.isSafeInteger(bytes) && bytes >= 0 && bytes % 512 === 0;
-  const fits = inSectors(offsetBytes) && (sizeBytes === 'dynamic' || sizeBytes % sectorSizeBytes === 0);
+  const isWhole = (bytes: number, unitBytes: number): boolean =>
+    Number.isSafeInteger(bytes) && bytes >= 0 && bytes % unitBytes === 0;
+  const fits = isWhole(offsetBytes, 512) && (sizeBytes === 'dynamic' || isWhole(sizeBytes, sectorSizeBytes));
   if (!sectorSizesBytes.includes(sectorSizeBytes) || !fits) {
     return {
       what: 'The data segment of this image is not one of LUKS2.',
