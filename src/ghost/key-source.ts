@@ -179,14 +179,26 @@ function warnOfWeak(passphrase: Buffer, channel: CliChannel): void {
   });
 }
 
-/** Ctrl-C at the prompt ends the question, and with it the ghost. */
+/** Ctrl-C or Ctrl-\ at the prompt ends the question, and with it the ghost. */
 function interruptible<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const interrupt = () => reject(new Interrupted());
-    process.once('SIGINT', interrupt);
-    answer.then(resolve, reject).finally(() => process.removeListener('SIGINT', interrupt));
+    const interrupt = (signal: NodeJS.Signals) => reject(new Interrupted(signal));
+    for (const signal of fromKeyboard) process.once(signal, interrupt);
+    answer.then(resolve, reject).finally(() => {
+      for (const signal of fromKeyboard) process.removeListener(signal, interrupt);
+    });
   });
 }
 
-/** The user pressed Ctrl-C at a prompt. */
-export class Interrupted extends Error {}
+/** What Ctrl-C and Ctrl-\ send. */
+const fromKeyboard = ['SIGINT', 'SIGQUIT'] as const;
+
+/** The user wants no more questions. */
+export class Interrupted extends Error {
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(signal);
+    this.signal = signal;
+  }
+}

@@ -4,6 +4,7 @@ import {keepOutOfCoreDumps} from '../kernel/core-dump.ts';
 import {programPath, traceProgramsTo} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import type {SessionSignal} from '../lifecycle/message.ts';
 import type {GhostPlan} from '../lifecycle/plan.ts';
 import {type Caller, identifyCaller} from './caller.ts';
 import {type CliChannel, connectToCli} from './cli-channel.ts';
@@ -49,11 +50,17 @@ async function converse(args: Arguments): Promise<number> {
   return code;
 }
 
-/** Does what the plan asks for, as long as somebody waits for it; a session that has begun minds that by itself. */
+/**
+ * Does what the plan asks for, as long as somebody waits for it, and the CLI is not told to end. A session that has
+ * begun minds both by itself.
+ */
 function attempt(caller: Caller, plan: GhostPlan, channel: CliChannel): Promise<number> {
   return new Promise((resolve, reject) => {
     const abandon = () => resolve(exitCode.software);
     channel.gone.addEventListener('abort', abandon);
+    channel.onSignal((signal) => {
+      if (lethal.has(signal)) resolve(128 + constants.signals[signal]);
+    });
     const began = () => channel.gone.removeEventListener('abort', abandon);
     const work =
       plan.operation === 'lock' ? lockVault(caller, plan).then(() => 0) : openVault(caller, plan, channel, began);
@@ -61,8 +68,11 @@ function attempt(caller: Caller, plan: GhostPlan, channel: CliChannel): Promise<
   });
 }
 
+/** The signals that a program dies of when it does nothing about them, and that are sent for that. */
+const lethal: ReadonlySet<SessionSignal> = new Set(['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM']);
+
 function tell(channel: CliChannel, error: unknown): number {
-  if (error instanceof Interrupted) return 128 + constants.signals.SIGINT;
+  if (error instanceof Interrupted) return 128 + constants.signals[error.signal];
   const failure = asFailure(error);
   if (failure.cause instanceof Error) channel.say({say: 'program', commandLine: failure.cause.stack ?? ''});
   channel.say({say: 'failure', ...failure.toJSON()});
