@@ -3,6 +3,7 @@
 import {availableParallelism} from 'node:os';
 import {Bench, type Death, type Verdict} from './bench.ts';
 import {deathsOf, nameOfDeath} from './matrix.ts';
+import {AskedUser, type Interruption, interruptions, interrupts, prompts} from './prompts.ts';
 import {type Scenario, scenarios} from './scenarios.ts';
 
 const patterns = process.argv.slice(2).map((argument) => new RegExp(argument));
@@ -18,14 +19,8 @@ async function runScenario(scenario: Scenario): Promise<void> {
     if (!patterns.every((pattern) => pattern.test(name))) continue;
     bench ??= await Bench.make(scenario);
     const verdict = await judge(bench, death);
-    count.cases += 1;
-    if (verdict.leaks.length > 0) count.leaks += 1;
-    if (verdict.losses.length > 0) count.losses += 1;
-    const bad = [...verdict.leaks, ...verdict.losses];
-    process.stdout.write(
-      bad.length === 0 ? `  ✔ ${name}\n` : `  ✘ ${name}\n${bad.map((what) => `      ${what}\n`).join('')}`,
-    );
-    if (bad.length === 0) continue;
+    tell(name, verdict);
+    if (verdict.leaks.length + verdict.losses.length === 0) continue;
     // What one case left must not be found again by the next.
     bench.close();
     bench = undefined;
@@ -42,9 +37,29 @@ async function judge(bench: Bench, death: Death): Promise<Verdict> {
   }
 }
 
-const waiting = [...scenarios];
+async function runPrompts(): Promise<void> {
+  const user = await AskedUser.make();
+  for (const interruption of Object.keys(interruptions) as Interruption[]) {
+    for (const prompt of prompts.filter((each) => interrupts(interruption, each))) {
+      const name = `asked for ${prompt.name}: ${interruption}`;
+      if (!patterns.every((pattern) => pattern.test(name))) continue;
+      tell(name, {leaks: await user.interrupt(prompt, interruption), losses: []});
+    }
+  }
+  user.close();
+}
+
+function tell(name: string, {leaks, losses}: Verdict): void {
+  count.cases += 1;
+  if (leaks.length > 0) count.leaks += 1;
+  if (losses.length > 0) count.losses += 1;
+  const bad = [...leaks, ...losses];
+  process.stdout.write(`  ${bad.length === 0 ? '✔' : '✘'} ${name}\n${bad.map((what) => `      ${what}\n`).join('')}`);
+}
+
+const waiting = [...scenarios.map((scenario) => () => runScenario(scenario)), runPrompts];
 const worker = async () => {
-  for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) await runScenario(scenario);
+  for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) await run();
 };
 await Promise.all(Array.from({length: availableParallelism()}, worker));
 process.stdout.write(`\n${count.cases} cases, ${count.leaks} leaks, ${count.losses} losses\n`);

@@ -38,11 +38,10 @@ export const everybody = 'everybody';
 export type Verdict = {readonly leaks: readonly string[]; readonly losses: readonly string[]};
 
 /** What the name of a system program that is held begins with. */
-const heldProgram = 'the program ';
+export const heldProgram = 'the program ';
 
 /** Those whose end need not be the vault's: another takes the place of the guard, and not every program matters. */
-const mayBeOutlived = (victim: string) =>
-  victim === "the terminal's guard" || victim === 'sleep' || victim === 'cat' || victim.startsWith(heldProgram);
+const mayBeOutlived = (victim: string) => victim === "the terminal's guard" || victim.startsWith(heldProgram);
 
 /** The folder of a plan that no ghost has read: nobody is left to remove it, and the next call does. */
 const awaitsNextCall = (leftover: string) => /^temporary file .*\/tazpod-[\w.]+-\w{6}$/.test(leftover);

@@ -1,4 +1,4 @@
-import {type Death, everybody, inSession, type Station} from './bench.ts';
+import {type Death, everybody, heldProgram, inSession, type Station} from './bench.ts';
 import type {Point} from './faulty-install.ts';
 import type {Scenario} from './scenarios.ts';
 
@@ -8,7 +8,11 @@ import type {Scenario} from './scenarios.ts';
  */
 export function deathsOf(scenario: Scenario, stations: readonly Station[]): Death[] {
   const every = stations.flatMap(({point, names}) =>
-    [...new Set(names), everybody].map((victim): Death => ({point, victim, signal: 'SIGKILL'})),
+    [...new Set(names.filter((name) => stays(name, point))), everybody].map((victim): Death => ({
+      point,
+      victim,
+      signal: 'SIGKILL',
+    })),
   );
   const essential = ['the CLI', 'the ghost', 'the block server', 'fuse2fs', everybody];
   const chosen =
@@ -40,6 +44,12 @@ export function sampledDeaths(points: readonly Point[], isolation: Scenario['iso
 export function nameOfDeath({point, victim, signal, slowAt}: Death): string {
   const slow = slowAt === undefined ? '' : `, after a slow "${slowAt}"`;
   return `${signal} to ${victim} ${point === inSession ? 'in' : 'at'} ${point}${slow}`;
+}
+
+/** Whether a process is there whenever this point is reached: programs pass, but for the one that is held. */
+function stays(name: string, point: Point): boolean {
+  if (name.startsWith(heldProgram)) return point.includes(`: ${name.slice(heldProgram.length)} `);
+  return !['', 'cat', 'sh', 'sleep'].includes(name);
 }
 
 function isStep(point: Point): boolean {

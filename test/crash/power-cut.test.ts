@@ -1,0 +1,27 @@
+import {expect} from 'chai';
+import {needsRoot} from '../bed/owner.ts';
+import {skip} from '../skip.ts';
+import {whyNoMachine} from '../vm/machine.ts';
+import {PowerCuts} from './power-cuts.ts';
+
+/** `npm run test:power-cut` has fifty. */
+const count = 5;
+
+describe('When the power is cut', function () {
+  this.timeout(600_000);
+
+  before(function () {
+    needsRoot(this);
+    const reason = whyNoMachine();
+    if (reason !== undefined) skip(this, reason);
+  });
+
+  it('every record that was synced is there after the reboot, whichever engine wrote it', async () => {
+    const power = new PowerCuts();
+    const lost: string[] = [];
+    for await (const cut of power.cuts(count)) lost.push(...cut.lost);
+    power.close();
+    expect(lost).to.deep.equal([]);
+    expect(power.records).to.be.greaterThan(count);
+  });
+});

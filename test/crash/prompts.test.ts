@@ -1,0 +1,25 @@
+import {expect} from 'chai';
+import {needsRoot} from '../bed/owner.ts';
+import {AskedUser, type Interruption, interruptions, interrupts, prompts} from './prompts.ts';
+
+describe('At a prompt', () => {
+  let user: AskedUser;
+
+  before(async function () {
+    needsRoot(this);
+    user = await AskedUser.make();
+  });
+
+  after(() => user.close());
+
+  for (const interruption of Object.keys(interruptions) as Interruption[]) {
+    it(`${interruption} ends everything: nothing is left, and the terminal is as it was`, async () => {
+      const wrong: string[] = [];
+      for (const prompt of prompts.filter((each) => interrupts(interruption, each))) {
+        const found = await user.interrupt(prompt, interruption);
+        wrong.push(...found.map((what) => `asked for ${prompt.name}: ${what}`));
+      }
+      expect(wrong).to.deep.equal([]);
+    });
+  }
+});
