@@ -1,11 +1,12 @@
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId} from '../lifecycle/plan.ts';
+import {dmCryptEngine} from './dm-crypt/engine.ts';
 import type {CryptSegment, Engine, Refusal} from './engine.ts';
 import {fuseEngine} from './fuse/engine.ts';
 
 /** The engines, the one to be preferred first. */
-export const engines: readonly Engine[] = [fuseEngine];
+export const engines: readonly Engine[] = [dmCryptEngine, fuseEngine];
 
 /**
  * The engine for a segment: the one that is wanted, else the first that this machine has and that knows its cipher.
@@ -18,9 +19,9 @@ export async function chooseEngine(segment: CryptSegment, wanted?: EngineId): Pr
     const refusal = engine.refuse(segment);
     const verdict = await engine.probe();
     if (refusal === undefined && verdict.usable) return engine;
-    // What the image asks for says more than what the machine lacks.
+    // What the image asks for says more than what the machine lacks, and the last engine is the one that needs least.
     if (refusal !== undefined) failure = failureOf(exitCode.data, refusal);
-    else if (!verdict.usable) failure ??= failureOf(exitCode.unavailable, verdict);
+    else if (!verdict.usable && failure?.code !== exitCode.data) failure = failureOf(exitCode.unavailable, verdict);
   }
   throw failure ?? failureOf(exitCode.unavailable, notBuilt(wanted));
 }

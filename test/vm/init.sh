@@ -6,11 +6,14 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 while read -r module; do insmod "/modules/$module"; done </modules/order
+hostname localhost
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro root /lower
 mount -t tmpfs -o size=75% tmpfs /upper
 mkdir /upper/files /upper/work
 mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work overlay /root
 cd /root || exit
+mount -t tmpfs -o mode=755 tmpfs etc
+cp -a /etc/. etc
 mount --move /dev dev
 mount -t proc proc proc
 mount -t sysfs sys sys

@@ -1,5 +1,14 @@
 import {spawnSync} from 'node:child_process';
-import {chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import {basename, join} from 'node:path';
 import {gzipSync} from 'node:zlib';
 import type {Kernel} from './kernel.ts';
@@ -25,6 +34,8 @@ export function makeInitramfs(kernel: Kernel, folder: string): string {
   writeFileSync(join(tree, 'init'), readFileSync(new URL('init.sh', import.meta.url)), {mode: 0o755});
   writeFileSync(join(tree, 'agent.sh'), readFileSync(new URL('agent.sh', import.meta.url)));
 
+  copyConfiguration(join(tree, 'etc'));
+
   const packed = spawnSync('sh', ['-c', 'find . | cpio --quiet --create --format=newc --owner=+0:+0'], {
     cwd: tree,
     maxBuffer: 256 * 1024 * 1024,
@@ -33,6 +44,23 @@ export function makeInitramfs(kernel: Kernel, folder: string): string {
   const path = join(folder, 'initramfs.gz');
   writeFileSync(path, gzipSync(packed.stdout, {level: 1}));
   return path;
+}
+
+/**
+ * The machine's /etc as it is now, without the users that other tests have made. Read through 9p it would change under
+ * the machine's hands, which no file system takes well. What this user may not read is left out.
+ */
+function copyConfiguration(folder: string): void {
+  spawnSync('cp', ['--recursive', '--no-dereference', '--preserve=mode,timestamps,links', '/etc', folder]);
+  for (const name of ['group', 'gshadow', 'passwd', 'shadow', 'subgid', 'subuid']) {
+    const path = join(folder, name);
+    if (!existsSync(path)) continue;
+    const lines = readFileSync(path, 'utf8').split('\n');
+    writeFileSync(path, lines.filter((line) => !line.startsWith('tazpod-test-')).join('\n'));
+  }
+  for (const name of readdirSync(join(folder, 'sudoers.d'))) {
+    if (name.startsWith('tazpod-test-')) rmSync(join(folder, 'sudoers.d', name));
+  }
 }
 
 /** A module and what it needs, in the order in which they are loaded; none for what is compiled in. */
