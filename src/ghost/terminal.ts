@@ -74,6 +74,9 @@ export function guardTerminal(terminalFd: number): GuardedTerminal {
       released = true;
       guard.stdin!.end();
       if (guard.exitCode === null && guard.signalCode === null) await once(guard, 'exit');
+      // Once more: a guard that was killed just now has not, and nobody takes its place any more.
+      fchownSync(terminalFd, uid, gid);
+      fchmodSync(terminalFd, mode & 0o777);
       closeSync(terminalFd);
     },
   };
