@@ -23,8 +23,13 @@ export const runtimePrograms = {
 
 /** What the tests run besides. A test that needs one more program adds it here. */
 export const testPrograms = {
+  busybox: 'busybox-static',
+  cpio: 'cpio',
   debootstrap: 'debootstrap',
   dockerd: 'docker.io',
+  modprobe: 'kmod',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  setfattr: 'attr',
   strace: 'strace',
   sudo: 'sudo',
   tmux: 'tmux',

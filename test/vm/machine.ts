@@ -18,8 +18,9 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {isInstalled, NoPackage} from './debian-package.ts';
 import {makeInitramfs} from './initramfs.ts';
-import {debianKernel, isInstalled, NoKernel} from './kernel.ts';
+import {debianKernel} from './kernel.ts';
 
 export type MachineOptions = {
   /** Block devices, which the machine has as `/dev/vda`, `/dev/vdb`, … */
@@ -66,7 +67,7 @@ export function whyNoMachine(): string | undefined {
     debianKernel();
     return undefined;
   } catch (error) {
-    if (error instanceof NoKernel) return error.message;
+    if (error instanceof NoPackage) return error.message;
     throw error;
   }
 }
