@@ -1,0 +1,126 @@
+import {expect} from 'chai';
+import {spawnSync} from 'node:child_process';
+import {existsSync, mkdirSync, mkdtempSync, rmdirSync, statSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {expectNothingLeft} from '../bed/leftovers.ts';
+import {atTheEnd} from '../bed/made-by.ts';
+import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {chownTo} from '../bed/ownership.ts';
+import {startTazpod, tazpod} from '../bed/run.ts';
+import type {BedUser} from '../bed/user.ts';
+import {makeVault, type TestVault} from '../bed/vault.ts';
+import {findDamage} from './plaintext.ts';
+
+/** Writes and syncs records until that fails, and tells of each on standard output. */
+const writer =
+  'i=0; while i=$((i+1)); { printf "record %s\\n" $i; head -c 200000 /dev/urandom; } | ' +
+  'dd of=$HOME/secrets/record-$i conv=fsync status=none; do echo "record $i"; done; echo full';
+
+describe('When something runs out', () => {
+  let owner: BedUser;
+  let vault: TestVault;
+
+  before(async function () {
+    needsRoot(this);
+    owner = makeOwner();
+    vault = await makeVault(owner);
+  });
+
+  /** What the session of `output` was told to be synced must be there. */
+  async function expectRecords(of: TestVault, output: string): Promise<void> {
+    const count = output.split('\n').filter((line) => line.startsWith('record ')).length;
+    expect(count).to.be.greaterThan(0);
+    const check = `for i in $(seq ${count}); do head -n1 ~/secrets/record-$i; done; rm ~/secrets/record-*`;
+    const {code, stdout, stderr} = await tazpod(owner, ['exec', ...of.flags, '--', 'sh', '-c', check]);
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.equal(Array.from({length: count}, (_, index) => `record ${index + 1}\n`).join(''));
+  }
+
+  it('the space under a sparse image: what was synced is there, and the vault opens again when there is room', async () => {
+    const folder = mkdtempSync('/opt/tazpod-space-');
+    const mount = (options: string) =>
+      spawnSync('mount', [
+        '-t',
+        'tmpfs',
+        '-o',
+        `${options},mode=0700,uid=${owner.uid},gid=${owner.gid}`,
+        'tazpod-test',
+        folder,
+      ]).status;
+    const unmount = () => {
+      spawnSync('umount', [folder]);
+      if (existsSync(folder)) rmdirSync(folder);
+    };
+    atTheEnd(unmount);
+    expect(mount('size=64M')).to.equal(0);
+    try {
+      const sparse = {...vault, image: join(folder, 'vault.img')};
+      const flags = ['--image', sparse.image, ...vault.flags.slice(2)];
+      expect(spawnSync('cp', ['--sparse=always', vault.image, sparse.image]).status).to.equal(0);
+      chownTo(owner, sparse.image);
+      // Room for what the empty file system has, and for some records.
+      const roomBytes = statSync(sparse.image).blocks * 512 + 2 ** 20;
+      expect(mount(`remount,size=${roomBytes}`)).to.equal(0);
+      const {stdout} = await tazpod(owner, ['exec', ...flags, '--', 'sh', '-c', writer]);
+      expect(stdout).to.include('full');
+      await expectNothingLeft(sparse);
+      expect(mount('remount,size=64M')).to.equal(0);
+      expect(findDamage(sparse, {mend: true})).to.equal(undefined);
+      await expectRecords({...sparse, flags}, stdout);
+    } finally {
+      unmount();
+    }
+  });
+
+  it('the space in the vault: what was synced is there', async () => {
+    const {stdout} = await tazpod(owner, ['exec', ...vault.flags, '--', 'sh', '-c', writer]);
+    expect(stdout).to.include('full');
+    await expectNothingLeft(vault);
+    expect(findDamage(vault, {mend: true})).to.equal(undefined);
+    await expectRecords(vault, stdout);
+  });
+
+  describe('memory', () => {
+    let group: ControlGroup;
+
+    before(() => {
+      group = new ControlGroup(250);
+    });
+
+    after(() => group.remove());
+
+    it('in the session: whomever the kernel kills, nothing is left and what was synced is there', async () => {
+      const eat =
+        'head -c 10 /dev/urandom | dd of=$HOME/secrets/record-1 conv=fsync status=none; echo eating; exec perl -e "my @a; push @a, q(x) x 1048576 while 1"';
+      const session = startTazpod(owner, ['exec', ...vault.flags, '--', 'sh', '-c', eat]);
+      group.add(session.pid);
+      const {code} = await session.ended;
+      expect(code).not.to.equal(0);
+      await expectNothingLeft(vault);
+      expect(findDamage(vault, {mend: true})).to.equal(undefined);
+      const {stdout} = await tazpod(owner, ['exec', ...vault.flags, '--', 'sh', '-c', 'wc -c < ~/secrets/record-1']);
+      expect(stdout.trim()).to.equal('10');
+    });
+  });
+});
+
+/** A control group of memory, of the first version or the second. */
+class ControlGroup {
+  readonly #folder: string;
+
+  constructor(mebibytes: number) {
+    const first = existsSync('/sys/fs/cgroup/memory');
+    this.#folder = `/sys/fs/cgroup/${first ? 'memory/' : ''}tazpod-test-${process.pid}`;
+    mkdirSync(this.#folder);
+    writeFileSync(join(this.#folder, first ? 'memory.limit_in_bytes' : 'memory.max'), String(mebibytes * 2 ** 20));
+    atTheEnd(() => this.remove());
+  }
+
+  add(pid: number): void {
+    writeFileSync(join(this.#folder, 'cgroup.procs'), String(pid));
+  }
+
+  remove(): void {
+    if (existsSync(this.#folder)) rmdirSync(this.#folder);
+  }
+}
