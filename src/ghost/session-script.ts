@@ -27,9 +27,10 @@ export function initScript(caller: Caller, program: string): string {
     `joined() { for p in /proc/[0-9]*; do [ "$p" = /proc/1 ] || { ${isJoined(caller)} && return 0; }; done; return 1; }`,
     `${program} 3<&-`,
     'code=$?',
-    'if joined; then echo $code >&3; while joined; do sleep 0.2; done; fi',
+    `locked() { [ -e /dev/shm/${lockedMarker} ]; }`,
+    'if ! locked && joined; then echo $code >&3; while joined; do sleep 0.2; done; fi',
     'others() { for p in /proc/[0-9]*; do [ "$p" = /proc/1 ] || return 0; done; return 1; }',
-    `while [ -e /dev/shm/${lockedMarker} ] && others; do sleep 0.05; done`,
+    'while locked && others; do sleep 0.05; done',
     'exit $code',
   ].join('; ');
 }
