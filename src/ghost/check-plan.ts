@@ -4,6 +4,7 @@ import {exitCode, type ExitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {BridgePlan, OpenPlan} from '../lifecycle/plan.ts';
 import {asCaller, type Caller} from './caller.ts';
+import {printablePath} from './printable-path.ts';
 
 /**
  * What the plan named, opened. From here on the ghost works with these descriptors and never with the names again, so
@@ -41,7 +42,7 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
   if (plan.home !== home) throw refused('home', 'it is not the home that the login name database has for the user');
   for (const path of [plan.mountPoint, ...plan.bridges.map((bridge) => `${home}/${bridge.home}`)]) {
     if (!path.startsWith(home === '/' ? '/' : `${home}/`)) {
-      throw refused('mount point', `it does not lie under the home ${printable(home)}`);
+      throw refused('mount point', `it does not lie under the home ${printablePath(home)}`);
     }
   }
   return asCaller(caller, () => {
@@ -81,7 +82,7 @@ export function openImageForLock(caller: Caller, image: string): number {
 function openImage(caller: Caller, plan: OpenPlan, folderFd: number): number | undefined {
   if (plan.create === undefined) return openOwnedImage(caller, folderFd, plan.image);
   if (!exists(folderFd, basename(plan.image))) return undefined;
-  throw new Failure(exitCode.cannotCreate, `There is something at ${printable(plan.image)} already.`, {
+  throw new Failure(exitCode.cannotCreate, `There is something at ${printablePath(plan.image)} already.`, {
     why: 'A vault is never made over anything.',
     next: 'tazpod vault unlock',
   });
@@ -125,10 +126,13 @@ function openTerminal(caller: Caller, path: string): number | undefined {
   return undefined;
 }
 
-/** A key file may be anything that the caller can read: a regular file, a FIFO, another process's pipe. */
+/**
+ * A key file may be anything that the caller can read: a regular file, a FIFO, another process's pipe. It is opened
+ * without waiting: a FIFO that nobody writes to would hold the ghost where no signal and no end of the CLI reaches it.
+ */
 function openKeyFile(path: string): number {
   try {
-    return openSync(path, constants.O_RDONLY);
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     throw cannotOpen('passphrase or key file', path, error, exitCode.noInput);
   }
@@ -187,19 +191,23 @@ function cannotOpen(what: string, path: string, error: unknown, missing: ExitCod
   const code = (error as NodeJS.ErrnoException).code;
   switch (code) {
     case 'ENOENT':
-      return new Failure(missing, `There is no ${what} at ${printable(path)}.`, {
-        next: what === 'image' ? 'tazpod vault create' : `mkdir -m 0700 ${printable(path)}`,
+      return new Failure(missing, `There is no ${what} at ${printablePath(path)}.`, {
+        next: what === 'image' ? 'tazpod vault create' : `mkdir -m 0700 ${printablePath(path)}`,
       });
     case 'ELOOP':
     case 'ENOTDIR':
-      return refused(what, `${printable(path)} is a symbolic link or not a directory`);
+      return refused(what, `${printablePath(path)} is a symbolic link or not a directory`);
     case 'EACCES':
     case 'EPERM':
-      return new Failure(exitCode.noPermission, `The ${what} at ${printable(path)} may not be opened by the user.`, {
-        next: `ls -ld ${printable(path)}`,
-      });
+      return new Failure(
+        exitCode.noPermission,
+        `The ${what} at ${printablePath(path)} may not be opened by the user.`,
+        {
+          next: `ls -ld ${printablePath(path)}`,
+        },
+      );
     default:
-      return new Failure(exitCode.noPermission, `The ${what} at ${printable(path)} cannot be opened.`, {
+      return new Failure(exitCode.noPermission, `The ${what} at ${printablePath(path)} cannot be opened.`, {
         why: `The kernel answered ${code ?? 'with an error'}.`,
       });
   }
@@ -207,9 +215,4 @@ function cannotOpen(what: string, path: string, error: unknown, missing: ExitCod
 
 function refused(what: string, why: string): Failure {
   return new Failure(exitCode.noPermission, `The ${what} is refused: ${why}.`, {next: 'tazpod vault status'});
-}
-
-/** A path fit for a message: control characters are shown as escapes, so that no name can paint the terminal. */
-function printable(path: string): string {
-  return path.replace(/[\p{C}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }

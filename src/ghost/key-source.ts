@@ -1,10 +1,12 @@
-import {closeSync, openSync, read as readWithCallback, writeSync} from 'node:fs';
+import {closeSync, fstatSync, openSync, read as readWithCallback, writeSync} from 'node:fs';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {KeySource} from '../lifecycle/plan.ts';
 import {run} from '../kernel/program.ts';
 import type {CliChannel} from './cli-channel.ts';
+import {printablePath} from './printable-path.ts';
 
 const read = promisify(readWithCallback);
 
@@ -14,6 +16,15 @@ const maximumKeyBytes = 8 * 1024 * 1024;
 const maximumPassphraseBytes = 512;
 /** How often a passphrase is asked for at a terminal. */
 const tries = 3;
+/** How often a FIFO or pipe that has nothing yet is asked again. */
+const retryMs = 20;
+
+/** Something that a key is read from. */
+type Input = {
+  readonly fd: number;
+  /** Nobody has opened it for writing yet, as far as one can tell: its end is not the end. */
+  awaitsWriter: boolean;
+};
 
 /** Where keys come from, and how often it is worth asking. */
 export type KeyReader = {
@@ -29,14 +40,14 @@ export function keyReader(source: KeySource, keyFd: number | undefined, image: s
   if (source.from === 'terminal') {
     return {
       tries,
-      existing: () => askOnce(channel, `Passphrase for ${image}: `),
-      chosen: () => askTwice(channel, image),
+      existing: () => askOnce(channel, `Passphrase for ${printablePath(image)}: `),
+      chosen: () => askTwice(channel, printablePath(image)),
     };
   }
   const fromDescriptor = async () => {
-    const fd = source.from === 'stdin' ? 0 : keyFd!;
-    const key = source.form === 'key' ? await readKey(fd) : await readLine(fd, maximumPassphraseBytes);
-    if (fd !== 0) closeSync(fd);
+    const input = source.from === 'stdin' ? {fd: 0, awaitsWriter: false} : openedInput(source.path, keyFd!);
+    const key = source.form === 'key' ? await readKey(input) : await readLine(input, maximumPassphraseBytes);
+    if (input.fd !== 0) closeSync(input.fd);
     return requireNotEmpty(key);
   };
   return {
@@ -89,7 +100,7 @@ async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
   try {
     await run('stty', ['-echo', 'icanon', 'isig'], {stdin: terminal});
     writeSync(terminal, prompt);
-    return await interruptible(readLine(terminal, maximumPassphraseBytes));
+    return await interruptible(readLine({fd: terminal, awaitsWriter: false}, maximumPassphraseBytes));
   } finally {
     writeSync(terminal, '\n');
     await run('stty', [saved], {stdin: terminal});
@@ -104,11 +115,11 @@ function say(text: string): void {
 }
 
 /** Reads up to a newline, which is not part of the passphrase, and not a byte further: the rest is the session's. */
-async function readLine(fd: number, maximumBytes: number): Promise<Buffer> {
+async function readLine(input: Input, maximumBytes: number): Promise<Buffer> {
   const line = Buffer.allocUnsafeSlow(maximumBytes + 1);
   let length = 0;
   for (;;) {
-    const bytesRead = await readSome(fd, line, length, 1);
+    const bytesRead = await readSome(input, line, length, 1);
     if (bytesRead === 0 || line[length] === 0x0a) break;
     length += 1;
     if (length > maximumBytes) {
@@ -122,11 +133,11 @@ async function readLine(fd: number, maximumBytes: number): Promise<Buffer> {
   return shrink(line, length);
 }
 
-async function readKey(fd: number): Promise<Buffer> {
+async function readKey(input: Input): Promise<Buffer> {
   let key = Buffer.allocUnsafeSlow(64 * 1024);
   let length = 0;
   for (;;) {
-    const bytesRead = await readSome(fd, key, length, key.length - length);
+    const bytesRead = await readSome(input, key, length, key.length - length);
     if (bytesRead === 0) return shrink(key, length);
     length += bytesRead;
     if (length > maximumKeyBytes) {
@@ -144,10 +155,26 @@ async function readKey(fd: number): Promise<Buffer> {
   }
 }
 
-async function readSome(fd: number, buffer: Buffer, offset: number, length: number): Promise<number> {
+/** A FIFO, opened without waiting. A pipe that the CLI has open (`/proc/PID/fd/63`) had its writer from the beginning. */
+function openedInput(path: string, fd: number): Input {
+  return {fd, awaitsWriter: fstatSync(fd).isFIFO() && !path.startsWith('/proc/')};
+}
+
+async function readSome(input: Input, buffer: Buffer, offset: number, length: number): Promise<number> {
+  for (;;) {
+    const bytesRead = await readNow(input.fd, buffer, offset, length);
+    if (bytesRead !== 0) input.awaitsWriter = false;
+    if (bytesRead === undefined || input.awaitsWriter) await sleep(retryMs);
+    else return bytesRead;
+  }
+}
+
+/** Undefined where something will come but has not yet; 0 at the end, or where nobody writes yet. */
+async function readNow(fd: number, buffer: Buffer, offset: number, length: number): Promise<number | undefined> {
   try {
     return (await read(fd, buffer, offset, length, null)).bytesRead;
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
     // A terminal that was closed answers EIO: nothing more will come.
     if ((error as NodeJS.ErrnoException).code === 'EIO') return 0;
     throw new Failure(exitCode.noInput, 'The passphrase or key cannot be read.', {
