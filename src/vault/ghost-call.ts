@@ -101,7 +101,10 @@ function converse(
         await listener.onMessage(message);
         if (message.say === 'terminal') say({say: 'clear'});
       }
-    })();
+    })().catch((error: unknown) => {
+      // A ghost that ends with something unread of ours resets the connection. Its exit code says the rest.
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+    });
   });
   return {
     say,
