@@ -149,7 +149,7 @@ export class Bench {
 
   /** Lives the scenario up to a death, and looks at what is left. */
   async run(death: Death): Promise<Verdict> {
-    const ends = death.point === inSession || /^close\//.test(death.point);
+    const ends = this.#scenario.session && (death.point === inSession || death.point.startsWith('close/'));
     await this.#begin(death.slowAt ?? (death.point === inSession ? undefined : death.point));
     if (death.slowAt !== undefined) {
       const slow = await this.#install.untilHeld(() => this.#terminal.screen(true));

@@ -116,7 +116,7 @@ export class Machine {
       ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'q35', ...accelerator()],
       ...['-smp', '2', '-m', String(memoryMiB)],
       ...['-kernel', kernel.image, '-initrd', initramfs],
-      ...['-append', 'console=ttyS0 panic=-1 mitigations=off random.trust_cpu=on loglevel=5'],
+      ...['-append', 'console=ttyS0 no_timer_check panic=-1 mitigations=off random.trust_cpu=on loglevel=5'],
       ...['-serial', `file:${join(folder, 'console')}`],
       ...share('root', '/', 'readonly=on,multidevs=remap'),
       ...share('exchange', join(folder, 'exchange'), 'multidevs=forbid'),
