@@ -18,7 +18,10 @@ export type CreateFlags = {
 /** The `result` of `vault create --json`. */
 export type CreateResult = {readonly image: string; readonly sizeBytes: number};
 
-/** Makes a vault and closes it again. Throws a Failure (73) where there is something already. */
+/**
+ * Makes a vault and closes it again. Throws a Failure (73) where there is something already. An exit code says that the
+ * user broke it off.
+ */
 export async function createVault(
   flags: CreateFlags &
     KeyFlags & {
@@ -27,7 +30,7 @@ export async function createVault(
       readonly isolation?: Isolation | undefined;
     },
   presentation: Presentation,
-): Promise<CreateResult> {
+): Promise<CreateResult | number> {
   const image = locateImage(flags.image);
   const create = createPlan(flags);
   if (existsSync(image)) {
@@ -38,8 +41,14 @@ export async function createVault(
   }
   prepareImageFolder(image);
   const key = keySource(flags);
-  await openVault({image, key, engine: flags.engine, isolation: flags.isolation, create}, presentation);
-  return {image, sizeBytes: create.sizeBytes};
+  const end = await openVault({image, key, engine: flags.engine, isolation: flags.isolation, create}, presentation);
+  if (!end.orderly) {
+    throw new Failure(exitCode.software, 'The vault was not made.', {
+      why: `The ghost ended with ${end.code} before it was done.`,
+      next: 'tazpod doctor',
+    });
+  }
+  return end.code === 0 ? {image, sizeBytes: create.sizeBytes} : end.code;
 }
 
 /** The flags of a new vault as a plan. */

@@ -7,6 +7,7 @@ import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {kill, processTree} from '../bed/process-tree.ts';
 import {startTazpod, tazpod} from '../bed/run.ts';
+import {openTerminal} from '../bed/terminal.ts';
 import type {BedUser} from '../bed/user.ts';
 import {planVault, quickKdf, type TestVault} from '../bed/vault.ts';
 
@@ -43,6 +44,34 @@ describe('A create that is killed', () => {
       expect(readdirSync(dirname(vault.image))).to.deep.equal([]);
     });
   }
+
+  it('as a ghost alone, under its CLI, is told as a failure', async () => {
+    const create = startTazpod(owner, createFlags(vault));
+    await create.seen(/^✔ Allocate the image/m);
+    const tree = processTree(create.pid);
+    kill(tree.find(({role}) => role === 'the ghost')!);
+    const {code, stdout, stderr} = await create.ended;
+    expect({code, stdout}, stderr).to.deep.equal({code: 70, stdout: ''});
+    expect(stderr).to.match(/error: The vault was not made/);
+    await expectNothingLeft(vault, {processes: tree});
+  });
+
+  it('by Ctrl-C at its prompt ends with 130 and claims nothing', async () => {
+    const terminal = await openTerminal(owner);
+    try {
+      terminal.enter(`tazpod vault create --image ${vault.image} --size 32M`);
+      await terminal.shows(/New passphrase for/);
+      terminal.press('C-c');
+      await terminal.shows(/New passphrase for[^]*^outside> ?$/m);
+      terminal.enter('echo "code=$?"');
+      await terminal.shows(/^code=130$/m);
+      expect(terminal.screen(true)).not.to.match(/^Made/m);
+      await expectNothingLeft(vault, {terminal: terminal.path});
+      expect(existsSync(vault.image)).to.be.false;
+    } finally {
+      terminal.close();
+    }
+  });
 
   it('at any moment leaves a whole image or none', async () => {
     let whole = 0;

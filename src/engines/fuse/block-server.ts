@@ -29,6 +29,9 @@ const defaultGraceMs = 1000;
 /** How often the kernel is asked again whether a block file is free. */
 const retryMs = 20;
 
+/** How long the kernel may take to end a connection that nobody uses any more. */
+const settleMs = 100;
+
 export type ServeOptions = {
   /** The image, open for reading and writing. */
   readonly imageFd: number;
@@ -63,7 +66,7 @@ export async function serveSegment(options: ServeOptions): Promise<AttachedDevic
       await mountBlockFile(options.mountFile, fuseFd);
       return file;
     } catch (error) {
-      await file.detach();
+      await file.detach({graceMs: 0});
       throw error;
     }
   } finally {
@@ -129,7 +132,7 @@ async function mountBlockFile(mountFile: string, fuseFd: number): Promise<void> 
 async function isReady(server: ChildProcess): Promise<void> {
   let said = '';
   server.stderr!.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4096)));
-  const [first] = (await Promise.race([once(server.stdout!, 'data'), once(server, 'exit')])) as [unknown];
+  const [first] = (await Promise.race([once(server.stdout!, 'data'), once(server, 'close')])) as [unknown];
   if (Buffer.isBuffer(first) && first.toString() === ready) return;
   throw new Failure(exitCode.software, 'The process that serves the vault did not start.', {
     next: 'run it again with --debug and report it',
@@ -182,9 +185,6 @@ class BlockFileServer implements AttachedDevice {
     return {how: 'failed', error: new Error(`the process that serves the vault ended: ${signal ?? code}`)};
   }
 }
-
-/** How long the kernel may take to end a connection that nobody uses any more. */
-const settleMs = 100;
 
 /** Whom the block file belongs to; the kernel lets nobody else at it. */
 function ownUser(): {readonly uid: number; readonly gid: number} {

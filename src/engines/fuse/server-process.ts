@@ -20,13 +20,15 @@ function main({segment, attributes, keySizeBytes, threads, parentPid}: ServerOrd
   };
   const entry = new URL(`./block-worker${extname(import.meta.url)}`, import.meta.url);
   for (let thread = 1; thread < threads; thread++) new Worker(entry, {workerData: data, execArgv: [], argv: []});
+  // At the very end: the other threads end as this one does, and Node waits for them.
+  process.on('exit', () => {
+    if (state.lostSomething) process.exitCode = lossExitCode;
+  });
   serveThread(data, () => {
     state.waitForReady(threads);
     key.fill(0);
     writeSync(1, ready);
   });
-  // The others end as this one did. Node waits for them.
-  process.exitCode = state.lostSomething ? lossExitCode : 0;
 }
 
 /** Reads the key from standard input, straight to the place from where it is wiped. */

@@ -6,6 +6,9 @@ const loss = 1;
 const syncGate = 2;
 const rangeLocks = syncGate + syncGateWords;
 
+/** How long a thread may take to start, on the slowest machine. */
+const startTimeoutMs = 60_000;
+
 /** The memory that the threads of a server share, beside the key. */
 export class SharedState {
   readonly memory: SharedArrayBuffer;
@@ -22,12 +25,13 @@ export class SharedState {
     Atomics.notify(this.#words, readyThreads);
   }
 
-  /** Waits until so many threads are ready. */
+  /** Waits until so many threads are ready; throws when one seems never to be. */
   waitForReady(count: number): void {
     for (;;) {
       const ready = Atomics.load(this.#words, readyThreads);
       if (ready >= count) return;
-      Atomics.wait(this.#words, readyThreads, ready);
+      const woken = Atomics.wait(this.#words, readyThreads, ready, startTimeoutMs);
+      if (woken === 'timed-out') throw new Error('a thread of the block server did not start');
     }
   }
 
