@@ -42,7 +42,7 @@ export type Background = {
   readonly ended: Promise<Ended>;
 };
 
-const timeoutMs = 45_000;
+const timeoutMs = 180_000;
 
 /** The environment of a user who has just logged in. */
 export function loginEnvironment(user: BedUser): Record<string, string> {

@@ -31,8 +31,8 @@ describe('A create that is killed', () => {
     'Write the LUKS2 header',
     'Vet the LUKS2 header',
     'Unlock a key slot',
+    // The next step is made and named within a moment: that is for "at any moment" below.
     'Attach the encrypted device',
-    'Make the file system',
   ]) {
     it(`after "${step}" leaves no image, no space taken and nothing else`, async () => {
       const create = startTazpod(owner, createFlags(vault));

@@ -18,6 +18,9 @@ mount --move /dev dev
 mount -t proc proc proc
 mount -t sysfs sys sys
 for folder in run tmp var/tmp dev/shm; do mkdir -p "$folder"; mount -t tmpfs -o mode=1777 tmpfs "$folder"; done
+# A checkout in one of them would be hidden.
+checkout=$(cat /modules/checkout)
+[ -e ".$checkout" ] || { mkdir -p ".$checkout" && mount -o bind "/lower$checkout" ".$checkout"; }
 chmod 755 run
 mkdir -p run/lock run/user dev/pts exchange "usr/lib/modules"
 mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts dev/pts

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import {basename, join} from 'node:path';
 import {gzipSync} from 'node:zlib';
+import {root} from '../../scripts/setup.js';
 import type {Kernel} from './kernel.ts';
 
 /** What has to be in the kernel before its root can be mounted. */
@@ -31,6 +32,7 @@ export function makeInitramfs(kernel: Kernel, folder: string): string {
   for (const file of files) copyFileSync(file, join(tree, 'modules', basename(file)));
   writeFileSync(join(tree, 'modules/order'), files.map((file) => `${basename(file)}\n`).join(''));
   writeFileSync(join(tree, 'modules/folder'), `${kernel.modules}\n`);
+  writeFileSync(join(tree, 'modules/checkout'), `${root}\n`);
   writeFileSync(join(tree, 'init'), readFileSync(new URL('init.sh', import.meta.url)), {mode: 0o755});
   writeFileSync(join(tree, 'agent.sh'), readFileSync(new URL('agent.sh', import.meta.url)));
 
