@@ -172,7 +172,11 @@ function usersOfLoop(description: string, world: readonly Observed[]): number[] 
       encoding: 'utf8',
     },
   );
-  const [device, backing] = stdout.trim().split(' ');
+  // Even raw it pads its columns, and shows each blank as `\x20`.
+  const [device, backing] = stdout
+    .replaceAll(String.raw`\x20`, ' ')
+    .trim()
+    .split(/\s+/);
   // It was detached meanwhile, and the next look will not see it.
   if (device === undefined || backing === undefined) return [0];
   const mounted = world.filter(({mounts}) => mounts.some(({major, minor}) => `${major}:${minor}` === device));
