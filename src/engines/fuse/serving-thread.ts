@@ -72,6 +72,7 @@ function receive(fuseFd: number, parentPid: number, buffer: Buffer): Buffer | 'a
   } catch (error) {
     switch ((error as NodeJS.ErrnoException).code) {
       case 'ENODEV': // unmounted, or aborted
+      case 'ECONNABORTED': // just as this request was handed over; the kernel tells whoever asked
         return 'ended';
       case 'EPERM': // not mounted yet
         if (process.ppid !== parentPid) return 'ended';
