@@ -7,6 +7,7 @@ export const runtimePrograms = {
   dmsetup: 'dmsetup',
   dumpe2fs: 'e2fsprogs',
   e2fsck: 'e2fsprogs',
+  e4crypt: 'e2fsprogs',
   fallocate: 'util-linux',
   flock: 'util-linux',
   fuse2fs: 'fuse2fs',
