@@ -81,8 +81,15 @@ export default {
       name: 'contract-is-types-only',
       comment: 'nothing of the contract exists at run time',
       severity: 'error',
-      from: {path: '^src/'},
+      from: {path: '^(src|plugins)/'},
       to: {path: room('contract'), dependencyTypesNot: ['type-only']},
+    },
+    {
+      name: 'plugins-know-the-contract-only',
+      comment: 'a plugin imports types of tazpod/contract, and nothing of the core or of another plugin',
+      severity: 'error',
+      from: {path: '^plugins/([^/]+)/'},
+      to: {path: '^(src|bin|plugins)/', pathNot: ['^plugins/$1/', room('contract')]},
     },
     {
       name: 'rooms-are-known',
@@ -109,7 +116,7 @@ export default {
       name: 'no-development-package',
       comment: 'what users run may only import what is installed for them',
       severity: 'error',
-      from: {path: '^(src|bin)/'},
+      from: {path: '^(src|bin|plugins/[^/]+/src)/'},
       to: {dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown']},
     },
     {
@@ -123,7 +130,7 @@ export default {
   options: {
     doNotFollow: {path: '(^|/)node_modules/'},
     tsPreCompilationDeps: true,
-    tsConfig: {fileName: 'tsconfig.json'},
+    tsConfig: {fileName: 'tsconfig.check.json'},
     enhancedResolveOptions: {exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types']},
   },
 };

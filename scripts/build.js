@@ -1,5 +1,5 @@
-// Compiles src/ to dist/, and removes from dist/ what has no source any more: oclif takes every file it finds there
-// for a command.
+// Compiles src/ to dist/, in the core and in every plugin, and removes from dist/ what has no source any more: oclif
+// takes every file it finds there for a command.
 import {spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join, relative} from 'node:path';
@@ -7,9 +7,10 @@ import {fileURLToPath} from 'node:url';
 import {projectNode, root} from './setup.js';
 import {endWith, say, SetUpError} from './terminal.js';
 
-const source = join(root, 'src');
-const output = join(root, 'dist');
-const stampPath = join(output, '.built');
+const stampPath = join(root, 'dist', '.built');
+
+/** The core first: its contract is what the plugins are compiled against. */
+const packages = [root, ...pluginFolders()];
 
 /**
  * Builds when a source file was added, removed or changed since the last build.
@@ -25,18 +26,35 @@ export function buildWhenStale() {
 /** Builds. Throws a SetUpError (70) with the compiler's words. */
 export function build() {
   const before = fingerprint();
-  mkdirSync(output, {recursive: true});
   rmSync(stampPath, {force: true});
-  removeOrphans();
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const result = spawnSync(projectNode(), [compiler, '-p', 'tsconfig.json'], {cwd: root, encoding: 'utf8'});
-  if (result.status !== 0) throw new SetUpError(70, `${result.stdout}${result.stderr}The build failed.`);
+  for (const folder of packages) removeOrphans(join(folder, 'src'), join(folder, 'dist'));
+  compile('-p', 'tsconfig.json');
+  compile('-b', ...packages.slice(1));
   writeFileSync(stampPath, before);
 }
 
-/** One line a file that decides what dist/ holds: its path, size and time. */
+/** @param {string[]} args */
+function compile(...args) {
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const result = spawnSync(projectNode(), [compiler, ...args], {cwd: root, encoding: 'utf8'});
+  if (result.status !== 0) throw new SetUpError(70, `${result.stdout}${result.stderr}The build failed.`);
+}
+
+/** The plugins of this repository that have something to compile. */
+function pluginFolders() {
+  const parent = join(root, 'plugins');
+  return readdirSync(parent)
+    .map((name) => join(parent, name))
+    .filter((folder) => existsSync(join(folder, 'tsconfig.json')));
+}
+
+/** One line a file that decides what the dist/ folders hold: its path, size and time. */
 function fingerprint() {
-  return [...filesBelow(source), join(root, 'tsconfig.json'), join(root, 'package-lock.json')]
+  return [
+    ...packages.flatMap((folder) => [...filesBelow(join(folder, 'src')), join(folder, 'tsconfig.json')]),
+    join(root, 'plugins', 'tsconfig.json'),
+    join(root, 'package-lock.json'),
+  ]
     .map((path) => {
       const {mtimeMs, size} = statSync(path);
       return `${relative(root, path)} ${size} ${mtimeMs}\n`;
@@ -45,7 +63,12 @@ function fingerprint() {
     .join('');
 }
 
-function removeOrphans() {
+/**
+ * @param {string} source
+ * @param {string} output
+ */
+function removeOrphans(source, output) {
+  mkdirSync(output, {recursive: true});
   for (const path of filesBelow(output)) {
     const compiled = relative(output, path).replace(/(\.d\.ts|\.js)$/, '.ts');
     if (compiled.endsWith('.ts') && !existsSync(join(source, compiled))) rmSync(path);

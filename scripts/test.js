@@ -17,7 +17,10 @@ const checks = [
   [
     {name: 'build', command: ['scripts/build.js']},
     {name: 'manifest', command: ['scripts/manifest.js', '--check']},
-    {name: 'import rules', command: [installed('depcruise'), '--config', '.dependency-cruiser.js', 'src', 'bin']},
+    {
+      name: 'import rules',
+      command: [installed('depcruise'), '--config', '.dependency-cruiser.js', 'src', 'bin', 'plugins'],
+    },
   ],
   [{name: 'lint', command: [installed('eslint'), '.']}],
   [{name: 'types', command: [installed('tsc'), '-p', 'tsconfig.check.json']}],
@@ -33,7 +36,11 @@ await endWith(async () => {
   if (mode === '--only') freshen();
   else summaries.push(await runChecks());
   if (mode !== '--checks')
-    summaries.push(await runTests(mode === '--only' && rest.length > 0 ? rest : ['test/**/*.test.ts']));
+    summaries.push(
+      await runTests(
+        mode === '--only' && rest.length > 0 ? rest : ['test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'],
+      ),
+    );
   return conclude(summaries);
 });
 

@@ -1,0 +1,116 @@
+import type {ContractVersion} from './contributions.ts';
+
+/**
+ * A store of secrets. Runs as the user, inside the ghost. Values are bytes: the core wipes them when they are written.
+ *
+ * Every method may reject with a `BackendError`; any other error is taken for a bug of the plugin, and its message is
+ * shown with `--debug` only, because it may hold anything.
+ */
+export type SecretBackend = {
+  readonly contract: ContractVersion;
+  /** Says what is wrong with the settings of `secrets.yml`, a sentence each, without asking anybody. */
+  checkSettings?(settings: BackendContext['settings']): readonly string[];
+  /** Gets a session for later calls and keeps it in `context.store`. Absent where there is nothing to log in to. */
+  login?(context: BackendContext, request: LoginRequest): Promise<LoginAnswer>;
+  /** Ends the session, also at the server where that is possible. The core empties the store afterwards. */
+  logout?(context: BackendContext): Promise<void>;
+  /** Everything in one folder, in as few calls as the store allows. */
+  readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer>;
+};
+
+export type BackendContext = {
+  /** The name that `secrets.yml` has for this backend. */
+  readonly name: string;
+  /** Its settings in `secrets.yml`, as YAML gives them, without the keys that are the core's. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** The user's environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The folder that relative paths of `settings` are meant from. */
+  readonly projectFolder: string;
+  /** A folder of this backend's own in the vault. */
+  readonly store: PrivateStore;
+  /** How long one answer may take. */
+  readonly timeoutMs: number;
+  /** Aborted when nobody waits any more. */
+  readonly signal: AbortSignal;
+  /** A remark for the user, on one line, without a secret in it. */
+  warn(text: string): void;
+};
+
+/** Small files in the vault, 0600, written to a temporary name, synced and renamed. A name is `[a-z0-9-]+`. */
+export type PrivateStore = {
+  read(name: string): Promise<Uint8Array | undefined>;
+  write(name: string, content: Uint8Array): Promise<void>;
+  remove(name: string): Promise<void>;
+};
+
+export type LoginRequest = {
+  /** Who logs in: a client id, an account. Absent: `ask` for it. */
+  readonly identity?: string;
+  /** The secret that goes with it, from a file or standard input. Absent: `askSecret`. */
+  readonly secret?: Uint8Array;
+  /** Asks on the terminal. Rejects where there is none. */
+  ask(question: string): Promise<string>;
+  /** Asks on the terminal without showing what is typed. Rejects where there is none. */
+  askSecret(question: string): Promise<Uint8Array>;
+};
+
+export type LoginAnswer = {
+  /** Who is logged in, for the user to read. */
+  readonly identity: string;
+  /** When the session ends, ISO 8601; absent where it does not. */
+  readonly expires?: string;
+};
+
+export type Folder = {
+  /** Absent where the store has no environments, or the backend's settings name one. */
+  readonly environment?: string;
+  /** From `/`. */
+  readonly path: string;
+  /** With all folders below. */
+  readonly recursive: boolean;
+  /** The names that are wanted, for stores that have to be asked one by one; absent: all. */
+  readonly names?: readonly string[];
+  /** What an earlier answer gave as its `validator`. */
+  readonly validator?: string;
+};
+
+export type FolderAnswer =
+  /** Nothing has changed since the answer that gave the validator. */
+  | {readonly state: 'unchanged'}
+  | {
+      readonly state: 'read';
+      readonly secrets: readonly Secret[];
+      /** To be given back the next time; an ETag for instance. Kept in the vault. */
+      readonly validator?: string;
+    };
+
+export type Secret = {
+  readonly name: string;
+  /** Where it lies, from `/`; the folder's own path, or below it. */
+  readonly path: string;
+  readonly value: Uint8Array;
+};
+
+/** An error that the user can do something about, recognised by its `tazpod` property. No text has a secret in it. */
+export type BackendError = Error & {
+  readonly tazpod: {
+    readonly kind:
+      /** Not logged in, or the session has ended. */
+      | 'not-logged-in'
+      /** The store refuses. */
+      | 'no-permission'
+      /** Project, environment, folder or secret is not there. */
+      | 'not-found'
+      /** The store cannot be reached, or answers with what is no answer. */
+      | 'unreachable'
+      /** Settings are wrong. */
+      | 'settings'
+      /** A program or file that the backend needs is missing. */
+      | 'unavailable';
+    readonly what: string;
+    readonly why?: string;
+    /** The next command to type. */
+    readonly next?: string;
+  };
+};
