@@ -18,12 +18,15 @@ describe('the file system of a vault', () => {
   let image: Image;
   let vault: VaultProcess;
   let block: string;
+  /** Pids of the processes that have files of the vault open: they would keep its devices past the test. */
+  const holders: number[] = [];
 
   before(function () {
     if (process.getuid!() !== 0) skip(this, 'the tests are not run by root');
   });
 
   afterEach(async () => {
+    for (const pid of holders.splice(0)) killIfAlive(pid);
     await vault.kill();
     image.remove();
   });
@@ -150,6 +153,7 @@ describe('the file system of a vault', () => {
       /** A process in the namespace that has a file of the vault open. Returns how to end it. */
       async function hold(path: string): Promise<() => Promise<unknown>> {
         const {stdout} = await vault.run(`sleep 60 3>${path} >/dev/null 2>&1 & echo $!`);
+        holders.push(Number(stdout));
         await eventually('the file is open', async () => (await vault.run(`test -e ${path}`)).code === 0);
         return () => vault.run(`kill -KILL ${stdout}`);
       }
@@ -295,3 +299,11 @@ describe('the file system of a vault', () => {
     });
   });
 });
+
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // The test has ended it.
+  }
+}

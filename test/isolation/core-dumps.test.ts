@@ -23,6 +23,9 @@ type Worlds = {
 
 const sysctl = '/proc/sys/kernel/core_pattern';
 
+/** How many handlers the kernel waits for before their processes are gone; 0 is for none (core(5)). */
+const waitForHandlers = '/proc/sys/kernel/core_pipe_limit';
+
 describe('A process of the same user that makes a process of a session crash', () => {
   let worlds: Worlds | undefined;
   let restore: (() => Promise<void>) | undefined;
@@ -31,6 +34,7 @@ describe('A process of the same user that makes a process of a session crash', (
     needsRoot(this);
     restore = keepCorePattern();
     if (!setCorePattern('core')) skip(this, 'root may not say here where core dumps go');
+    writeFileSync(waitForHandlers, '16');
     const sealed = await openSealedWorld();
     const folder = join(sealed.user.home, 'crashes');
     mkdirSync(folder);
@@ -190,10 +194,11 @@ function setCorePattern(pattern: string): boolean {
   }
 }
 
-/** Puts the machine's setting back when told to, and also when this process is killed. */
+/** Puts the machine's settings back when told to, and also when this process is killed. */
 function keepCorePattern(): () => Promise<void> {
-  const pattern = readFileSync(sysctl, 'utf8').trimEnd();
-  const keeper = spawn('sh', ['-c', `read -r _; printf %s "$0" > ${sysctl}`, pattern], {
+  const [pattern, limit] = [sysctl, waitForHandlers].map((path) => readFileSync(path, 'utf8').trimEnd());
+  const code = `read -r _; printf %s "$0" > ${sysctl}; printf %s "$1" > ${waitForHandlers}`;
+  const keeper = spawn('sh', ['-c', code, pattern!, limit!], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
