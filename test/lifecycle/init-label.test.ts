@@ -38,7 +38,7 @@ describe('The label of an init', () => {
         ) {
           continue;
         }
-        const changed = {...vault, [field]: value} as OpenVault;
+        const changed = {...vault, [field]: value};
         expect(parseInitLabel(argvOf(changed)), `${field} ${JSON.stringify(value)}`).to.be.undefined;
       }
     }

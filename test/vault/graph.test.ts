@@ -8,7 +8,7 @@ async function drawn(style: GraphStyle, messages: readonly StepMessage[]): Promi
   process.stderr.write = ((chunk: string | Uint8Array) => {
     text += chunk.toString();
     return true;
-  }) as typeof process.stderr.write;
+  });
   try {
     const graph = new LifecycleGraph(style);
     for (const message of messages) await graph.show(message);
