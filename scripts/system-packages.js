@@ -28,10 +28,12 @@ export const testPrograms = {
   cpio: 'cpio',
   debootstrap: 'debootstrap',
   dockerd: 'docker.io',
+  fish: 'fish',
   modprobe: 'kmod',
   'qemu-system-x86_64': 'qemu-system-x86',
   setfattr: 'attr',
   strace: 'strace',
   sudo: 'sudo',
   tmux: 'tmux',
+  zsh: 'zsh',
 };
