@@ -1,0 +1,40 @@
+import {closeSync, constants, fstatSync, openSync, readFileSync} from 'node:fs';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {printable} from './printable.ts';
+
+/** More than any configuration has. A file that is larger is another one. */
+const sizeLimitBytes = 256 * 1024;
+
+/**
+ * A text file, UTF-8. Undefined where there is none. Throws a Failure (78) for what is no regular file (a FIFO would be
+ * waited for without end), too large, not readable or not UTF-8.
+ */
+export function readText(path: string): string | undefined {
+  let bytes: Buffer;
+  try {
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    try {
+      const stat = fstatSync(descriptor);
+      if (!stat.isFile()) throw refused(path, 'It is not a regular file.');
+      if (stat.size > sizeLimitBytes) throw refused(path, `It has more than ${sizeLimitBytes / 1024} KiB.`);
+      bytes = readFileSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    const {code} = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw refused(path, code === 'EACCES' ? 'You may not read it.' : `The kernel answered ${code ?? 'with an error'}.`);
+  }
+  try {
+    return new TextDecoder('utf-8', {fatal: true}).decode(bytes);
+  } catch {
+    throw refused(path, 'It is not UTF-8.');
+  }
+}
+
+function refused(path: string, why: string): Failure {
+  return new Failure(exitCode.config, `${printable(path, 4096)} cannot be read.`, {why});
+}
