@@ -18,13 +18,33 @@ export async function prepareFreeLoop(): Promise<FreeLoop> {
   const node = (await run('losetup', ['--find'])).stdout.toString().trim();
   const [, minor] = /^\/dev\/loop(\d+)$/.exec(node) ?? [];
   if (minor === undefined) return {usable: false, why: 'no loop device is free'};
-  const made = !existsSync(node) && (await run('mknod', ['--mode=0600', node, 'b', '7', minor])).code === 0;
-  const forget = (): void => {
-    if (made) unlinkSync(node);
-  };
+  const forget = await makeNode(node, minor);
   if (mayOpen(node)) return {usable: true, forget};
   forget();
   return {usable: false, why: 'the rules of this container forbid loop devices'};
+}
+
+/**
+ * Makes the nodes of these loop devices (`loop0`) where they are missing, so that the kernel can be asked about them.
+ * What is no loop device is left alone. `forget` removes the nodes that were made.
+ *
+ * Safe as root: the names are the kernel's; a node is made for root alone.
+ */
+export async function prepareLoops(names: readonly string[]): Promise<{forget(): void}> {
+  const made: (() => void)[] = [];
+  for (const name of names) {
+    const [, minor] = /^loop(\d+)$/.exec(name) ?? [];
+    if (minor !== undefined) made.push(await makeNode(`/dev/${name}`, minor));
+  }
+  return {forget: () => made.forEach((forget) => forget())};
+}
+
+/** Returns how to remove what was made. */
+async function makeNode(node: string, minor: string): Promise<() => void> {
+  const made = !existsSync(node) && (await run('mknod', ['--mode=0600', node, 'b', '7', minor])).code === 0;
+  return () => {
+    if (made) unlinkSync(node);
+  };
 }
 
 /** Whether loop devices can be had at all, as far as one can tell without asking for one. */

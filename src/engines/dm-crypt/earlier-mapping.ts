@@ -5,6 +5,7 @@ import {loopDevicesOf} from '../../kernel/loop.ts';
 import {run} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
+import {prepareLoops} from '../loop-nodes.ts';
 import type {MappingNames} from './names.ts';
 
 /** How long a ghost that was just killed may need until the kernel has written out and closed its vault. */
@@ -12,8 +13,8 @@ const closingMs = 5000;
 const retryMs = 20;
 
 /**
- * Makes sure that the kernel has no mapping of this vault. Waits for one of our own that is about to end, and throws a
- * Failure (75) where somebody has the vault open.
+ * Makes sure that the kernel has no mapping of this vault. Waits for one of this very image that is about to end, and
+ * throws a Failure (75) at once where the vault, or a copy of its image, is open.
  *
  * Safe as root: what is removed has one of our own names for a vault whose lock the caller holds, holds no key, and is
  * not open. Both is the kernel's word: only a scaffold has the scaffold's name and identifier, only a mapping without
@@ -21,18 +22,29 @@ const retryMs = 20;
  * alone, whatever it is called.
  */
 export async function clearEarlierMapping(image: FileIdentity, luksUuid: string, names: MappingNames): Promise<void> {
-  for (const deadlineMs = performance.now() + closingMs; ; await sleep(retryMs)) {
+  for (const deadlineMs = performance.now() + closingMs; inTheWay(luksUuid, names).length > 0; await sleep(retryMs)) {
+    // Asked before the mappings: of one that ends meanwhile, the loop device is known.
+    const loops = await loopsOf(image, inTheWay(luksUuid, names));
     for (const mapping of inTheWay(luksUuid, names)) {
       if (isScaffold(mapping, names) || isEmpty(mapping, names)) {
         await run('dmsetup', ['remove', '--noudevsync', mapping.name]);
       }
     }
-    const [first, ...others] = inTheWay(luksUuid, names);
-    if (first === undefined) return;
-    const loops = (await loopDevicesOf(image)).map((loop) => loop.name);
-    const ends = ({name, uuid, slaves}: Mapping): boolean =>
-      name === names.scaffold || (uuid === names.uuid && slaves.every((slave) => loops.includes(slave)));
-    if (![first, ...others].every(ends) || performance.now() >= deadlineMs) throw alreadyOpen(first, names);
+    for (const mapping of inTheWay(luksUuid, names)) {
+      const isOurs = mapping.name === names.scaffold || mapping.uuid === names.uuid;
+      if (!mapping.slaves.every((slave) => loops.has(slave))) throw copyIsOpen(mapping, names);
+      if (!isOurs || performance.now() >= deadlineMs) throw alreadyOpen(mapping, names);
+    }
+  }
+}
+
+/** Which of the loop devices below these mappings lie on the image: names, `loop0`. */
+async function loopsOf(image: FileIdentity, mappings: readonly Mapping[]): Promise<ReadonlySet<string>> {
+  const nodes = await prepareLoops(mappings.flatMap(({slaves}) => slaves));
+  try {
+    return new Set((await loopDevicesOf(image)).map(({name}) => name));
+  } finally {
+    nodes.forget();
   }
 }
 
@@ -43,7 +55,7 @@ function inTheWay(luksUuid: string, {name, scaffold}: MappingNames): Mapping[] {
   return [...new Set([...mappingsOfLuks(mappings, luksUuid), ...named])];
 }
 
-/** The Failure for a mapping that is in the way. */
+/** The Failure for a mapping of this very image, or of none any more. */
 function alreadyOpen(mapping: Mapping, names: MappingNames): Failure {
   if (isEmpty(mapping, names)) {
     return new Failure(exitCode.busy, 'The vault was closed, and something still holds on to what it was.', {
@@ -52,8 +64,20 @@ function alreadyOpen(mapping: Mapping, names: MappingNames): Failure {
     });
   }
   return new Failure(exitCode.busy, 'The vault is open already, by hand or by another program.', {
-    why: `The kernel has a mapping of its LUKS UUID, ${printable(mapping.name)}. A copy of an image has the same.`,
+    why: `The kernel has a mapping of its image, ${printable(mapping.name)}.`,
     next: `sudo cryptsetup close ${printable(mapping.name)}`,
+  });
+}
+
+/**
+ * The Failure for a mapping of another image. Two of one UUID could not be told apart, and have one name; the other
+ * engine needs neither.
+ */
+function copyIsOpen(mapping: Mapping, names: MappingNames): Failure {
+  const name = mapping.name === names.name ? 'that of another session' : printable(mapping.name);
+  return new Failure(exitCode.busy, 'A copy of this vault is open.', {
+    why: `The kernel has a mapping of the same LUKS UUID on another image, ${name}.`,
+    next: 'Close the copy, or: tazpod vault unlock --engine fuse',
   });
 }
 

@@ -26,8 +26,16 @@ import {loopDevicesOf} from '../../../src/kernel/loop.ts';
 import {eventually} from '../../engines/eventually.ts';
 import {findInMemory} from '../../engines/fuse/process-memory.ts';
 import {AttachingProcess} from './attaching-process.ts';
-import {LuksImage, mebibyte} from './image.ts';
+import {LuksImage, mebibyte, passphrase} from './image.ts';
 import {expectNothing, kernelHas} from './left.ts';
+
+/** Shell code for a /dev as containers have it: without the nodes of loop devices and mappings. */
+const withoutNodes = [
+  'mkdir -p /run/dev',
+  'cp -a /dev/null /dev/random /dev/urandom /dev/loop-control /run/dev',
+  'mount -t tmpfs none /dev',
+  'cp -a /run/dev/* /dev;',
+].join('; ');
 
 describe('the dm-crypt engine', () => {
   let image: LuksImage;
@@ -212,14 +220,42 @@ describe('the dm-crypt engine', () => {
       await attach();
     });
 
-    it('refuses a vault of which a copy is open', async () => {
+    it('refuses a vault of which a copy is open, at once, and names the engine that can open both', async () => {
       const copy = join(image.folder, 'copy.img');
       copyFileSync(image.path, copy);
+      const byHand = spawnSync('cryptsetup', ['open', '--key-file', '-', copy, 'copy-by-hand'], {input: passphrase});
+      expect(byHand.stderr.toString()).to.equal('');
+      const expected = {
+        code: 75,
+        message: 'A copy of this vault is open.',
+        next: 'Close the copy, or: tazpod vault unlock --engine fuse',
+      };
+      const startedMs = performance.now();
+      expect(await failureOf(dmCryptEngine.attach(image.request))).to.deep.include(expected);
+      image.closeByHand('copy-by-hand');
+
       await attach();
       const fd = openSync(copy, 'r+');
-      expect(await failureOf(dmCryptEngine.attach({...image.request, imageFd: fd}))).to.deep.include({code: 75});
+      expect(await failureOf(dmCryptEngine.attach({...image.request, imageFd: fd}))).to.deep.include(expected);
+      // One that ends would have been waited for, twice five seconds.
+      expect(performance.now() - startedMs).to.be.below(5000);
       closeSync(fd);
     });
+
+    for (const nodes of ['there', 'missing'] as const) {
+      it(`waits for one whose ghost was just killed, with the nodes of loop devices ${nodes}`, async () => {
+        const killed = startChild();
+        const fd = openSync(await killed.said, 'r');
+        await killed.kill();
+        const [loop] = mapping().slaves;
+        if (nodes === 'missing') renameSync(`/dev/${loop}`, `/dev/kept-${loop}`);
+        // Someone has it open for a moment longer than the ghost, as a file system does that is written out.
+        setTimeout(() => closeSync(fd), 500);
+        await attach().finally(() => {
+          if (nodes === 'missing') renameSync(`/dev/kept-${loop}`, `/dev/${loop}`);
+        });
+      });
+    }
 
     it('does not touch the mapping of another vault', async () => {
       const other = new LuksImage(['--label', 'other']);
@@ -254,9 +290,7 @@ describe('the dm-crypt engine', () => {
     });
 
     it('works in a container whose /dev nobody keeps up to date, and leaves no node there', async () => {
-      const child = startChild(
-        'mkdir -p /run/dev; cp -a /dev/null /dev/random /dev/urandom /dev/loop-control /run/dev; mount -t tmpfs none /dev; cp -a /run/dev/* /dev;',
-      );
+      const child = startChild(withoutNodes);
       const path = await child.said;
       expect(path).to.match(/^\/proc\/\d+\/fd\/\d+$/);
       const nodes = sh(`cd /proc/${child.pid}/root/dev && find . ! -type d | sort`).stdout.trim().split('\n');
