@@ -49,6 +49,7 @@ function ghostEnvironment({mountPoint, first}: LaunchOrder): Record<string, stri
   return {
     HISTFILE: historyFile(mountPoint),
     TAZPOD_GHOST_MODE: 'true',
+    TAZPOD_MOUNT_POINT: mountPoint,
     TMPDIR: temporary,
     TMUX_TMPDIR: temporary,
   };
