@@ -113,7 +113,7 @@ export async function startInfisical(options: DoubleOptions = {}): Promise<Infis
     const isLimited = options.limit !== undefined && ['list', 'get', 'create'].includes(route);
     if (isLimited) used += 1;
     const tooMany = typeof fault === 'object' && 'retryAfterSeconds' in fault;
-    const limited = tooMany || (isLimited && used > options.limit!);
+    const limited = tooMany || (isLimited && used > options.limit);
     const waitSeconds = tooMany ? fault.retryAfterSeconds : limitWindowSeconds;
     const reply = limited
       ? refusal(429, 'RateLimitExceeded', `Rate limit exceeded. Please try again in ${waitSeconds} seconds`)

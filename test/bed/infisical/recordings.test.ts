@@ -132,14 +132,12 @@ describe('The double of an Infisical server', () => {
 });
 
 function compareHeaders(answer: Answer, {response}: Recording): void {
-  const given = {...answer.headers};
-  const recorded = {...response.headers};
+  const [given, recorded] = [answer.headers, response.headers];
   expect(given['date']).to.match(/ GMT$/);
   // What an ETag of a list is made of is not known, and that of an error holds the id of the request.
   const form = (etag = '') => etag.replace(/[\w/+-]/g, 'x');
   expect(form(given['etag'])).to.equal(form(recorded['etag']));
-  for (const name of ['date', 'etag']) for (const headers of [given, recorded]) delete headers[name];
-  expect(given).to.deep.equal(recorded);
+  expect(without(given, ['date', 'etag'])).to.deep.equal(without(recorded, ['date', 'etag']));
 }
 
 function compareBodies(answer: Answer, {response}: Recording): void {
@@ -153,10 +151,11 @@ function compareBodies(answer: Answer, {response}: Recording): void {
   if (recorded['accessToken'] !== undefined) {
     expect(`<JWT of ${String(given['accessToken']).length} chars>`).to.equal(recorded['accessToken']);
   }
-  for (const body of [given, recorded]) {
-    for (const name of ['reqId', 'accessToken']) delete body[name];
-    if (body['message'] === 'Ok') delete body['date'];
-  }
-  const shortened = JSON.stringify(given).replace('x'.repeat(60_000), '<60000 times x>');
-  expect(JSON.parse(shortened)).to.deep.equal(recorded);
+  const changing = ['reqId', 'accessToken', ...(recorded['message'] === 'Ok' ? ['date'] : [])];
+  const shortened = JSON.stringify(without(given, changing)).replace('x'.repeat(60_000), '<60000 times x>');
+  expect(JSON.parse(shortened)).to.deep.equal(without(recorded, changing));
+}
+
+function without(fields: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));
 }

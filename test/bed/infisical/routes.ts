@@ -79,11 +79,11 @@ class Refused extends Error {
   }
 }
 
-function status({nowMs}: State): Reply {
+function status(state: State): Reply {
   return {
     status: 200,
     body: {
-      date: new Date(nowMs()).toISOString(),
+      date: new Date(state.nowMs()).toISOString(),
       message: 'Ok',
       emailConfigured: false,
       inviteOnlySignup: true,
