@@ -6,6 +6,9 @@ import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 /** How often the kernel is asked even if nothing seems to happen. */
 const intervalMs = 1000;
 
+/** How long nobody listens after an event. */
+const restMs = 10;
+
 export type MountWatch = {
   /** Settles when the vault is not at its mount point any more. */
   readonly lost: Promise<unknown>;
@@ -20,30 +23,55 @@ export type MountWatch = {
  * in the kernel's fs/namespace.c). A directory made in its place would take what the session believes to be writing
  * into the vault.
  *
- * Safe as root: directories are watched and nothing in them is opened; the kernel's table decides.
+ * Safe as root: directories are watched and nothing in them is opened; the kernel's table decides. Whoever makes events
+ * faster than they are read would keep libuv reading for ever, and this process from everything else; so the first one
+ * ends the listening, and it begins again after a rest.
  */
 export function watchMount(home: string, mountPoint: string, {major, minor}: DeviceNumber): MountWatch {
-  const watchers: FSWatcher[] = [];
+  const folders = foldersAbove(mountPoint, home);
   const {promise: lost, resolve} = Promise.withResolvers<unknown>();
-  const stop = () => {
-    clearInterval(timer);
-    for (const watcher of watchers) watcher.close();
-  };
-  const look = () => {
+  let watchers: FSWatcher[] = [];
+  let rest: NodeJS.Timeout | undefined;
+  const interval = setInterval(look, intervalMs);
+
+  function look(): void {
     const mounts = mountsAt(readMounts('self'), mountPoint);
     if (mounts.some((mount) => mount.major === major && mount.minor === minor)) return;
     stop();
     resolve(undefined);
-  };
-  const timer = setInterval(look, intervalMs);
-  for (const folder of foldersAbove(mountPoint, home)) {
-    try {
-      watchers.push(watch(folder, look).on('error', look));
-    } catch {
-      // No watch is left, or the file system has none: then the interval has to do.
-    }
   }
-  look();
+
+  function listen(): void {
+    watchers = folders.flatMap((folder) => {
+      try {
+        return watch(folder, onEvent).on('error', onEvent);
+      } catch {
+        // No watch is left, or the file system has none: then the interval has to do.
+        return [];
+      }
+    });
+    // What happened while nobody listened.
+    look();
+  }
+
+  function onEvent(): void {
+    deafen();
+    rest = setTimeout(listen, restMs);
+    look();
+  }
+
+  function deafen(): void {
+    clearTimeout(rest);
+    for (const watcher of watchers) watcher.close();
+    watchers = [];
+  }
+
+  function stop(): void {
+    clearInterval(interval);
+    deafen();
+  }
+
+  listen();
   return {lost, stop};
 }
 

@@ -6,7 +6,15 @@ import {writeAs} from '../bed/ownership.ts';
 import type {BedUser} from '../bed/user.ts';
 import type {Seen} from './seen.ts';
 
-const programs = ['syscalls.pl', 'intruder.pl', 'resident.pl', 'in-keyring.pl', 'hand-over.pl'] as const;
+const programs = [
+  'syscalls.pl',
+  'intruder.pl',
+  'resident.pl',
+  'in-keyring.pl',
+  'hand-over.pl',
+  'swapper.pl',
+  'careless.pl',
+] as const;
 
 /** Copies the programs of the attacks to where their user can read them. Returns the folder. */
 export function layPrograms(user: BedUser): string {
