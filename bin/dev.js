@@ -3,6 +3,7 @@
 import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {execute, settings} from '@oclif/core';
+import {pluginOptions} from '../src/extensions/start.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pjson = JSON.parse(readFileSync(root + 'package.json', 'utf8'));
@@ -10,4 +11,4 @@ pjson.oclif.commands = './src/commands';
 
 settings.debug = true;
 settings.enableAutoTranspile = false;
-await execute({loadOptions: {ignoreManifest: true, pjson, root}});
+await execute({loadOptions: await pluginOptions({ignoreManifest: true, pjson, root}, process.argv.slice(2))});

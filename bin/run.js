@@ -8,7 +8,10 @@ async function start() {
   const {execute, settings} = await import('@oclif/core');
   // Only what was built is run, whatever NODE_ENV says: oclif would look for a transpiler otherwise.
   settings.enableAutoTranspile = false;
-  await execute({dir: import.meta.url});
+  /** @type {typeof import('../src/extensions/start.ts')} */
+  const {pluginOptions} = await import(new URL('../dist/extensions/start.js', import.meta.url).href);
+  const {fileURLToPath} = await import('node:url');
+  await execute({loadOptions: await pluginOptions({root: fileURLToPath(import.meta.url)}, process.argv.slice(2))});
 }
 
 /** Keeps compiled code in the user's own cache folder. A cache is code: root takes none, and nobody another's. */

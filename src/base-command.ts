@@ -1,4 +1,5 @@
 import {Command, Flags, settings} from '@oclif/core';
+import {pluginProblems} from './extensions/start.ts';
 import {exitCode} from './lifecycle/exit-code.ts';
 import {Failure} from './lifecycle/failure.ts';
 import type {Presentation} from './vault/open-vault.ts';
@@ -29,6 +30,11 @@ export abstract class BaseCommand<T> extends Command {
   readonly #warnings: string[] = [];
 
   abstract override run(): Promise<T>;
+
+  protected override async init(): Promise<void> {
+    await super.init();
+    for (const problem of pluginProblems()) this.remark(problem);
+  }
 
   /** A remark that does not stop the command: a line on standard error, or a part of the JSON answer. */
   protected remark(text: string): void {

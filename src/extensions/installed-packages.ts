@@ -1,0 +1,153 @@
+import {lstatSync, readFileSync, realpathSync, statSync} from 'node:fs';
+import {dirname, join, relative} from 'node:path';
+import type {Interfaces} from '@oclif/core';
+import {printable} from '../config/printable.ts';
+
+/** A package that is installed or linked as a plugin, as its package.json tells it. None of its code has run. */
+export type InstalledPackage = {
+  readonly name: string;
+  readonly version: string;
+  /** The package's folder, absolute, links resolved. */
+  readonly root: string;
+  readonly type: 'user' | 'link';
+  /** What was asked for: `latest`, a range. */
+  readonly tag?: string;
+  /** The name of the pack that brings it. */
+  readonly parent?: string;
+  readonly pjson: Interfaces.PJSON;
+};
+
+/** One of `oclif.plugins` in the package.json of the data folder. */
+export type InstalledEntry = {
+  readonly name: string;
+  readonly type: 'user' | 'link';
+  readonly tag?: string;
+  readonly url?: string;
+  /** Of a linked folder. */
+  readonly root?: string;
+};
+
+/**
+ * The plugins of a data folder: those that were installed, then those that packs bring. What cannot be used is left out, and a sentence
+ * says so. A plugin that has the name of a core package is never among them.
+ */
+export function readInstalledPackages(
+  dataFolder: string,
+  coreNames: ReadonlySet<string>,
+): {packages: InstalledPackage[]; problems: string[]} {
+  const packages = new Map<string, InstalledPackage>();
+  const problems: string[] = [];
+  let entries: InstalledEntry[];
+  try {
+    entries = readEntries(dataFolder);
+  } catch {
+    return {packages: [], problems: [`${printable(join(dataFolder, 'package.json'), 4096)} cannot be read.`]};
+  }
+  const add = (entry: InstalledEntry, root: string | undefined, parent?: string) => {
+    if (packages.has(entry.name)) return;
+    const found = root === undefined ? 'it is not there' : readPackage(entry, root, coreNames, parent);
+    if (typeof found === 'string') problems.push(`The plugin ${printable(entry.name, 214)} is left out: ${found}.`);
+    else packages.set(found.name, found);
+  };
+  for (const entry of entries) {
+    add(entry, entry.type === 'link' ? entry.root : join(dataFolder, 'node_modules', entry.name));
+  }
+  // The map grows while it is gone through: packs may bring packs. What was installed by itself stays so.
+  for (const {name: parent, root, type, pjson} of packages.values()) {
+    for (const name of childrenOf(pjson)) add({name, type}, findUpwards(root, name), parent);
+  }
+  return {packages: [...packages.values()], problems};
+}
+
+/** Throws where there is a file that is not what oclif writes. */
+export function readEntries(dataFolder: string): InstalledEntry[] {
+  const pjson = readJson(join(dataFolder, 'package.json')) as
+    {oclif?: {plugins?: (InstalledEntry | string)[]}} | undefined;
+  return (pjson?.oclif?.plugins ?? []).map((entry) =>
+    typeof entry === 'string' ? {name: entry, type: 'user', tag: 'latest'} : entry,
+  );
+}
+
+/** The package.json in a folder as a plugin's; a string says why it cannot be one. */
+export function readPackage(
+  entry: InstalledEntry,
+  folder: string,
+  coreNames: ReadonlySet<string>,
+  parent?: string,
+): InstalledPackage | string {
+  let root: string;
+  let pjson: Interfaces.PJSON | undefined;
+  try {
+    root = realpathSync(folder);
+    pjson = readJson(join(root, 'package.json')) as Interfaces.PJSON | undefined;
+  } catch {
+    return 'its package.json cannot be read';
+  }
+  if (pjson === undefined) return 'it is not there';
+  const {name, version, oclif} = pjson;
+  if (typeof name !== 'string' || typeof version !== 'string') return 'its package.json has no name and version';
+  if (coreNames.has(name)) return `it carries the name of ${printable(name, 214)}, which is TazPod’s own`;
+  if (name !== entry.name) return `its package.json calls it ${printable(name, 214)}`;
+  // Without one, oclif would look for it in JavaScript files of the package, and run them.
+  if (typeof oclif !== 'object') return 'its package.json has no "oclif" section, so it is no plugin';
+  return {
+    name,
+    version,
+    root,
+    type: entry.type,
+    pjson,
+    ...(entry.tag === undefined ? {} : {tag: entry.tag}),
+    ...(parent === undefined ? {} : {parent}),
+  };
+}
+
+/** What a pack brings: those of its dependencies that stand in its `oclif.plugins`. */
+export function childrenOf({dependencies = {}, oclif}: Interfaces.PJSON): string[] {
+  const listed: unknown = oclif.plugins ?? [];
+  return Array.isArray(listed) ? listed.filter((name) => Object.hasOwn(dependencies, String(name))).map(String) : [];
+}
+
+/**
+ * The integrity that npm has noted for an installed package: that of the archive which it was unpacked from. Undefined
+ * for what npm has not unpacked there.
+ */
+export function installedIntegrity(dataFolder: string, root: string): string | undefined {
+  try {
+    if (lstatSync(root).isSymbolicLink()) return undefined;
+    const lock = readJson(join(dataFolder, 'node_modules/.package-lock.json')) as {
+      packages?: Record<string, {integrity?: string}>;
+    };
+    return lock.packages?.[relative(realpathSync(dataFolder), root)]?.integrity;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Why nothing of a folder may be loaded: it belongs to somebody else, or others may write it, and what lies there is
+ * code that would run as this user. Undefined where it may.
+ */
+export function distrust(folder: string, uid: number): string | undefined {
+  const stat = statSync(folder, {throwIfNoEntry: false});
+  if (stat === undefined) return undefined;
+  if (stat.uid !== uid) return 'it belongs to another user';
+  return (stat.mode & 0o002) === 0 ? undefined : 'everybody may write there';
+}
+
+/** Node's own way: node_modules of the folder and of each folder above it. */
+function findUpwards(from: string, name: string): string | undefined {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name);
+    if (statSync(candidate, {throwIfNoEntry: false})?.isDirectory()) return candidate;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
