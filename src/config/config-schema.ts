@@ -1,0 +1,131 @@
+import {z} from 'zod';
+
+/** A file below a folder: `~/` is the home, a relative path is meant from the project's folder. */
+const path = z
+  .string()
+  .min(1)
+  .max(4096)
+  .refine((text) => !/\p{C}/u.test(text), {error: 'must have no control characters.'})
+  .refine((text) => !/^~[^/]/.test(text), {error: 'may begin with "~/" for the home; other homes are written out.'});
+
+const relativePath = z
+  .string()
+  .max(1024)
+  .refine((text) => !/\p{C}/u.test(text) && text.split('/').every((name) => !['', '.', '..'].includes(name)), {
+    error: 'must be a relative path without "." and "..".',
+  });
+
+/** Words that a shell reads in a way of its own. A function of that name would break the shell that defines it. */
+const wordsOfShells = new Set(
+  (
+    '. : [ alias and begin bg bind break builtin case cd command continue coproc declare disown do done echo elif else ' +
+    'end enable esac eval exec exit export false fc fg fi for function getopts hash history if in jobs kill let local ' +
+    'not or popd printf pushd pwd read readonly repeat return select set shift shopt source switch test then time trap ' +
+    'true type typeset ulimit umask unalias unset until wait while tazpod'
+  ).split(' '),
+);
+
+/** What ends up in shell code and on terminals has no character that means something there. */
+const programName = z
+  .string()
+  .max(64)
+  .regex(/^\w[\w.+-]*$/, {error: 'must be the name of a program: letters, digits, "_", ".", "+" and "-", no path.'})
+  .refine((name) => !wordsOfShells.has(name), {error: 'is a word that shells need for themselves.'});
+
+const remark = z
+  .string()
+  .max(200)
+  .refine((text) => !/[\p{C}\u2028\u2029]/u.test(text), {error: 'must be one line without control characters.'});
+
+/** `tazpod-infisical`, `@team/tazpod-pack`. */
+const packageName = z
+  .string()
+  .max(214)
+  .regex(/^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/, {error: 'must be the name of an npm package.'});
+
+const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, {
+  error: 'must be a name of small letters, digits and hyphens.',
+});
+
+/** The form of `config.yaml`: the user's, a project's, and a pack's `defaults`. */
+export const configSchema = z
+  .strictObject({
+    image: path
+      .optional()
+      .describe('The image of the vault. Without it: .tazpod-vault/vault.img, in the working folder or one above.'),
+    'mount-point': path
+      .optional()
+      .describe('The directory, under your home, that is the vault inside the ghost. Without it: ~/secrets.'),
+    engine: z
+      .enum(['dm-crypt', 'fuse'])
+      .optional()
+      .describe('Who deciphers: the kernel or a process in user space. Without it: the best that the machine has.'),
+    isolation: z
+      .enum(['sealed', 'private'])
+      .optional()
+      .describe('private makes do without root; sealed refuses to. Without it: sealed where root or sudo is there.'),
+    size: z
+      .string()
+      .regex(/^\d+(\.\d+)?\s*[KMGT]?(i?B)?$/i, {error: 'must be a number with K, M, G or T: 512M.'})
+      .optional()
+      .describe('The size of a new image: a number with K, M, G or T. Without it: 512M.'),
+    bridges: z
+      .array(
+        z.strictObject({
+          home: relativePath.describe('The directory, relative to the home: .infisical'),
+          vault: relativePath.describe('Its place in the vault: .auth-infisical'),
+        }),
+      )
+      .max(64)
+      .optional()
+      .describe('Directories of the home that live in the vault. Not in a project.'),
+    latches: z
+      .array(
+        z.strictObject({
+          command: programName.describe('The name of a program.'),
+          reason: remark.optional().describe('Shown when it is kept from running.'),
+        }),
+      )
+      .max(64)
+      .optional()
+      .describe('Commands that are kept from running outside the vault. A comfort, not a boundary.'),
+    plugins: z
+      .strictObject({
+        allow: z
+          .array(
+            z.strictObject({
+              name: packageName.describe('The name of the npm package.'),
+              version: z.string().min(1).max(100).optional().describe('A range of versions: ^1.2.0'),
+              integrity: z
+                .string()
+                .regex(/^sha(256|384|512)-[A-Za-z0-9+/]+={0,2}$/, {error: 'must look like sha512-….'})
+                .optional()
+                .describe('What npm writes into its lock file: sha512-…'),
+            }),
+          )
+          .max(1000)
+          .optional()
+          .describe('The plugins that may be installed and loaded, and no others. A project can only narrow it.'),
+        registry: z
+          .url({protocol: /^https?$/, error: 'must be an address that begins with https:// or http://.'})
+          .optional()
+          .describe('The registry that plugins come from. Without it: what npm uses. Not in a project.'),
+      })
+      .optional()
+      .describe('Which plugins may be used, and where they come from.'),
+    cleanup: z
+      .strictObject({
+        strategy: name.optional().describe('The name of a strategy that a plugin brings: smart'),
+      })
+      .optional()
+      .describe('How a vault is closed that does not close by itself.'),
+    shells: z
+      .array(name)
+      .max(16)
+      .optional()
+      .describe('The shells that "tazpod shell install" is for where none is named. Without it: your login shell.'),
+  })
+  .describe('The configuration of TazPod');
+
+/** What a file holds, as its schema reads it. */
+export type ConfigDocument = z.infer<typeof configSchema>;
