@@ -49,7 +49,7 @@ function ghostEnvironment({mountPoint, first}: LaunchOrder): Record<string, stri
   return {
     HISTFILE: historyFile(mountPoint),
     TAZPOD_GHOST_MODE: 'true',
-    TAZPOD_MOUNT_POINT: mountPoint,
+    TAZPOD_VAULT: mountPoint,
     TMPDIR: temporary,
     TMUX_TMPDIR: temporary,
   };
