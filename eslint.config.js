@@ -41,7 +41,7 @@ const synchronous = {
 };
 
 export default defineConfig(
-  {ignores: ['node_modules/', 'dist/', 'coverage/']},
+  {ignores: ['**/node_modules/', '**/dist/', 'coverage/']},
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

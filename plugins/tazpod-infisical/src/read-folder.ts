@@ -1,0 +1,122 @@
+import type {BackendContext, Folder, FolderAnswer, Secret} from 'tazpod/contract';
+import {type Client, connect, type Listed, type ListedSecret} from './client.ts';
+import {failure, quoted} from './failure.ts';
+import {
+  type About,
+  explainList,
+  explainLogin,
+  explainToken,
+  missingEnvironment,
+  missingFolder,
+  Refusal,
+} from './refusal.ts';
+import {anotherToken, chooseUrl, currentToken} from './session.ts';
+import {readSettings} from './settings.ts';
+
+/** Reads a folder with one request, whatever it holds; two more where the token has ended or something is missing. */
+export async function readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer> {
+  const settings = readSettings(context);
+  const url = await chooseUrl(context, settings);
+  warnOfPlainHttp(context, url);
+  const client = await connect(context, settings, url);
+  const environment = folder.environment ?? settings.environment;
+  const path = normal(folder.path);
+  const about: About = {url, settings, environment, path};
+  const query = {
+    environment,
+    path,
+    recursive: folder.recursive,
+    values: true,
+    ...(folder.validator !== undefined && isEtag(folder.validator) ? {validator: folder.validator} : {}),
+  };
+
+  let token: string;
+  let listed: Listed | undefined;
+  try {
+    token = await currentToken(context, settings, url, client);
+  } catch (error) {
+    throw error instanceof Refusal ? explainLogin(error, about) : error;
+  }
+  try {
+    listed = await client.list(token, query).catch(async (error: unknown) => {
+      if (!(error instanceof Refusal) || !error.isAboutToken) throw error;
+      const another = await anotherToken(context, settings, url, client).catch((failed: unknown) => {
+        throw failed instanceof Refusal ? explainLogin(failed, about) : failed;
+      });
+      if (another === undefined) throw error;
+      token = another;
+      return client.list(another, query);
+    });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.isAboutToken) throw explainToken(error, about);
+    if (error.status === 404 && error.kind === 'SecretPathNotFound') throw await tellApart(client, token, about);
+    throw explainList(error, about);
+  }
+  if (listed === undefined) return {state: 'unchanged'};
+  const secrets = secretsOf(listed, folder, path, context);
+  return {state: 'read', secrets, ...(listed.etag === undefined ? {} : {validator: listed.etag})};
+}
+
+/** A missing environment and a missing folder get the same 404; an environment always has the folder `/`. */
+async function tellApart(client: Client, token: string, about: About): Promise<Error> {
+  if (about.path === '/') return missingEnvironment(about);
+  try {
+    await client.list(token, {environment: about.environment!, path: '/', recursive: false, values: false});
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.kind === 'SecretPathNotFound') return missingEnvironment(about);
+  }
+  return missingFolder(about);
+}
+
+/** Own secrets before imported ones, a personal one before the shared one. */
+function secretsOf(listed: Listed, folder: Folder, path: string, context: BackendContext): Secret[] {
+  const found = new Map<string, Secret>();
+  const take = (secret: ListedSecret, at: string) => {
+    const key = `${at}\0${secret.secretKey}`;
+    if (found.has(key)) return;
+    if (secret.secretValueHidden === true) {
+      if (folder.names !== undefined && !folder.names.includes(secret.secretKey)) return;
+      throw failure(
+        'no-permission',
+        `This identity may see that there is ${quoted(secret.secretKey)}, and not read it.`,
+        {
+          next: 'Give the identity a role in the project that may read the values of secrets.',
+        },
+      );
+    }
+    if (!secret.secretValue.isWellFormed()) {
+      throw failure('unreachable', `The value of ${quoted(secret.secretKey)} did not arrive whole.`);
+    }
+    found.set(key, {name: secret.secretKey, path: at, value: Buffer.from(secret.secretValue, 'utf8')});
+  };
+  const own = [...listed.secrets].sort((a, b) => Number(b.type === 'personal') - Number(a.type === 'personal'));
+  for (const secret of own) take(secret, normal(secret.secretPath ?? path));
+  const imported = listed.imports.flatMap(({secrets}) => secrets);
+  if (!folder.recursive) for (const secret of imported) take(secret, path);
+  else if (imported.length > 0) {
+    context.warn(
+      `Imports are left out of what is read with all folders below ${quoted(path)}: Infisical does not say which folder imports them. Read that folder by itself.`,
+    );
+  }
+  return [...found.values()];
+}
+
+function warnOfPlainHttp(context: BackendContext, url: string): void {
+  const {protocol, hostname} = new URL(url);
+  if (protocol === 'https:' || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)) return;
+  context.warn(`${url} is not encrypted: whoever is on the way reads token and secrets. Use https.`);
+}
+
+function isEtag(text: string): boolean {
+  return /^(W\/)?"[\x21\x23-\x7e]{0,200}"$/.test(text);
+}
+
+/** One slash at the beginning and none at the end. */
+function normal(path: string): string {
+  return `/${path
+    .split('/')
+    .filter((part) => part !== '')
+    .join('/')}`;
+}

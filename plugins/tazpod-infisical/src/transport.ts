@@ -1,0 +1,192 @@
+import {readFile} from 'node:fs/promises';
+import {type IncomingHttpHeaders, request as requestHttp} from 'node:http';
+import {request as requestHttps} from 'node:https';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {getCACertificates} from 'node:tls';
+import {failure, quoted} from './failure.ts';
+
+export type Asked = {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+};
+
+/** An answer in JSON, or 304 without one. */
+export type Answered = {
+  readonly status: number;
+  readonly etag: string | undefined;
+  /** Undefined with a 304. */
+  readonly json: unknown;
+};
+
+export type Transport = (asked: Asked) => Promise<Answered>;
+
+export type TransportOptions = {
+  /** For one answer, with all waiting in between. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** PEM, trusted besides what Node trusts. */
+  readonly caFile?: string;
+};
+
+type Raw = {readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer};
+
+/** More than ten thousand secrets need, and less than what a process of a small machine dies of. */
+const maximumBodyBytes = 64 * 1024 * 1024;
+
+/** What Node says of a certificate that it does not trust. */
+const certificateCodes =
+  /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_(VERIFY_LEAF|GET_ISSUER)|CERT_|ERR_TLS_CERT_ALTNAME)/;
+
+/**
+ * Sends requests in place of the SDK's own client, which waits a minute for a server that is silent, tries five times
+ * where one is refused, does not heed `retry-after`, takes a web page for an answer, knows no ETag, and cannot be told
+ * of a certificate. Rejects with a `BackendError` when there is no answer in JSON; what the answer says is for the
+ * caller to judge.
+ */
+export async function makeTransport({timeoutMs, signal, caFile}: TransportOptions): Promise<Transport> {
+  const ca = caFile === undefined ? undefined : [...getCACertificates('default'), await readCertificates(caFile)];
+  return async (asked) => {
+    const deadlineMs = performance.now() + timeoutMs;
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    const within = AbortSignal.any([signal, timeout.signal]);
+    const server = asked.url.origin;
+    try {
+      for (;;) {
+        const raw = await send(asked, within, ca);
+        const waitMs = retryAfterMs(raw);
+        if (waitMs === undefined) return read(raw, server);
+        if (performance.now() + waitMs >= deadlineMs) {
+          const seconds = Math.ceil(waitMs / 1000);
+          throw failure('unreachable', `${server} takes no more requests for ${seconds} s.`, {
+            why: raw.status === 429 ? 'Its limit for requests is reached.' : 'It says that it is overloaded or down.',
+            next: `Try again in ${seconds} s.`,
+          });
+        }
+        await sleep(waitMs, undefined, {signal: within});
+      }
+    } catch (error) {
+      if (isFailure(error)) throw error;
+      if (signal.aborted) throw failure('unreachable', `The request to ${server} was given up.`);
+      if (timeout.signal.aborted) {
+        throw failure('unreachable', `${server} did not answer within ${timeoutMs / 1000} s.`, {
+          next: 'Try again, or give it longer with --timeout.',
+        });
+      }
+      throw unreachable(server, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+async function readCertificates(path: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(path, 'latin1');
+  } catch {
+    throw failure('unavailable', `The ca-file ${quoted(path)} cannot be read.`);
+  }
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw failure('settings', `The ca-file ${quoted(path)} holds no certificate in PEM form.`);
+}
+
+/** One request on a connection of its own: a command makes two or three, and none may meet a connection that is dead. */
+function send(asked: Asked, signal: AbortSignal, ca: readonly string[] | undefined): Promise<Raw> {
+  const {promise, resolve, reject} = Promise.withResolvers<Raw>();
+  const {method, headers, url} = asked;
+  const options = {method, headers: {accept: 'application/json', ...headers}, agent: false as const, signal};
+  const request =
+    url.protocol === 'https:'
+      ? requestHttps(url, {...options, ...(ca === undefined ? {} : {ca: [...ca]})})
+      : requestHttp(url, options);
+  request.on('error', reject);
+  request.on('response', (response) => {
+    const chunks: Buffer[] = [];
+    let sizeBytes = 0;
+    response.on('error', reject);
+    response.on('data', (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+      if (sizeBytes > maximumBodyBytes) {
+        request.destroy(failure('unreachable', `${url.origin} answers with more than can be an answer.`));
+      } else chunks.push(chunk);
+    });
+    response.on('end', () => {
+      resolve({status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks)});
+    });
+  });
+  request.end(asked.body);
+  return promise;
+}
+
+/** How long the server wants to be left alone, where it says so. Less than a second would be a storm. */
+function retryAfterMs({status, headers}: Raw): number | undefined {
+  if (status !== 429 && !(status === 503 && headers['retry-after'] !== undefined)) return undefined;
+  const seconds = Number(headers['retry-after'] ?? headers['x-ratelimit-reset'] ?? 1);
+  return 1000 * Math.max(1, Number.isFinite(seconds) ? seconds : 60);
+}
+
+function read({status, headers, body}: Raw, server: string): Answered {
+  if (status === 304) return {status, etag: headers.etag, json: undefined};
+  if (status >= 300 && status < 400) {
+    const target = URL.parse(headers.location ?? '', server)?.origin;
+    throw failure('unreachable', `${server} sends elsewhere${target === undefined ? '' : `, to ${quoted(target)}`}.`, {
+      why: 'A token is not sent where a redirection leads.',
+      next: 'Write the address that is meant as url into secrets.yml.',
+    });
+  }
+  if (status >= 500 && !isJson(headers)) {
+    throw failure('unreachable', `${server} is not in service: it answers with ${status}.`, {next: 'Try again later.'});
+  }
+  if (!isJson(headers)) {
+    const isPage = /html/i.test(headers['content-type'] ?? '');
+    throw failure(
+      'unreachable',
+      `${server} answers with ${isPage ? 'a web page' : 'something else'}, not as Infisical.`,
+      {
+        why: 'Something in between may want a login of its own (a captive portal, a proxy), or url is another site.',
+        next: `Open ${server} in a browser, and look at url in secrets.yml.`,
+      },
+    );
+  }
+  try {
+    return {status, etag: headers.etag, json: JSON.parse(body.toString('utf8'))};
+  } catch {
+    throw failure('unreachable', `${server} answers with what should be JSON and is none.`, {next: 'Try again.'});
+  } finally {
+    body.fill(0);
+  }
+}
+
+function isJson(headers: IncomingHttpHeaders): boolean {
+  return /^application\/([\w.-]+\+)?json\b/i.test(headers['content-type'] ?? '');
+}
+
+function unreachable(server: string, error: unknown): Error {
+  const {code = ''} = error as {code?: string};
+  if (certificateCodes.test(code)) {
+    return failure('unreachable', `The certificate of ${server} is not trusted.`, {
+      why: `Node says ${code}.`,
+      next: 'Name the certificate of your own authority as ca-file in secrets.yml, or in NODE_EXTRA_CA_CERTS.',
+    });
+  }
+  const sentence =
+    {
+      ECONNREFUSED: 'Nothing listens there.',
+      ENOTFOUND: 'Its name is not known.',
+      EAI_AGAIN: 'Its name cannot be looked up: is there a network?',
+      ECONNRESET: 'The connection broke off.',
+      ENETUNREACH: 'There is no way to it: is there a network?',
+      EHOSTUNREACH: 'There is no way to it: is there a network?',
+    }[code] ?? (/^[A-Z0-9_]+$/.test(code) ? `The system says ${code}.` : 'The connection failed.');
+  return failure('unreachable', `${server} cannot be reached.`, {
+    why: sentence,
+    next: 'Look at the network and at url in secrets.yml, and try again.',
+  });
+}
+
+function isFailure(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'tazpod' in error;
+}
