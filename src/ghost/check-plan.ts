@@ -1,5 +1,6 @@
 import {closeSync, constants, fstatSync, openSync, realpathSync, type Stats} from 'node:fs';
 import {basename, dirname} from 'node:path';
+import {refuseBridges} from '../lifecycle/bridge-rules.ts';
 import {exitCode, type ExitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {BridgePlan, OpenPlan} from '../lifecycle/plan.ts';
@@ -45,6 +46,7 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
       throw refused('mount point', `it does not lie under the home ${printablePath(home)}`);
     }
   }
+  refuseHostileBridges(plan);
   return asCaller(caller, () => {
     const imageFolderFd = openStepwise(dirname(plan.image), 'folder of the image', directory, exitCode.noInput);
     return {
@@ -57,6 +59,14 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
       keyFd: plan.key.from === 'file' ? openKeyFile(plan.key.path) : undefined,
     };
   });
+}
+
+/** What is moved into the vault must not be what opens it. */
+function refuseHostileBridges({bridges, home, mountPoint, image, key}: OpenPlan): void {
+  const ownFiles = [process.execPath, import.meta.filename];
+  const kept = [image, ...(key.from === 'file' ? [key.path] : []), ...ownFiles];
+  const refusal = refuseBridges(bridges, {home, mountPoint, kept});
+  if (refusal !== undefined) throw refused(`bridge of ${printablePath(`~/${refusal.bridge.home}`)}`, refusal.why);
 }
 
 /** Opens both ends of a bridge, in the home and in the mounted vault, as `openPlan` opens the rest. */

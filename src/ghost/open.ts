@@ -25,7 +25,7 @@ import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
 import {isVolumeKeyOf} from '../luks/volume-key-digest.ts';
 import {accompany} from './accompany.ts';
-import {mountBridges} from './bridges.ts';
+import {mountBridges, mountBridgesPrivately} from './bridges.ts';
 import type {Caller} from './caller.ts';
 import {type OpenedPlan, openPlan} from './check-plan.ts';
 import type {CliChannel} from './cli-channel.ts';
@@ -87,7 +87,7 @@ class Ghost {
   #fileSystem: MountedFileSystem | undefined;
   #namespaces: SessionNamespaces | undefined;
   #terminal: GuardedTerminal | undefined;
-  #mountWatch: MountWatch | undefined;
+  readonly #mountWatches: MountWatch[] = [];
 
   constructor(caller: Caller, plan: OpenPlan, channel: CliChannel, opened: OpenedPlan) {
     this.#caller = caller;
@@ -115,7 +115,7 @@ class Ghost {
 
   async close(): Promise<void> {
     const conductor = this.#conductor;
-    this.#mountWatch?.stop();
+    for (const mountWatch of this.#mountWatches) mountWatch.stop();
     conductor.begin('close');
     await conductor.step('endSessions', () => this.#terminal?.release());
     // What the session has handed out of the vault, an open file, keeps the file system busy. The device is taken away
@@ -290,7 +290,12 @@ class Ghost {
       ({driver}) => `by ${driver === 'kernel' ? 'the kernel' : driver}`,
     );
     if (this.#plan.bridges.length === 0) conductor.skip('bridge', 'none');
-    else await conductor.step('bridge', () => mountBridges(this.#caller, this.#opened.homeFd, this.#plan));
+    else
+      await conductor.step(
+        'bridge',
+        () => this.#bridge(),
+        (bridges) => bridges.join(', '),
+      );
     const namespaces = await conductor.step(
       'seal',
       () => this.#seal(),
@@ -323,7 +328,7 @@ class Ghost {
       wasLocked: () => existsSync(marker),
       onLingering: async () => this.#terminal?.release(),
       ...(this.#device === undefined ? {} : {lost: failureOf(this.#device)}),
-      ...(this.#mountWatch === undefined ? {} : {misplaced: this.#mountWatch.lost}),
+      ...(this.#mountWatches.length === 0 ? {} : {misplaced: Promise.race(this.#mountWatches.map(({lost}) => lost))}),
     });
   }
 
@@ -375,8 +380,23 @@ class Ghost {
     removeEmptyLostAndFound(folder);
     const mounted = mountsAt(readMounts('self'), folder).at(-1)!;
     await moveMount(folder, this.#opened.mountPointFd);
-    this.#mountWatch = watchMount(this.#plan.home, this.#plan.mountPoint, mounted);
+    this.#mountWatches.push(watchMount(this.#plan.home, this.#plan.mountPoint, mounted));
     return this.#fileSystem;
+  }
+
+  /** Binds what is to live in the vault; says in which directories of the home. */
+  async #bridge(): Promise<string[]> {
+    const {home, mountPoint} = this.#plan;
+    const {bridges, remarks} =
+      this.#namespaces?.isolation === 'private'
+        ? await mountBridgesPrivately(this.#namespaces, this.#plan)
+        : await mountBridges(this.#caller, this.#opened.homeFd, this.#plan);
+    for (const text of remarks) this.#channel.say({say: 'warning', text});
+    if (this.#caller.isolation === 'sealed') {
+      const vault = mountsAt(readMounts('self'), mountPoint).at(-1)!;
+      for (const bridge of bridges) this.#mountWatches.push(watchMount(home, `${home}/${bridge.home}`, vault));
+    }
+    return bridges.map((bridge) => `~/${bridge.home}`);
   }
 
   /** In the user's own namespaces no line is crossed: the mount point is the user's to name. */

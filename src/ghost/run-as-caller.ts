@@ -1,11 +1,11 @@
 import {closeSync} from 'node:fs';
-import {onlyBelow, programPath, type ProgramName, type ProgramResult, run} from '../kernel/program.ts';
+import {bound, onlyBelow, programPath, type ProgramName, type ProgramResult, run} from '../kernel/program.ts';
 import type {Caller} from './caller.ts';
 import {makeUserNamespace} from './seal.ts';
 
 /**
  * Runs a system program with the ids of the caller: what the caller may not touch, the program cannot be tricked into.
- * It gets `descriptors` as 3, 4, …, and ends with this process.
+ * It gets `descriptors` as 3, 4, … and `input` on standard input, and ends with this process.
  *
  * Safe as root, and not by the ids alone. A plain process of the caller's would be open to every other one: whoever
  * stops it in time finds `/proc/PID/root`, and there the ghost's mount namespace with the vault that is about to be
@@ -16,8 +16,13 @@ export async function runAsCaller(
   name: ProgramName,
   args: readonly string[],
   descriptors: readonly number[],
+  input?: Buffer,
 ): Promise<ProgramResult> {
-  if (caller.uid === 0) return run(name, args, {descriptors});
+  const given = input === undefined ? {} : {input};
+  if (caller.uid === 0) {
+    const [, ...command] = bound([programPath(name), ...args]);
+    return run('setpriv', command, {descriptors, ...given});
+  }
   const userFd = await makeUserNamespace();
   const drop = [
     programPath('setpriv'),
@@ -30,6 +35,7 @@ export async function runAsCaller(
   try {
     return await run('nsenter', [...enter, ...drop, programPath(name), ...args], {
       descriptors: [...descriptors, userFd],
+      ...given,
     });
   } finally {
     closeSync(userFd);

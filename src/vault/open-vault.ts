@@ -13,6 +13,7 @@ import {
   type SessionPlan,
 } from '../lifecycle/plan.ts';
 import {restoreTerminal, saveTerminal, standardTerminal} from '../kernel/terminal.ts';
+import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
 import {type GraphStyle, LifecycleGraph} from './graph.ts';
@@ -27,6 +28,8 @@ export type OpenRequest = {
   readonly engine?: EngineId | undefined;
   readonly isolation?: Isolation | undefined;
   readonly create?: CreatePlan;
+  /** Directories of the home that live in the vault. */
+  readonly bridges?: readonly DeclaredBridge[];
   /** The command of the session; absent: the vault is only made. */
   readonly command?: readonly string[];
   /** Nobody types into the session: it gets no terminal of its own, and the caller's stays as it is. */
@@ -47,15 +50,18 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   if (escalation.warning !== undefined) presentation.remark(escalation.warning);
   const home = locateHome(escalation.prefix[0] !== process.execPath);
   const terminal = standardTerminal();
+  const mountPoint = prepareMountPoint(request.mountPoint, home);
+  const {bridges, remarks} = collectBridges(request.bridges ?? [], {...request, home, mountPoint});
+  for (const remark of remarks) presentation.remark(remark);
   const plan: OpenPlan = {
     version: planVersion,
     operation: 'open',
     image: request.image,
-    mountPoint: prepareMountPoint(request.mountPoint, home),
+    mountPoint,
     home,
     key: request.key,
     ifOpen: request.ifOpen ?? 'join',
-    bridges: [],
+    bridges,
     ...(request.engine === undefined ? {} : {engine: request.engine}),
     ...(request.create === undefined ? {} : {create: request.create}),
     ...(request.command === undefined ? {} : {session: sessionPlan(request, request.command, terminal?.path)}),

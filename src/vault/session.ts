@@ -3,6 +3,7 @@ import {createInterface} from 'node:readline/promises';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId, Isolation, KeySource} from '../lifecycle/plan.ts';
+import type {DeclaredBridge} from './bridges.ts';
 import {type CreateFlags, createPlan, prepareImageFolder} from './create.ts';
 import {type KeyFlags, keySource} from './key-flags.ts';
 import {locateImage} from './location.ts';
@@ -35,6 +36,7 @@ export async function openOrCreate(
   flags: SessionFlags,
   command: readonly string[],
   presentation: Presentation,
+  bridges: readonly DeclaredBridge[] = [],
 ): Promise<SessionResult> {
   const image = locateImage(flags.image);
   const key = keySource(flags);
@@ -47,6 +49,7 @@ export async function openOrCreate(
       ifOpen: flags.join === false ? 'refuse' : 'join',
       engine: flags.engine,
       isolation: flags.isolation,
+      bridges,
       command,
       ...(create === undefined ? {} : {create}),
     },
