@@ -42,7 +42,7 @@ export async function expectNothingLeft(vault: TestVault, remembered: Remembered
     left = await findLeftovers(vault, remembered);
     return left.vault.length === 0 && (left.devices.length === 0 || orphanPatienceMs > 0);
   };
-  const seen = () => [...left.vault, ...left.devices].join('\n');
+  const seen = () => [...left.vault, ...left.devices.map(({sentence}) => sentence)].join('\n');
   await until('nothing is left', look, {withinMs, seen});
   const gone = async () => (left = await findLeftovers(vault, remembered)).devices.length === 0;
   if (left.devices.length > 0) await until('no device is left', gone, {withinMs: orphanPatienceMs, seen});
@@ -51,13 +51,16 @@ export async function expectNothingLeft(vault: TestVault, remembered: Remembered
 /** As `src/vault/plan-folder.ts` names them. */
 const planFolders = /\/tazpod-[\da-z]+\.[\da-z]+\.[\da-z]+-\w{6}$/;
 
-/** What there is, a sentence each: of this vault, and devices that nobody uses. */
-export type Leftovers = {readonly vault: readonly string[]; readonly devices: readonly string[]};
+/** What there is: a sentence each for what is of this vault, and devices that nobody uses. */
+export type Leftovers = {readonly vault: readonly string[]; readonly devices: readonly Orphan[]};
+
+/** A device that nobody uses: `loop0`, or the number of a FUSE connection. */
+export type Orphan = {readonly device: string; readonly sentence: string};
 
 /** What there is of a vault now. */
 export async function findLeftovers(vault: TestVault, remembered: Remembered = {}): Promise<Leftovers> {
   const {owner, image, mountPoint} = vault;
-  const world = allPids().flatMap((pid) => (attendants.has(pid) ? [] : (observe(pid) ?? [])));
+  const world = observeAll();
   const remembers = (remembered.processes ?? []).filter((process) => isAlive(process)).map(({pid}) => pid);
   const suspects = world.filter((process) => remembers.includes(process.pid) || belongsTo(process, vault));
   return {
@@ -71,10 +74,7 @@ export async function findLeftovers(vault: TestVault, remembered: Remembered = {
         .map((path) => `temporary file ${path}`),
       ...(remembered.terminal === undefined ? [] : strandedTerminal(remembered.terminal, owner.uid)),
     ],
-    devices: [
-      ...orphans('FUSE connection', fuseConnections(), before.connections, (id) => usersOfConnection(id, world)),
-      ...orphans('loop device', attachedLoops(), before.loops, (name) => usersOfLoop(name, world)),
-    ],
+    devices: orphans(world),
   };
 }
 
@@ -85,6 +85,10 @@ type Observed = {
   readonly command: string;
   readonly mounts: readonly Mount[];
 };
+
+function observeAll(): Observed[] {
+  return allPids().flatMap((pid) => (attendants.has(pid) ? [] : (observe(pid) ?? [])));
+}
 
 function observe(pid: number): Observed | undefined {
   const identity = identifyProcess(pid);
@@ -118,14 +122,48 @@ function mountsBelow(folder: string, mounts: readonly Mount[]): Mount[] {
   return mounts.filter(({mountPoint}) => mountPoint.startsWith(`${folder}/`));
 }
 
-/** Those that came since, that nobody uses: who uses one is another test of another user, or is listed already. */
-function orphans(
-  what: string,
-  now: readonly string[],
-  then: ReadonlySet<string>,
-  users: (id: string) => readonly number[],
-): string[] {
-  return now.filter((id) => !then.has(id) && users(id).length === 0).map((id) => `${what} ${id} without a user`);
+/**
+ * Devices that came since, that nobody uses: who uses one is another test of another user, or is listed already. What
+ * was made after the processes were listed is looked for among those of now.
+ */
+function orphans(world: readonly Observed[]): Orphan[] {
+  const unused = (among: readonly Observed[]) => [
+    ...fuseConnections()
+      .filter((id) => !before.connections.has(id) && usersOfConnection(id, among).length === 0)
+      .map((id) => ({device: id, what: `FUSE connection ${id}`, number: numberOf(0, Number(id))})),
+    ...attachedLoops()
+      .filter((loop) => !before.loops.has(loop) && usersOfLoop(loop, among).length === 0)
+      .map((loop) => {
+        const device = loop.split(' ')[0]!;
+        return {device, what: `loop device ${loop}`, number: numberOf(loopMajor, Number(device.slice('loop'.length)))};
+      }),
+  ];
+  if (unused(world).length === 0) return [];
+  return unused(observeAll()).map(({device, what, number}) => {
+    return {device, sentence: `${what} without a user${holdersOf(number)}`};
+  });
+}
+
+/** The major number of loop devices. */
+const loopMajor = 7;
+
+/** As `st_dev` has it: linux/kdev_t.h, `new_encode_dev`. */
+function numberOf(major: number, minor: number): number {
+  return (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+}
+
+/** Who has a file of a device open although it is mounted nowhere any more, as a clause. A child asks: it may hang. */
+function holdersOf(deviceNumber: number): string {
+  const {stdout} = spawnSync('sh', ['-c', `find -L /proc/[0-9]*/fd -printf '%D %h\\n' 2>&-`], {
+    encoding: 'utf8',
+    killSignal: 'SIGKILL',
+    timeout: 5000,
+  });
+  const pids = [...stdout.matchAll(/^(\d+) \/proc\/(\d+)\/fd$/gm)].flatMap(([, device, pid]) =>
+    Number(device) === deviceNumber ? [Number(pid)] : [],
+  );
+  const holders = [...new Set(pids)].map((pid) => `${pid} (${(readCommandLine(pid) ?? []).join(' ')})`);
+  return holders.length === 0 ? '' : `, but open in process ${holders.join(', ')}`;
 }
 
 function usersOfConnection(id: string, world: readonly Observed[]): number[] {

@@ -184,7 +184,7 @@ export class Bench {
   /** What is left of this vault: of the devices without a user, those that its processes had. */
   async #leftovers(tree: readonly ProcessIdentity[], devices: ReadonlySet<string>): Promise<string[]> {
     const {vault, devices: unused} = await findLeftovers(this.#vault, {processes: tree, terminal: this.#terminal.path});
-    const own = unused.filter((device) => devices.has(/ (\S+)(?: .*)? without a user$/.exec(device)?.[1] ?? ''));
+    const own = unused.filter(({device}) => devices.has(device)).map(({sentence}) => sentence);
     return [...vault, ...own];
   }
 
