@@ -123,12 +123,14 @@ function isWorthRenewing({expiresMs, lifeMs, renewableUntilMs = Infinity}: Sessi
   return expiresMs - nowMs < lifeMs / 3 && renewableUntilMs - expiresMs > 1000 && nowMs < expiresMs;
 }
 
-async function renewed(context: BackendContext, session: Session, client: Client): Promise<string> {
-  if (session.given === true) throw failure('not-logged-in', 'The token has ended.', {next: 'tazpod login'});
-  const {token, lifeMs} = await client.renew(session.token);
-  const expiresMs = Math.min(Date.now() + lifeMs, session.renewableUntilMs ?? Infinity);
-  await writeSession(context, {...session, token, lifeMs, expiresMs});
-  return token;
+function renewed(context: BackendContext, session: Session, client: Client): Promise<string> {
+  return once(context, 'renewal', async () => {
+    if (session.given === true) throw failure('not-logged-in', 'The token has ended.', {next: 'tazpod login'});
+    const {token, lifeMs} = await client.renew(session.token);
+    const expiresMs = Math.min(Date.now() + lifeMs, session.renewableUntilMs ?? Infinity);
+    await writeSession(context, {...session, token, lifeMs, expiresMs});
+    return token;
+  });
 }
 
 /** Where the client secret is at hand, in the settings or in the vault. */
@@ -147,11 +149,33 @@ async function logInAgain(
       ? undefined
       : {clientId, clientSecret: await readSecretFile(clientSecretFile, 'client-secret-file')});
   if (credentials === undefined) return undefined;
-  const fresh = await client.login(credentials.clientId, credentials.clientSecret);
-  const identity = identityOf(fresh.token) ?? credentials.clientId;
-  const kept = session?.credentials === undefined ? {} : {credentials: session.credentials};
-  await writeSession(context, sessionOf(fresh, {url, identity, ...kept}));
-  return fresh.token;
+  return once(context, 'login', async () => {
+    const fresh = await client.login(credentials.clientId, credentials.clientSecret);
+    const identity = identityOf(fresh.token) ?? credentials.clientId;
+    const kept = session?.credentials === undefined ? {} : {credentials: session.credentials};
+    await writeSession(context, sessionOf(fresh, {url, identity, ...kept}));
+    return fresh.token;
+  });
+}
+
+const running = new WeakMap<BackendContext['store'], Map<string, Promise<string>>>();
+
+/**
+ * One renewal and one login at a time, however many folders are read at once, and none after one that has failed:
+ * three wrong logins lock the identity.
+ */
+function once({store}: BackendContext, what: string, work: () => Promise<string>): Promise<string> {
+  const ofStore = running.get(store) ?? new Map<string, Promise<string>>();
+  running.set(store, ofStore);
+  const earlier = ofStore.get(what);
+  if (earlier !== undefined) return earlier;
+  const attempt = work();
+  ofStore.set(what, attempt);
+  void attempt.then(
+    () => ofStore.delete(what),
+    () => {},
+  );
+  return attempt;
 }
 
 async function readTokenFile(path: string): Promise<string> {

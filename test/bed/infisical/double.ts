@@ -28,7 +28,9 @@ export type Fault =
   /** 429 with this many seconds in `retry-after`. */
   | {readonly retryAfterSeconds: number}
   /** A redirection to this address. */
-  | {readonly redirect: string};
+  | {readonly redirect: string}
+  /** This body with 200. */
+  | {readonly json: object};
 
 /** What was asked for: no header, no body, and nothing of a token. */
 export type SeenRequest = {readonly route: RouteName; readonly method: string; readonly url: string; status: number};
@@ -44,6 +46,8 @@ export type InfisicalDouble = {
   forget(): void;
   /** Lets the next answers of a route go wrong. */
   breakNext(route: RouteName, fault: Fault, times?: number): void;
+  /** Lets the next answers of a route be this, with 200. */
+  answerNext(route: RouteName, json: object, times?: number): void;
   /** Moves the clock by which tokens expire and locks end. */
   advance(ms: number): void;
   close(): Promise<void>;
@@ -115,9 +119,11 @@ export async function startInfisical(options: DoubleOptions = {}): Promise<Infis
     const tooMany = typeof fault === 'object' && 'retryAfterSeconds' in fault;
     const limited = tooMany || (isLimited && used > options.limit);
     const waitSeconds = tooMany ? fault.retryAfterSeconds : limitWindowSeconds;
-    const reply = limited
+    const reply: Reply = limited
       ? refusal(429, 'RateLimitExceeded', `Rate limit exceeded. Please try again in ${waitSeconds} seconds`)
-      : answer(state, call);
+      : typeof fault === 'object' && 'json' in fault
+        ? {status: 200, body: fault.json}
+        : answer(state, call);
     const body = Buffer.from(JSON.stringify(reply.body));
     const etag = `"${etagOf(reply, body)}"`;
     const unchanged = call.method === 'GET' && reply.status === 200 && request.headers['if-none-match'] === etag;
@@ -163,15 +169,17 @@ export async function startInfisical(options: DoubleOptions = {}): Promise<Infis
     server.listen(0, '127.0.0.1', resolve);
   });
   const {port} = server.address() as AddressInfo;
+  const breakNext: InfisicalDouble['breakNext'] = (route, fault, times = 1) => {
+    faults.set(route, [...(faults.get(route) ?? []), ...Array.from({length: times}, () => fault)]);
+  };
   return {
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     world,
     requests,
     count: (route) => requests.filter((each) => each.route === route).length,
     forget: () => void requests.splice(0),
-    breakNext: (route, fault, times = 1) => {
-      faults.set(route, [...(faults.get(route) ?? []), ...Array.from({length: times}, () => fault)]);
-    },
+    breakNext,
+    answerNext: (route, json, times) => breakNext(route, {json}, times),
     advance: (ms) => {
       aheadMs += ms;
     },

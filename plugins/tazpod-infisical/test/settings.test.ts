@@ -1,0 +1,53 @@
+import {expect} from 'chai';
+import backend from '../src/backend.ts';
+import {makeContext, troubleOf} from './bed.ts';
+
+const project = 'af6942bb-9dc3-4923-b3f0-1bf38e522808';
+
+describe('The settings of Infisical', () => {
+  const check = (settings: Record<string, unknown>) => backend.checkSettings!(settings);
+
+  it('are right with a project alone, in its old and its new spellings', () => {
+    for (const name of ['project', 'project-id', 'infisical_project_id']) {
+      expect(check({[name]: project}), name).to.deep.equal([]);
+    }
+  });
+
+  it('are right with everything', () => {
+    const all = {
+      project,
+      infisical_url: 'https://infisical.example.com/api',
+      environment: 'prod',
+      auth: 'universal-auth',
+      'client-id': 'an-id',
+      'client-secret-file': '~/secrets/client-secret',
+      'keep-client-secret': true,
+      'ca-file': 'ca.pem',
+    };
+    expect(check(all)).to.deep.equal([]);
+  });
+
+  const wrong: readonly [object, RegExp][] = [
+    [{}, /^project is missing/],
+    [{project: 7}, /^project has to be a text/],
+    [{project: 'a/../b'}, /^project has to be the id/],
+    [{project, 'project-id': project}, /are the same setting/],
+    [{project, url: 'infisical.example.com'}, /^url has to be the address/],
+    [{project, url: 'file:///etc/passwd'}, /^url has to be the address/],
+    [{project, url: 'https://user:word@infisical.example.com'}, /^url has to be the address/],
+    [{project, auth: 'password'}, /^auth has to be one of universal-auth, access-token, cli/],
+    [{project, 'keep-client-secret': 'yes'}, /^keep-client-secret has to be true or false/],
+    [{project, environment: ''}, /^environment has to be a text/],
+    [{project, 'client-secret': 'in the file'}, /^"client-secret" is no setting/],
+  ];
+  for (const [settings, sentence] of wrong) {
+    it(`are refused as ${JSON.stringify(settings)}`, async () => {
+      const [problem, ...others] = check(settings as Record<string, unknown>);
+      expect(others).to.deep.equal([]);
+      expect(problem).to.match(sentence);
+      const context = makeContext({settings: settings as Record<string, unknown>});
+      const trouble = await troubleOf(backend.readFolder(context, {path: '/', recursive: false}));
+      expect(trouble).to.include({kind: 'settings', why: problem});
+    });
+  }
+});
