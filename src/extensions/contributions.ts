@@ -33,7 +33,19 @@ export type FoundContributions = {
  * plugin with a faulty section is left out and named in `problems`.
  */
 export async function findContributions(config: Interfaces.Config): Promise<FoundContributions> {
-  const sections = config.getPluginsList().flatMap((plugin) => {
+  const plugins = config.getPluginsList();
+  return contributionsOf(
+    plugins.map(({name, version, root, type, pjson, parent}) => {
+      return {name, version, root, type, pjson, ...(parent === undefined ? {} : {parent: parent.name})};
+    }),
+  );
+}
+
+/** As `findContributions`, of packages that oclif need not have loaded. */
+export async function contributionsOf(
+  packages: readonly (PluginIdentity & {readonly pjson: Interfaces.PJSON})[],
+): Promise<FoundContributions> {
+  const sections = packages.flatMap((plugin) => {
     const section: unknown = (plugin.pjson as {tazpod?: unknown}).tazpod;
     return section === undefined ? [] : [{plugin: identify(plugin), section}];
   });
@@ -74,13 +86,13 @@ export function claimants(found: FoundContributions, kind: ModuleKind, name: str
   return found.plugins.filter(({contributions}) => Object.hasOwn(contributions[kind] ?? {}, name));
 }
 
-function identify({name, version, root, type, parent}: Interfaces.Plugin): PluginIdentity {
+function identify({name, version, root, type, parent}: PluginIdentity): PluginIdentity {
   return {
     name: printable(name, 214),
     version: printable(version),
     root,
     type,
-    ...(parent === undefined ? {} : {parent: printable(parent.name, 214)}),
+    ...(parent === undefined ? {} : {parent: printable(parent, 214)}),
   };
 }
 

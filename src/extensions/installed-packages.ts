@@ -30,16 +30,19 @@ export type InstalledEntry = {
 /**
  * The plugins of a data folder: those that were installed, then those that packs bring. What cannot be used is left out, and a sentence
  * says so. A plugin that has the name of a core package is never among them.
+ *
+ * @param only these, and what they bring; absent: those that are noted in the folder
  */
 export function readInstalledPackages(
   dataFolder: string,
   coreNames: ReadonlySet<string>,
+  only?: readonly InstalledEntry[],
 ): {packages: InstalledPackage[]; problems: string[]} {
   const packages = new Map<string, InstalledPackage>();
   const problems: string[] = [];
-  let entries: InstalledEntry[];
+  let entries: readonly InstalledEntry[];
   try {
-    entries = readEntries(dataFolder);
+    entries = only ?? readEntries(dataFolder);
   } catch {
     return {packages: [], problems: [`${printable(join(dataFolder, 'package.json'), 4096)} cannot be read.`]};
   }
@@ -68,9 +71,9 @@ export function readEntries(dataFolder: string): InstalledEntry[] {
   );
 }
 
-/** The package.json in a folder as a plugin's; a string says why it cannot be one. */
+/** The package.json in a folder as a plugin's; a string says why it cannot be one. Without a name, any name will do. */
 export function readPackage(
-  entry: InstalledEntry,
+  entry: Pick<InstalledEntry, 'type' | 'tag'> & {readonly name?: string},
   folder: string,
   coreNames: ReadonlySet<string>,
   parent?: string,
@@ -87,7 +90,7 @@ export function readPackage(
   const {name, version, oclif} = pjson;
   if (typeof name !== 'string' || typeof version !== 'string') return 'its package.json has no name and version';
   if (coreNames.has(name)) return `it carries the name of ${printable(name, 214)}, which is TazPod’s own`;
-  if (name !== entry.name) return `its package.json calls it ${printable(name, 214)}`;
+  if (entry.name !== undefined && name !== entry.name) return `its package.json calls it ${printable(name, 214)}`;
   // Without one, oclif would look for it in JavaScript files of the package, and run them.
   if (typeof oclif !== 'object') return 'its package.json has no "oclif" section, so it is no plugin';
   return {

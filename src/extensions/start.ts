@@ -2,7 +2,7 @@ import {Config, type Interfaces, type Plugin} from '@oclif/core';
 import {printable} from '../config/printable.ts';
 import {distrust, installedIntegrity, readInstalledPackages} from './installed-packages.ts';
 import {type CoreNames, instantiate} from './plugin-instance.ts';
-import {configFilesOf, readPolicies} from './policy-files.ts';
+import {readPolicies} from './policy-files.ts';
 import {refusalOf} from './policy.ts';
 
 /** What is wrong with the plugins of this process; told by the commands of the core. */
@@ -41,7 +41,7 @@ async function installedPlugins(config: Config, words: readonly string[]): Promi
   if (found.packages.length === 0) return [];
 
   // Where the configuration cannot be read, no plugin is loaded: nobody knows which may be.
-  const policies = await readPolicies(configFilesOf(process.cwd(), config.configDir), found.packages);
+  const policies = await readPolicies(found.packages);
   const needsIntegrity = policies.some(({allow}) => allow.some(({integrity}) => integrity !== undefined));
   const core = coreNames(config);
   const plugins: Plugin[] = [];

@@ -1,0 +1,19 @@
+import {Args} from '@oclif/core';
+import {linkPlugin, type PluginChange} from '../../extensions/install.ts';
+import {PluginsCommand} from '../../plugins-command.ts';
+
+export default class PluginsLink extends PluginsCommand<PluginChange> {
+  static override args = {path: Args.string({description: 'folder of the plugin', default: '.'})};
+  static override description =
+    'For whoever writes a plugin: its folder is used as it is. Nothing is built or installed in it. plugins.allow of ' +
+    'config.yaml holds for it, too.';
+  static override examples = ['<%= config.bin %> <%= command.id %> ./tazpod-mine'];
+  static override summary = 'Use a folder as a plugin.';
+
+  async run(): Promise<PluginChange> {
+    const {args} = await this.parse(PluginsLink);
+    const change = await linkPlugin(await this.shop(), args.path, process.cwd());
+    this.log(`Linked ${change.name} ${change.version}.`);
+    return change;
+  }
+}

@@ -1,0 +1,33 @@
+import {Flags} from '@oclif/core';
+import {installPlugin, linkPlugin, type PluginChange, resetPlugins} from '../../extensions/install.ts';
+import {PluginsCommand} from '../../plugins-command.ts';
+
+export default class PluginsReset extends PluginsCommand<PluginChange[]> {
+  static override description =
+    'Helps also where the folder of the plugins is in no order any more. Files of linked folders stay.';
+  static override examples = ['<%= config.bin %> <%= command.id %> --reinstall'];
+  static override flags = {
+    hard: Flags.boolean({description: 'the same: nothing is ever left of them', hidden: true}),
+    reinstall: Flags.boolean({description: 'install and link all of them again'}),
+  };
+  static override summary = 'Take all plugins away.';
+
+  async run(): Promise<PluginChange[]> {
+    const {flags} = await this.parse(PluginsReset);
+    const shop = await this.shop();
+    const entries = resetPlugins(shop);
+    for (const {name, type} of entries) this.log(`${type === 'link' ? 'Unlinked' : 'Uninstalled'} ${name}.`);
+    if (entries.length === 0) this.log('No plugin was installed.');
+    const changes: PluginChange[] = [];
+    for (const {name, type, tag = 'latest', url, root} of flags.reinstall ? entries : []) {
+      const workingFolder = process.cwd();
+      const change =
+        type === 'link'
+          ? await linkPlugin(shop, root ?? name, workingFolder)
+          : await installPlugin(shop, url ?? `${name}@${tag}`, {allowScripts: false, workingFolder});
+      changes.push(change);
+      this.log(`${type === 'link' ? 'Linked' : 'Installed'} ${change.name} ${change.version}.`);
+    }
+    return changes;
+  }
+}

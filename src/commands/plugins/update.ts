@@ -1,0 +1,25 @@
+import {Args} from '@oclif/core';
+import {type PluginChange, updatePlugins} from '../../extensions/install.ts';
+import {PluginsCommand} from '../../plugins-command.ts';
+
+export default class PluginsUpdate extends PluginsCommand<PluginChange[]> {
+  static override args = {
+    plugin: Args.string({description: 'short name or package; without one: all that are installed'}),
+  };
+  static override description =
+    'Each is brought to the newest version of the range or tag that it was installed by. It is looked at as by ' +
+    'plugins:install; where it is refused, the one before stays.';
+  static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> infisical'];
+  static override strict = false;
+  static override summary = 'Bring plugins up to date.';
+
+  async run(): Promise<PluginChange[]> {
+    const {argv} = await this.parse(PluginsUpdate);
+    const changes = await updatePlugins(await this.shop(), argv as string[]);
+    for (const {name, version, before} of changes) {
+      this.log(before === version ? `${name} ${version} is current.` : `${name} ${before ?? ''} → ${version}`);
+    }
+    if (changes.length === 0) this.log('No plugin is installed.');
+    return changes;
+  }
+}

@@ -1,0 +1,313 @@
+import {realpathSync, rmSync} from 'node:fs';
+import {join, resolve} from 'node:path';
+import type {Interfaces} from '@oclif/core';
+import {printable} from '../config/printable.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {contributionsOf} from './contributions.ts';
+import {dependencyOf, forgetEntry, noteEntry, prepareDataFolder} from './data-folder.ts';
+import {
+  type InstalledEntry,
+  type InstalledPackage,
+  installedIntegrity,
+  readEntries,
+  readInstalledPackages,
+  readPackage,
+} from './installed-packages.ts';
+import {npm, type NpmFailure} from './npm.ts';
+import {parsePackageSpec, type PackageSpec, possibleNames} from './package-spec.ts';
+import {type Candidate, refusalOf} from './policy.ts';
+import {readPolicies} from './policy-files.ts';
+
+/** Where plugins are installed, and from where. */
+export type Shop = {
+  /** oclif's data folder. */
+  readonly dataFolder: string;
+  /** Names of the core's packages, which no plugin may carry. */
+  readonly coreNames: ReadonlySet<string>;
+  /** An address; absent: what npm is set to. */
+  readonly registry?: string | undefined;
+  /** Told to the user while something goes on. */
+  readonly progress: (text: string) => void;
+  /** What does not stop it, and is worth knowing. */
+  readonly remark: (text: string) => void;
+};
+
+/** What has come of one plugin. */
+export type PluginChange = {
+  readonly name: string;
+  readonly version: string;
+  readonly type: 'user' | 'link';
+  /** The version before, where there was one. */
+  readonly before?: string;
+};
+
+/** Where and from where plugins are installed by this CLI. */
+export function shopOf(
+  config: Interfaces.Config,
+  registry: string | undefined,
+  {progress, remark}: Pick<Shop, 'progress' | 'remark'>,
+): Shop {
+  const core = config.getPluginsList().filter(({type}) => type === 'core');
+  return {
+    dataFolder: config.dataDir,
+    coreNames: new Set(core.map(({name}) => name)),
+    registry: config.npmRegistry ?? registry,
+    progress,
+    remark,
+  };
+}
+
+/**
+ * Installs a plugin by what the user has named. Nothing of it runs, unless its install scripts are asked for, and they
+ * run only when it has been looked at. Throws a Failure; then what was installed before is still there.
+ */
+export async function installPlugin(
+  shop: Shop,
+  text: string,
+  options: {readonly allowScripts: boolean; readonly workingFolder: string},
+): Promise<PluginChange> {
+  const spec = parsePackageSpec(text, options.workingFolder);
+  prepareDataFolder(shop.dataFolder);
+  shop.progress(`Looking for ${printable(text)}…`);
+  const offer = await findOffer(shop, spec);
+  return installOffer(shop, offer, entryOf(offer.name, spec), options.allowScripts);
+}
+
+/** Brings plugins to what their tags say now: all that were installed, or those that are named. */
+export async function updatePlugins(shop: Shop, names: readonly string[]): Promise<PluginChange[]> {
+  const entries = readEntries(shop.dataFolder).filter(({type}) => type === 'user');
+  const wanted = names.length === 0 ? entries : names.map((name) => findEntry(entries, name) ?? notInstalled(name));
+  const changes: PluginChange[] = [];
+  for (const entry of wanted) {
+    shop.progress(`Looking for a newer ${entry.name}…`);
+    const spec: PackageSpec =
+      entry.url === undefined
+        ? {from: 'registry', names: [entry.name], tag: entry.tag ?? 'latest'}
+        : {from: 'address', address: entry.url};
+    const before = installedVersion(shop, entry.name);
+    const offer = await findOffer(shop, spec);
+    if (offer.version === before && entry.url === undefined) {
+      changes.push({name: entry.name, version: before, type: 'user', before});
+    } else changes.push(await installOffer(shop, offer, entry, false));
+  }
+  return changes;
+}
+
+/** Takes a plugin away, by its name, its short name, or the folder that is linked. */
+export async function uninstallPlugin(shop: Shop, name: string, workingFolder: string): Promise<PluginChange> {
+  const entries = readEntries(shop.dataFolder);
+  const linked = entries.find(({type, root}) => type === 'link' && root === resolvedFolder(workingFolder, name));
+  const entry = findEntry(entries, name) ?? linked;
+  if (entry === undefined) {
+    const {packages} = readInstalledPackages(shop.dataFolder, shop.coreNames);
+    const brought = packages.find((each) => possibleNames(name).includes(each.name));
+    if (brought?.parent === undefined) return notInstalled(name);
+    throw new Failure(exitCode.usage, `${brought.name} is there because ${brought.parent} brings it.`, {
+      next: `tazpod plugins:uninstall ${brought.parent}`,
+    });
+  }
+  const version = installedVersion(shop, entry.name) ?? '';
+  // First it is forgotten, then removed: what is half removed is not loaded.
+  forgetEntry(shop.dataFolder, entry.name);
+  if (entry.type === 'user') {
+    try {
+      await npm(['uninstall', entry.name], {folder: shop.dataFolder, registry: shop.registry});
+    } catch (error) {
+      shop.remark(`The files of ${entry.name} are still there, and not used: ${(error as Failure).why ?? ''}`);
+    }
+  }
+  return {name: entry.name, version, type: entry.type};
+}
+
+/** Uses a folder as a plugin, as it is: nothing is built or installed in it. */
+export async function linkPlugin(shop: Shop, path: string, workingFolder: string): Promise<PluginChange> {
+  const folder = resolvedFolder(workingFolder, path);
+  const shown = printable(resolve(workingFolder, path), 4096);
+  if (folder === undefined) throw new Failure(exitCode.noInput, `There is no ${shown}.`);
+  prepareDataFolder(shop.dataFolder);
+  const found = readPackage({type: 'link'}, folder, shop.coreNames);
+  if (typeof found === 'string') throw refused(shown, found);
+  await checkAllowed(shop, {name: found.name, version: found.version});
+  await checkSections([found]);
+  noteEntry(shop.dataFolder, {name: found.name, root: folder, type: 'link'});
+  await tellWhatIsOdd(shop, found);
+  return {name: found.name, version: found.version, type: 'link'};
+}
+
+/**
+ * Takes every plugin away, with all that npm has left there; works whatever state the folder is in. Returns what was
+ * noted as installed.
+ */
+export function resetPlugins({dataFolder}: Shop): InstalledEntry[] {
+  let entries: InstalledEntry[] = [];
+  try {
+    entries = readEntries(dataFolder);
+  } catch {
+    // What cannot be read is what this is for.
+  }
+  for (const name of ['package.json', 'package-lock.json', 'node_modules']) {
+    rmSync(join(dataFolder, name), {recursive: true, force: true});
+  }
+  return entries;
+}
+
+/** A package as it would be installed. */
+type Offer = Required<Candidate> & {
+  /** What npm is to install. */
+  readonly spec: string;
+};
+
+/** Finds what would be installed, without installing it. Throws a Failure for what may not be. */
+async function findOffer(shop: Shop, spec: PackageSpec): Promise<Offer> {
+  const candidates = spec.from === 'address' ? [spec.address] : spec.names.map((name) => `${name}@${spec.tag}`);
+  for (const candidate of candidates) {
+    const [name] = spec.from === 'registry' ? spec.names : [];
+    if (name !== undefined && shop.coreNames.has(name)) throw refused(name, `${name} is TazPod’s own`);
+    let answer: unknown;
+    try {
+      // Of what the registry says, the archive is what counts: npm fetches it and tells what is in it.
+      answer = await npm(['pack', candidate, '--dry-run'], {folder: shop.dataFolder, registry: shop.registry});
+    } catch (error) {
+      if ((error as NpmFailure).npmCode === 'E404') continue;
+      throw error;
+    }
+    const [packed] = answer as [{name: string; version: string; integrity: string}];
+    const offer = {
+      ...packed,
+      spec: spec.from === 'address' ? spec.address : `${packed.name}@${packed.version}`,
+    };
+    if (shop.coreNames.has(offer.name)) throw refused(offer.name, `${offer.name} is TazPod’s own`);
+    await checkAllowed(shop, offer);
+    return offer;
+  }
+  const names = spec.from === 'registry' ? spec.names : [spec.address];
+  throw new Failure(exitCode.noInput, `There is no package ${names.map((name) => printable(name)).join(' or ')}.`, {
+    why: `The registry ${shop.registry === undefined ? 'that npm is set to' : printable(shop.registry, 200)} has none.`,
+  });
+}
+
+async function installOffer(
+  shop: Shop,
+  offer: Offer,
+  entry: InstalledEntry,
+  allowScripts: boolean,
+): Promise<PluginChange> {
+  const {dataFolder: folder, registry} = shop;
+  const before = installedVersion(shop, offer.name);
+  const dependencyBefore = dependencyOf(folder, offer.name);
+  shop.progress(`Installing ${offer.name} ${offer.version}…`);
+  const answer = await npm(['install', '--omit=dev', '--save-exact', offer.spec], {folder, registry});
+  try {
+    const found = await inspect(shop, offer, entry);
+    if (allowScripts) {
+      const added = (answer as {add?: {name: string}[]} | undefined)?.add ?? [];
+      await npm(['rebuild', ...new Set(added.map(({name}) => name))], {folder, registry, allowScripts});
+    } else tellScripts(shop, answer);
+    noteEntry(folder, entry);
+    await tellWhatIsOdd(shop, found);
+  } catch (error) {
+    await npm(
+      dependencyBefore === undefined
+        ? ['uninstall', offer.name]
+        : ['install', '--omit=dev', '--save-exact', specOf(offer.name, dependencyBefore)],
+      {folder, registry},
+    ).catch((failure: unknown) => {
+      shop.remark(`${offer.name} could not be taken away again: ${(failure as Failure).why ?? ''}`);
+    });
+    throw error;
+  }
+  return {
+    name: offer.name,
+    version: offer.version,
+    type: 'user',
+    ...(before === undefined ? {} : {before}),
+  };
+}
+
+/** Looks at what was installed, before anything of it may run. Throws a Failure. */
+async function inspect(shop: Shop, offer: Offer, entry: InstalledEntry): Promise<InstalledPackage> {
+  const root = join(shop.dataFolder, 'node_modules', offer.name);
+  const found = readPackage(entry, root, shop.coreNames);
+  if (typeof found === 'string') throw refused(offer.name, found);
+  if (installedIntegrity(shop.dataFolder, found.root) !== offer.integrity) {
+    throw refused(offer.name, 'what was installed is not what was looked at');
+  }
+  const brought = readInstalledPackages(shop.dataFolder, shop.coreNames, [entry]);
+  if (brought.problems[0] !== undefined) throw refused(offer.name, brought.problems[0].replace(/\.$/, ''));
+  for (const {name, version, root: folder} of brought.packages) {
+    await checkAllowed(shop, {name, version, integrity: installedIntegrity(shop.dataFolder, folder)});
+  }
+  await checkSections(brought.packages);
+  return found;
+}
+
+async function checkSections(packages: readonly InstalledPackage[]): Promise<void> {
+  for (const each of packages) {
+    const {problems} = await contributionsOf([each]);
+    if (problems[0] !== undefined) throw new Failure(exitCode.data, problems[0].replace('is left out', 'is refused'));
+  }
+}
+
+async function checkAllowed(shop: Shop, candidate: Candidate): Promise<void> {
+  const {packages} = readInstalledPackages(shop.dataFolder, shop.coreNames);
+  // A new version of a pack does not need the leave of the one that is there.
+  const refusal = await refusalOf(await readPolicies(packages.filter(({name}) => name !== candidate.name)), candidate);
+  if (refusal === undefined) return;
+  const what = `The plugin ${printable(candidate.name, 214)} ${printable(candidate.version)} is not allowed.`;
+  throw new Failure(exitCode.noPermission, what, {why: `${refusal}.`, next: 'tazpod plugins'});
+}
+
+/** Remarks about a plugin that can be used all the same. */
+async function tellWhatIsOdd(shop: Shop, installed: InstalledPackage): Promise<void> {
+  const hooks = Object.keys(installed.pjson.oclif.hooks ?? {}).map((hook) => printable(hook));
+  if (hooks.length > 0) {
+    shop.remark(
+      `${installed.name} has hooks (${hooks.join(', ')}). They run with its own commands only, never with TazPod's.`,
+    );
+  }
+  const {packages} = readInstalledPackages(shop.dataFolder, shop.coreNames);
+  const {problems} = await contributionsOf(packages);
+  for (const problem of problems.filter((each) => each.includes(installed.name))) shop.remark(problem);
+}
+
+function tellScripts(shop: Shop, answer: unknown): void {
+  const silenced = (answer as {unreviewedScripts?: {name: string}[]} | undefined)?.unreviewedScripts ?? [];
+  if (silenced.length === 0) return;
+  const names = silenced.map(({name}) => printable(name, 214)).join(', ');
+  shop.remark(`Install scripts were not run: ${names}. If it does not work without: --allow-scripts`);
+}
+
+function entryOf(name: string, spec: PackageSpec): InstalledEntry {
+  return spec.from === 'address' ? {name, type: 'user', url: spec.address} : {name, type: 'user', tag: spec.tag};
+}
+
+function findEntry(entries: readonly InstalledEntry[], name: string): InstalledEntry | undefined {
+  const names = possibleNames(name.replace(/(?<=.)@[^/]*$/, ''));
+  return names.map((each) => entries.find((entry) => entry.name === each)).find((entry) => entry !== undefined);
+}
+
+function installedVersion({dataFolder, coreNames}: Shop, name: string): string | undefined {
+  return readInstalledPackages(dataFolder, coreNames).packages.find((each) => each.name === name)?.version;
+}
+
+/** What npm installs again for a dependency of a package.json. */
+function specOf(name: string, dependency: string): string {
+  return /^\d/.test(dependency) ? `${name}@${dependency}` : dependency;
+}
+
+function resolvedFolder(workingFolder: string, path: string): string | undefined {
+  try {
+    return realpathSync(resolve(workingFolder, path));
+  } catch {
+    return undefined;
+  }
+}
+
+function refused(name: string, why: string): Failure {
+  return new Failure(exitCode.data, `${printable(name, 214)} cannot be installed as a plugin.`, {why: `${why}.`});
+}
+
+function notInstalled(name: string): never {
+  throw new Failure(exitCode.noInput, `No plugin ${printable(name, 214)} is installed.`, {next: 'tazpod plugins'});
+}
