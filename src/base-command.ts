@@ -1,4 +1,13 @@
 import {Command, Flags, settings} from '@oclif/core';
+import {
+  type Configuration,
+  type ConfigValues,
+  loadConfig,
+  type Surroundings,
+  surroundingsHere,
+} from './config/config.ts';
+import {findContributions} from './extensions/contributions.ts';
+import {defaultsFiles} from './extensions/packs.ts';
 import {pluginProblems} from './extensions/start.ts';
 import {exitCode} from './lifecycle/exit-code.ts';
 import {Failure} from './lifecycle/failure.ts';
@@ -40,6 +49,31 @@ export abstract class BaseCommand<T> extends Command {
   protected remark(text: string): void {
     this.#warnings.push(text);
     if (!this.jsonEnabled()) process.stderr.write(`${paint('33', 'warning:')} ${text}\n`);
+  }
+
+  /** The configuration that holds here, with what plugins bring as defaults. Throws a Failure (78). */
+  protected async configuration(): Promise<Configuration> {
+    return loadConfig(await this.surroundings(), (text) => this.remark(text));
+  }
+
+  /** What the configuration is read from. */
+  protected async surroundings(): Promise<Surroundings> {
+    return surroundingsHere(defaultsFiles(await findContributions(this.config)));
+  }
+
+  /**
+   * The flags, and of those that were not given what the configuration says. It is not read where all were given: a
+   * faulty file must not keep anybody from closing the vault that he names. Throws a Failure (78).
+   */
+  protected async configured<F extends object, K extends keyof ConfigValues>(
+    flags: F,
+    ...keys: readonly K[]
+  ): Promise<Omit<F, K> & Pick<ConfigValues, K>> {
+    const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+    if (keys.every((key) => key in given)) return flags as Omit<F, K> & Pick<ConfigValues, K>;
+    const {values} = await this.configuration();
+    const said = keys.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]]));
+    return {...(Object.fromEntries(said) as Pick<ConfigValues, K>), ...(given as Omit<F, K>)};
   }
 
   /** How this command shows the lifecycle; a quiet one shows it with `--debug` only. */

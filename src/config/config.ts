@@ -3,7 +3,7 @@ import {dirname} from 'node:path';
 import type {BridgeDeclaration, LatchDeclaration} from '../contract/index.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
-import {findProjectConfig, type FoundFile, lookAt, userConfigPath} from './discover.ts';
+import {findProjectConfig, lookAt, userConfigPath} from './discover.ts';
 import type {YamlPath} from './json-schema.ts';
 import type {Folders, Layer, Origin} from './layer.ts';
 import {variables} from './variables.ts';
@@ -69,12 +69,20 @@ export type Surroundings = {
 /** What was found, and what is wrong with it. */
 export type Reading = {
   readonly configuration: Configuration;
-  /** In the order of precedence: the files that could be. */
-  readonly files: readonly (FoundFile & {readonly from: 'project' | 'user' | 'pack'})[];
+  /** The files that could be, in the order of precedence. */
+  readonly files: readonly ConfigFile[];
   /** A Failure (78) for each place that cannot be used, and is left out of `configuration`. */
   readonly faults: readonly Failure[];
   /** Sentences about what is not read although it is there. */
   readonly remarks: readonly string[];
+};
+
+/** A place that the configuration comes from. */
+export type ConfigFile = {
+  readonly from: 'project' | 'user' | 'pack';
+  /** `absent`: there is none. `distrusted`: a remark says why it is not read. `faulty`: a fault or a remark says why. */
+  readonly state: 'absent' | 'found' | 'distrusted' | 'faulty';
+  readonly path?: string;
 };
 
 const builtInSize = '512M';
@@ -110,34 +118,39 @@ export async function readConfig(surroundings: Surroundings): Promise<Reading> {
 
   const layers: Layer[] = [];
   const faults: Failure[] = [];
+  const faulty = new Set<string>();
   const remarks = [project, user].flatMap((each) => (each.state === 'distrusted' ? [each.why] : []));
-  const add = (read: () => Layer | undefined, fault: (failure: Failure) => void) => {
+  const add = (read: () => Layer | undefined, path?: string, plugin?: string) => {
     try {
       layers.push(...[read() ?? []].flat());
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      fault(error);
+      if (path !== undefined) faulty.add(path);
+      if (plugin === undefined) faults.push(error);
+      else remarks.push(`The defaults of the plugin ${plugin} are left out: ${error.message}`);
     }
   };
-  const needed =
-    [project, user, ...ofPacks].some(({state}) => state === 'found') ||
-    Object.keys(variables).some((name) => Boolean(environment[name]));
-  if (needed) {
+  const places = [project, user, ...ofPacks];
+  const variableSet = Object.keys(variables).some((name) => Boolean(environment[name]));
+  if (variableSet || places.some(({state}) => state === 'found')) {
     // The libraries for YAML and schemas are loaded only where there is something to read.
     const {environmentLayer, fileLayer} = await import('./layer.ts');
-    const told = (failure: Failure) => void faults.push(failure);
-    add(() => environmentLayer(environment, {home, relativeTo: surroundings.workingFolder}), told);
-    if (project.state === 'found') add(() => fileLayer(project.path, project, inProject), told);
-    if (user.state === 'found') add(() => fileLayer(user.path, user, {home, relativeTo: home}), told);
-    for (const {plugin, path} of ofPacks) {
-      add(
-        () => fileLayer(path, {from: 'pack', plugin: plugin.name}, inProject),
-        (failure) => remarks.push(`The defaults of the plugin ${plugin.name} are left out: ${failure.message}`),
-      );
+    add(() => environmentLayer(environment, {home, relativeTo: surroundings.workingFolder}));
+    for (const place of places) {
+      if (place.state !== 'found') continue;
+      const folders = place.from === 'user' ? {home, relativeTo: home} : inProject;
+      const whose = place.from === 'pack' ? {from: place.from, plugin: place.plugin.name} : {from: place.from};
+      add(() => fileLayer(place.path, whose, folders), place.path, 'plugin' in whose ? whose.plugin : undefined);
     }
   }
+  const files = places.map((place): ConfigFile => {
+    const {from, state} = place;
+    return state === 'absent'
+      ? {from, state}
+      : {from, state: faulty.has(place.path) ? 'faulty' : state, path: place.path};
+  });
   const configuration = {...resolveLayers(layers), ...(projectFolder === undefined ? {} : {projectFolder})};
-  return {configuration, files: [project, user, ...ofPacks], faults, remarks};
+  return {configuration, files, faults, remarks};
 }
 
 /** An origin for people: `TAZPOD_SIZE`, `/home/dev/project/.tazpod/config.yaml:4`. */

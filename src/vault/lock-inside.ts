@@ -1,11 +1,11 @@
 import {writeFileSync} from 'node:fs';
 import {allPids, type ProcessIdentity, identifyProcess, isAlive, signalProcess} from '../kernel/process.ts';
-import {readOpenVaults} from '../kernel/open-vaults.ts';
+import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 
-/** True in a process of a ghost: the init of its PID namespace is one of ours. */
-export function isInsideGhost(): boolean {
-  return readOpenVaults().some((vault) => vault.init.pid === 1);
+/** The vault whose ghost this process lives in: the init of its PID namespace is one of ours. */
+export function ownVault(): RunningVault | undefined {
+  return readOpenVaults().find((vault) => vault.init.pid === 1);
 }
 
 /**

@@ -4,7 +4,7 @@ import {Flags} from '@oclif/core';
 export const imageFlags = {
   image: Flags.string({
     char: 'i',
-    description: 'the image of the vault [default: .tazpod-vault/vault.img, here or in a folder above]',
+    description: 'the image of the vault [default: .tazpod-vault/vault.img, here or in a folder above; env: TAZPOD_IMAGE]',
     helpValue: 'PATH',
   }),
 };
@@ -25,16 +25,16 @@ export const keyFlags = {
 /** How it is opened. */
 export const openFlags = {
   'mount-point': Flags.string({
-    description: 'the directory, under your home, that is the vault inside the ghost [default: ~/secrets]',
+    description: 'the directory, under your home, that is the vault inside the ghost [default: ~/secrets; env: TAZPOD_MOUNT_POINT]',
     helpValue: 'DIR',
   }),
   engine: Flags.option({
     options: ['dm-crypt', 'fuse'] as const,
-    description: 'who deciphers: the kernel or a process in user space [default: the best that this machine has]',
+    description: 'who deciphers: the kernel or a process in user space [default: the best; env: TAZPOD_ENGINE]',
   })(),
   isolation: Flags.option({
     options: ['sealed', 'private'] as const,
-    description: 'private makes do without root; sealed refuses to [default: sealed where root or sudo is there]',
+    description: 'private makes do without root; sealed refuses to [default: sealed where it can be; env: TAZPOD_ISOLATION]',
   })(),
 };
 
@@ -50,8 +50,7 @@ export const joinFlags = {
 /** How a new one is made. */
 export const createFlags = {
   size: Flags.string({
-    description: 'size of a new image: a number with K, M, G or T',
-    default: '512M',
+    description: 'size of a new image: a number with K, M, G or T [default: 512M; env: TAZPOD_SIZE]',
     helpValue: 'SIZE',
   }),
   pbkdf: Flags.option({

@@ -281,7 +281,7 @@ describe('The configuration', () => {
     expect(configuration.values).to.deep.equal({size: '512M', engine: 'fuse'});
     expect(faults.map(({message}) => message)).to.deep.equal([`${file}:1:1: sise is not known; did you mean "size"?`]);
     expect(files.map(({from, state}) => [from, state])).to.deep.equal([
-      ['project', 'found'],
+      ['project', 'faulty'],
       ['user', 'found'],
     ]);
   });

@@ -28,6 +28,7 @@ export default class Exec extends SessionCommand {
     if (command.length === 0 || command[0] === '' || command[0]!.includes('=')) {
       throw new Failure(exitCode.usage, 'There is no command to run.', {next: 'tazpod vault exec -- COMMAND'});
     }
-    return this.finish(await openOrCreate(flags, command, this.presentation(flags, true)));
+    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
+    return this.finish(await openOrCreate(settings, command, this.presentation(flags, true)));
   }
 }

@@ -1,6 +1,6 @@
 import {Flags} from '@oclif/core';
 import {BaseCommand} from '../../base-command.ts';
-import {isInsideGhost, lockFromInside} from '../../vault/lock-inside.ts';
+import {lockFromInside, ownVault} from '../../vault/lock-inside.ts';
 import {lockFromOutside, type LockResult} from '../../vault/lock.ts';
 import {locateImage} from '../../vault/location.ts';
 import {imageFlags} from '../../vault/vault-flags.ts';
@@ -26,12 +26,13 @@ export default class Lock extends BaseCommand<LockResult> {
 
   async run(): Promise<LockResult> {
     const {flags} = await this.parse(Lock);
-    const image = locateImage(flags.image);
-    if (isInsideGhost()) {
+    const own = ownVault();
+    if (own !== undefined) {
       lockFromInside(flags.grace * 1000);
-      return {image, wasOpen: true};
+      return {image: own.image, wasOpen: true};
     }
-    const result = await lockFromOutside(image, flags.grace * 1000, this.presentation(flags));
+    const {image} = await this.configured(flags, 'image');
+    const result = await lockFromOutside(locateImage(image), flags.grace * 1000, this.presentation(flags));
     this.log(result.wasOpen ? 'The vault is closed.' : 'The vault was not open.');
     return result;
   }

@@ -17,7 +17,8 @@ export default class Status extends BaseCommand<VaultState> {
 
   async run(): Promise<VaultState> {
     const {flags} = await this.parse(Status);
-    const state = await readVaultState(locateImage(flags.image));
+    const {image} = await this.configured(flags, 'image');
+    const state = await readVaultState(locateImage(image));
     this.log(describeState(state));
     return state;
   }

@@ -33,6 +33,7 @@ export default class Unlock extends SessionCommand {
 
   async run(): Promise<SessionResult> {
     const {flags} = await this.parse(Unlock);
-    return this.finish(await openOrCreate(flags, [usersShell()], this.presentation(flags)));
+    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
+    return this.finish(await openOrCreate(settings, [usersShell()], this.presentation(flags)));
   }
 }
