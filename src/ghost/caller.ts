@@ -54,7 +54,7 @@ export async function identifyCaller(privateIds: PrivateIds | undefined): Promis
  * of the whole process.
  */
 export function asCaller<T>(caller: Caller, action: () => T): T {
-  if (caller.uid === 0) return action();
+  if (caller.uid === process.getuid!()) return action();
   const ownGroups = process.getgroups!();
   process.setgroups!([...caller.groups]);
   process.setegid!(caller.gid);
@@ -86,6 +86,18 @@ function privateCaller(ids: PrivateIds): Caller {
     groups: [],
     isolation: 'private',
   };
+}
+
+/**
+ * A user who takes no privilege at all. Root, and whoever came through sudo, is refused: for them there is a line to be
+ * crossed, and it is crossed in a namespace of its own.
+ */
+export function identifyPlainUser(): Caller {
+  const [uid, gid] = [process.getuid!(), process.getgid!()];
+  if (uid === 0 || process.env['SUDO_UID'] !== undefined) {
+    throw new Failure(exitCode.noPermission, 'The ghost was called in a way that only the ghost itself may use.');
+  }
+  return {uid, gid, sessionUid: uid, sessionGid: gid, groups: [], isolation: 'private'};
 }
 
 async function accountOf(uid: number): Promise<{name: string; gid: number; home: string} | undefined> {

@@ -38,6 +38,9 @@ const onTheWay = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
  * under the home that the login name database gives.
  */
 export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
+  if (plan.privateGhost !== undefined && caller.isolation !== 'private') {
+    throw refused('private ghost', 'only a private call can tell of one');
+  }
   // A home may be reached through links of the system (/home -> /var/home): the plan names what is at their end.
   const home = caller.home === undefined ? plan.home : asCaller(caller, () => realpathSync(caller.home!));
   if (plan.home !== home) throw refused('home', 'it is not the home that the login name database has for the user');

@@ -8,15 +8,18 @@ import type {PrivateIds} from './caller.ts';
 /** What stands behind the plan's path once the ghost has entered its own mount namespace. */
 const entered = '--in-own-namespace';
 
+/** What the CLI puts there where nothing is opened and there is no privilege to be had. */
+const fromOutside = '--from-outside';
+
 export type Arguments = {
   readonly planPath: string;
-  /** The process says that it is in a mount namespace of its own already. */
-  readonly entered: boolean;
+  /** Where the process says that it is, or is to stay; absent: it enters a mount namespace of its own first. */
+  readonly place?: 'own-namespace' | 'outside';
   /** The user outside, where the namespace is the user's own. */
   readonly privateIds?: PrivateIds;
 };
 
-/** Reads the arguments of the privileged entry: `PLAN`, and what the entry adds when it runs itself. */
+/** Reads the arguments of the privileged entry: `PLAN`, and what the entry adds when it runs itself, or the CLI. */
 export function parseArguments(argv: readonly string[]): Arguments {
   const [planPath, flag, ids, ...rest] = argv;
   const privateIds = /^(\d{1,10}):(\d{1,10})$/.exec(ids ?? '');
@@ -24,8 +27,8 @@ export function parseArguments(argv: readonly string[]): Arguments {
     planPath === undefined ||
     !planPath.startsWith('/') ||
     rest.length > 0 ||
-    (flag !== undefined && flag !== entered) ||
-    (ids !== undefined && privateIds === null)
+    (flag !== undefined && flag !== entered && flag !== fromOutside) ||
+    (ids !== undefined && (privateIds === null || flag !== entered))
   ) {
     throw new Failure(exitCode.usage, 'This is the privileged half of TazPod; it is not called by hand.', {
       next: 'tazpod help',
@@ -33,7 +36,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   }
   return {
     planPath,
-    entered: flag !== undefined,
+    ...(flag === undefined ? {} : {place: flag === entered ? 'own-namespace' : 'outside'}),
     ...(privateIds === null ? {} : {privateIds: {uid: Number(privateIds[1]), gid: Number(privateIds[2])}}),
   };
 }

@@ -6,10 +6,11 @@ import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {SessionSignal} from '../lifecycle/message.ts';
 import type {GhostPlan} from '../lifecycle/plan.ts';
-import {type Caller, identifyCaller} from './caller.ts';
+import {type Caller, identifyCaller, identifyPlainUser} from './caller.ts';
 import {type CliChannel, connectToCli} from './cli-channel.ts';
 import {type Arguments, confirmOwnNamespace, enterOwnNamespace, parseArguments} from './enter.ts';
 import {Interrupted} from './key-source.ts';
+import {enterPrivateGhost} from './join.ts';
 import {lockVault} from './lock.ts';
 import {openVault} from './open.ts';
 import {readPlan, removePlanFolder} from './read-plan.ts';
@@ -22,19 +23,20 @@ import {readPlan, removePlanFolder} from './read-plan.ts';
  * |---|---|---|
  * | open | mounts the caller's own image in a mount namespace of its own | `open.ts`, `check-plan.ts` |
  * | open, with `create` | makes a new file, with the caller's ids | `image.ts` |
+ * | enter | nothing: root is refused | `join.ts` |
  * | lock | signals the session of the caller's own image | `lock.ts` |
  */
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));
   process.umask(0o077);
-  if (!args.entered) return enterOwnNamespace(fileURLToPath(import.meta.url), args.planPath);
+  if (args.place === 'outside') return converse(args, identifyPlainUser());
+  if (args.place === undefined) return enterOwnNamespace(fileURLToPath(import.meta.url), args.planPath);
   confirmOwnNamespace();
-  await keepOutOfCoreDumps();
-  return converse(args);
+  return converse(args, await identifyCaller(args.privateIds));
 }
 
-async function converse(args: Arguments): Promise<number> {
-  const caller = await identifyCaller(args.privateIds);
+async function converse(args: Arguments, caller: Caller): Promise<number> {
+  await keepOutOfCoreDumps();
   const plan = readPlan(caller, args.planPath);
   const channel = await connectToCli(caller, args.planPath);
   removePlanFolder(caller, args.planPath);
@@ -62,10 +64,22 @@ function attempt(caller: Caller, plan: GhostPlan, channel: CliChannel): Promise<
       if (lethal.has(signal)) resolve(128 + constants.signals[signal]);
     });
     const began = () => channel.gone.removeEventListener('abort', abandon);
-    const work =
-      plan.operation === 'lock' ? lockVault(caller, plan).then(() => 0) : openVault(caller, plan, channel, began);
-    work.then(resolve, reject);
+    carryOut(caller, plan, channel, began).then(resolve, reject);
   });
+}
+
+async function carryOut(caller: Caller, plan: GhostPlan, channel: CliChannel, began: () => void): Promise<number> {
+  switch (plan.operation) {
+    case 'open':
+      // A plain user may call without one, to lock and to enter.
+      confirmOwnNamespace();
+      return openVault(caller, plan, channel, began);
+    case 'enter':
+      return enterPrivateGhost(caller, plan, channel, began);
+    case 'lock':
+      await lockVault(caller, plan);
+      return 0;
+  }
 }
 
 /** The signals that a program dies of when it does nothing about them, and that are sent for that. */

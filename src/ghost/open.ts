@@ -1,4 +1,4 @@
-import {closeSync, constants, existsSync, mkdirSync, openSync, rmdirSync} from 'node:fs';
+import {closeSync, existsSync, mkdirSync, rmdirSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {chooseEngine} from '../engines/choose.ts';
 import type {AttachedDevice, Engine} from '../engines/engine.ts';
@@ -18,8 +18,8 @@ import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
-import type {OpenVault, VolumeKeyDigest} from '../lifecycle/message.ts';
-import type {CreatePlan, OpenPlan, SessionPlan} from '../lifecycle/plan.ts';
+import type {OpenVault} from '../lifecycle/message.ts';
+import type {CreatePlan, InitId, OpenPlan, SessionPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
 import {format, unlockVolumeKey} from '../luks/cryptsetup.ts';
 import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
@@ -31,6 +31,7 @@ import {type OpenedPlan, openPlan} from './check-plan.ts';
 import type {CliChannel} from './cli-channel.ts';
 import {Conductor} from './conductor.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
+import {openVaultOf, watchForLock} from './join.ts';
 import {keyReader} from './key-source.ts';
 import {type MountWatch, watchMount} from './mount-watch.ts';
 import {makeUserNamespace} from './seal.ts';
@@ -41,8 +42,11 @@ import {guardTerminal, type GuardedTerminal, mountPrivateSharedMemory, mountPriv
 /** How long another that is just about to let go of the image is waited for: a `status` tries its lock too. */
 const lockTimeoutMs = 500;
 
-/** How long the kernel may take to write out what the session has left in memory. */
-const unmountGraceMs = 10_000;
+/**
+ * How long is waited for the end of writing, and how long for somebody outside who has a file of the vault open: who has
+ * left the session waits for the first, and not for the second.
+ */
+const unmountPatience = {graceMs: 10_000, busyMs: 3000};
 
 /**
  * Opens a vault as the plan says, runs its session, closes it, and returns the exit code. The order of the steps is
@@ -63,6 +67,11 @@ export async function openVault(
     await ghost.close();
   }
 }
+
+/** A ghost that is there and can be joined: a sealed one from here, a private one from outside this namespace. */
+type Joinable = {readonly keyDigest: VolumeKeyDigest} & (
+  {readonly isolation: 'sealed'; readonly ghost: RunningVault} | {readonly isolation: 'private'; readonly init: InitId}
+);
 
 /** What `luksFormat` makes when it is not told otherwise, as far as an engine is chosen by it. */
 const newSegment = {
@@ -131,7 +140,7 @@ class Ghost {
     if (this.#fileSystem === undefined) return;
     // Written out while it can be named: what stays busy after that cannot be waited for.
     await run('sync', ['--file-system', this.#plan.mountPoint]);
-    await this.#fileSystem.unmount({graceMs: unmountGraceMs}).catch((error: unknown) => {
+    await this.#fileSystem.unmount(unmountPatience).catch((error: unknown) => {
       throw new Failure(exitCode.busy, 'Something outside has a file of the vault open that its session handed out.', {
         why: 'The vault is closed all the same; that file cannot be read from the image or written any more.',
         cause: error,
@@ -140,7 +149,7 @@ class Ghost {
   }
 
   /** Lock and header: everything before a key. Says whose ghost is there where the lock is taken. */
-  async #prepare(): Promise<{header: VettedHeader; running: RunningVault | undefined}> {
+  async #prepare(): Promise<{header: VettedHeader; running: Joinable | undefined}> {
     const conductor = this.#conductor;
     const imageFd = this.#imageFd!;
     conductor.begin('prepare');
@@ -155,24 +164,31 @@ class Ghost {
   }
 
   /** The lock, or the user's ghost that has it. */
-  async #lock(imageFd: number): Promise<RunningVault | undefined> {
+  async #lock(imageFd: number): Promise<Joinable | undefined> {
     const imageId = formatFileIdentity(identifyFile(imageFd));
     for (const deadline = Date.now() + lockTimeoutMs; ; await sleep(50)) {
       if (await tryLockExclusive(imageFd)) return undefined;
       const running = readOpenVaults().find(
         (vault) => vault.imageId === imageId && vault.uid === this.#caller.sessionUid,
       );
-      const joinable = this.#plan.ifOpen === 'join' && running?.isolation === 'sealed';
-      if (joinable && this.#caller.isolation === 'sealed') return running;
+      const joinable = this.#plan.ifOpen === 'join' ? this.#joinable(running) : undefined;
+      if (joinable !== undefined) return joinable;
       if (Date.now() < deadline) continue;
       throw new Failure(exitCode.busy, 'The vault is open already.', {
         why:
           running === undefined
             ? 'Somebody else, perhaps in another container, holds its image.'
-            : whyNotJoined(running),
+            : whyNotJoined(running, this.#plan.ifOpen),
         next: 'tazpod vault status',
       });
     }
+  }
+
+  #joinable(running: RunningVault | undefined): Joinable | undefined {
+    const {isolation} = this.#caller;
+    const {privateGhost} = this.#plan;
+    if (isolation === 'private') return privateGhost && {isolation, ...privateGhost};
+    return running?.isolation === isolation ? {isolation, keyDigest: running.keyDigest, ghost: running} : undefined;
   }
 
   /** Key and device: up to the plaintext of an image that is there. */
@@ -205,7 +221,7 @@ class Ghost {
   }
 
   /** A further session in a ghost that is there: whoever has the passphrase may. */
-  async #join(header: VettedHeader, running: RunningVault, plan: SessionPlan, onSession: () => void): Promise<number> {
+  async #join(header: VettedHeader, running: Joinable, plan: SessionPlan, onSession: () => void): Promise<number> {
     // The header is the image's of now. What counts is the key of the vault that is open.
     await this.#withKey(async (key) => {
       const volumeKey = await this.#unlock(header, key);
@@ -213,18 +229,18 @@ class Ghost {
       if (!same) throw new WrongPassphrase(this.#plan.image);
     });
     discardVettedHeader(header);
+    if (running.isolation === 'private') {
+      this.#channel.say({say: 'enter', init: running.init});
+      return 0;
+    }
+    const {ghost} = running;
     this.#conductor.begin('join');
-    // Open before the session can end, so that a lock's word is found afterwards.
-    const sharedMemoryFd = openSync(
-      `/proc/${running.init.pid}/root/dev/shm`,
-      constants.O_RDONLY | constants.O_DIRECTORY,
-    );
+    const wasLocked = watchForLock(ghost);
     const session = await this.#conductor.step('join', async () => {
       await this.#clearStaging();
-      return prepareJoin(this.#caller, plan, running);
+      return prepareJoin(this.#caller, plan, ghost);
     });
-    const {init: _init, supervisorPid: _supervisor, ...vault} = running;
-    return this.#accompany(session, vault, onSession, `/proc/self/fd/${sharedMemoryFd}/${lockedMarker}`);
+    return this.#accompany(session, openVaultOf(ghost), onSession, wasLocked);
   }
 
   /** From nothing to the plaintext of a new image, which gets its name when it is whole. */
@@ -313,11 +329,16 @@ class Ghost {
       keyDigest: digestOf(this.#header!),
     };
     const session = await conductor.step('shell', () => prepareSession(this.#caller, plan, vault, namespaces));
-    return this.#accompany(session, vault, onSession, `/dev/shm/${lockedMarker}`);
+    return this.#accompany(session, vault, onSession, () => existsSync(`/dev/shm/${lockedMarker}`));
   }
 
   /** Hands the terminal over to the session, lets it begin, and stays with it to its end. */
-  async #accompany(session: Session, vault: OpenVault, onSession: () => void, marker: string): Promise<number> {
+  async #accompany(
+    session: Session,
+    vault: OpenVault,
+    onSession: () => void,
+    wasLocked: () => boolean,
+  ): Promise<number> {
     await this.#channel.claimTerminal();
     this.#channel.say({say: 'open', session: vault});
     onSession();
@@ -325,7 +346,7 @@ class Ghost {
     return accompany({
       session,
       channel: this.#channel,
-      wasLocked: () => existsSync(marker),
+      wasLocked,
       onLingering: async () => this.#terminal?.release(),
       ...(this.#device === undefined ? {} : {lost: failureOf(this.#device)}),
       ...(this.#mountWatches.length === 0 ? {} : {misplaced: Promise.race(this.#mountWatches.map(({lost}) => lost))}),
@@ -465,8 +486,8 @@ function failureOf(device: AttachedDevice): Promise<void> {
   });
 }
 
-function whyNotJoined(running: RunningVault): string {
-  return running.isolation === 'sealed'
+function whyNotJoined({isolation}: RunningVault, ifOpen: OpenPlan['ifOpen']): string {
+  return ifOpen === 'refuse'
     ? 'A ghost of yours has it, and it was not to be joined.'
-    : 'A private ghost of yours has it, and only a sealed one can be joined.';
+    : `A ${isolation} ghost of yours has it, and only another ${isolation} one can join it: --isolation ${isolation}.`;
 }

@@ -2,7 +2,7 @@ import {closeSync, constants, fstatSync, openSync, readSync, rmdirSync, unlinkSy
 import {dirname} from 'node:path';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
-import {type BridgePlan, type GhostPlan, pbkdfs, planVersion} from '../lifecycle/plan.ts';
+import {type BridgePlan, type GhostPlan, type InitId, type OpenPlan, pbkdfs, planVersion} from '../lifecycle/plan.ts';
 import {parseStrictJson} from '../lifecycle/strict-json.ts';
 import {asCaller, type Caller} from './caller.ts';
 
@@ -11,6 +11,10 @@ const maximumPlanBytes = 4 * 1024 * 1024;
 const maximumBridges = 64;
 const maximumSizeBytes = 2 ** 50;
 const maximumGraceMs = 10 * 60 * 1000;
+/** PID_MAX_LIMIT of linux/threads.h. */
+const maximumPid = 2 ** 22;
+/** A salt or a digest: longer ones no hash has. */
+const base64 = /^[\d+/=A-Za-z]{1,512}$/;
 
 /**
  * Reads the plan once and removes it. Safe as root: the file is opened and removed with the caller's own ids, so a
@@ -56,7 +60,8 @@ export function removePlanFolder(caller: Caller, planPath: string): void {
 export function parsePlan(bytes: Buffer): GhostPlan {
   const plan = record(strictJson(bytes), 'plan');
   if (plan['version'] !== planVersion) throw malformed('version');
-  return plan['operation'] === 'lock' ? parseLockPlan(plan) : parseOpenPlan(plan);
+  if (plan['operation'] === 'lock') return parseLockPlan(plan);
+  return plan['operation'] === 'enter' ? parseEnterPlan(plan) : parseOpenPlan(plan);
 }
 
 function parseLockPlan(plan: Fields): GhostPlan {
@@ -69,12 +74,47 @@ function parseLockPlan(plan: Fields): GhostPlan {
   };
 }
 
+function parseEnterPlan(plan: Fields): GhostPlan {
+  only(plan, 'plan', ['version', 'operation', 'init', 'session']);
+  return {
+    version: planVersion,
+    operation: 'enter',
+    init: parseInit(plan['init']),
+    session: parseSession(plan['session']),
+  };
+}
+
+function parseInit(value: unknown): InitId {
+  const init = record(value, 'init');
+  only(init, 'init', ['pid', 'startTicks']);
+  return {
+    pid: integer(init['pid'], 'init.pid', 2, maximumPid),
+    startTicks: integer(init['startTicks'], 'init.startTicks', 0, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+function parsePrivateGhost(value: unknown): NonNullable<OpenPlan['privateGhost']> {
+  const ghost = record(value, 'privateGhost');
+  only(ghost, 'privateGhost', ['init', 'keyDigest']);
+  const digest = record(ghost['keyDigest'], 'keyDigest');
+  only(digest, 'keyDigest', ['hash', 'iterations', 'salt', 'digest']);
+  return {
+    init: parseInit(ghost['init']),
+    keyDigest: {
+      hash: matching(digest['hash'], 'keyDigest.hash', /^[\da-z-]{1,32}$/),
+      iterations: integer(digest['iterations'], 'keyDigest.iterations', 1, 2 ** 32 - 1),
+      salt: matching(digest['salt'], 'keyDigest.salt', base64),
+      digest: matching(digest['digest'], 'keyDigest.digest', base64),
+    },
+  };
+}
+
 function parseOpenPlan(plan: Fields): GhostPlan {
   only(
     plan,
     'plan',
     ['version', 'operation', 'image', 'mountPoint', 'home', 'key', 'ifOpen', 'bridges'],
-    ['engine', 'create', 'session'],
+    ['privateGhost', 'engine', 'create', 'session'],
   );
   if (plan['operation'] !== 'open') throw malformed('operation');
   return {
@@ -86,6 +126,7 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     key: parseKeySource(plan['key']),
     ifOpen: oneOf(plan['ifOpen'], 'ifOpen', ['join', 'refuse']),
     bridges: array(plan['bridges'], 'bridges', maximumBridges).map(parseBridge),
+    ...(plan['privateGhost'] === undefined ? {} : {privateGhost: parsePrivateGhost(plan['privateGhost'])}),
     ...(plan['engine'] === undefined ? {} : {engine: oneOf(plan['engine'], 'engine', ['dm-crypt', 'fuse'])}),
     ...(plan['create'] === undefined ? {} : {create: parseCreate(plan['create'])}),
     ...(plan['session'] === undefined ? {} : {session: parseSession(plan['session'])}),
@@ -177,6 +218,11 @@ function array(value: unknown, field: string, maximum: number): unknown[] {
 function text(value: unknown, field: string): string {
   if (typeof value !== 'string' || value.includes('\0')) throw malformed(field);
   return value;
+}
+
+function matching(value: unknown, field: string, pattern: RegExp): string {
+  if (!pattern.test(text(value, field))) throw malformed(field);
+  return value as string;
 }
 
 function oneOf<const T extends string>(value: unknown, field: string, allowed: readonly T[]): T {

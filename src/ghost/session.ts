@@ -72,7 +72,8 @@ export function prepareSession(
  * ghost ─ nsenter ─ sh (in the session's PID namespace) ─ [script] ─ the user's program
  * ```
  *
- * Safe as root: as above; and the namespaces are those of an init that root owns and that bears this image's number.
+ * Safe as root: as above; and the namespaces are those of an init that root owns and that bears this image's number. A
+ * private session is entered by its user alone, with all of its namespaces.
  */
 export function prepareJoin(caller: Caller, plan: SessionPlan, vault: RunningVault): Session {
   const init = `/proc/${vault.init.pid}`;
@@ -83,8 +84,11 @@ export function prepareJoin(caller: Caller, plan: SessionPlan, vault: RunningVau
   const script = joinedScript(plan.ownTerminal ? `setpriv --pdeathsig KILL -- ${relay(program)}` : program);
   // Once more for the process behind the fork, whose parent is in another PID namespace and has no number there.
   const joined = ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', script, joinedName];
-  const chain = bound(['nsenter', `--target=${vault.init.pid}`, '--mount', '--pid', '--ipc', '--', ...joined]);
-  return startSession(chain, [openSync(`${init}/fd/4`, 'r')], plan.ownTerminal, descendantsOf);
+  const sealed = vault.isolation === 'sealed';
+  const namespaces = [...(sealed ? [] : ['--user', '--preserve-credentials']), '--mount', '--pid', '--ipc'];
+  const chain = bound(['nsenter', `--target=${vault.init.pid}`, ...namespaces, '--', ...joined]);
+  const descriptors = sealed ? [openSync(`${init}/fd/4`, 'r')] : [];
+  return startSession(chain, descriptors, plan.ownTerminal, descendantsOf);
 }
 
 /** Private isolation: the session's mount namespace is one of the user's own, in which the user's ids are right. */

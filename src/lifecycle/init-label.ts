@@ -1,4 +1,5 @@
-import type {OpenVault, VolumeKeyDigest} from './message.ts';
+import type {OpenVault} from './message.ts';
+import type {VolumeKeyDigest} from './plan.ts';
 import {parseStrictJson} from './strict-json.ts';
 
 /** The name by which the init of a ghost's PID namespace goes. */

@@ -1,5 +1,5 @@
 import type {ExitCode} from './exit-code.ts';
-import type {EngineId, Isolation} from './plan.ts';
+import type {EngineId, InitId, Isolation, VolumeKeyDigest} from './plan.ts';
 import type {PhaseId, StepId} from './step.ts';
 
 /**
@@ -23,6 +23,8 @@ export type GhostMessage =
   /** A system program is called (`--debug`). */
   | {readonly say: 'program'; readonly commandLine: string}
   | {readonly say: 'open'; readonly session: OpenVault}
+  /** The key is right, and the private ghost of this init is to be entered by an `EnterPlan`. */
+  | {readonly say: 'enter'; readonly init: InitId}
   | {
       readonly say: 'failure';
       readonly code: ExitCode;
@@ -60,12 +62,4 @@ export type OpenVault = {
   readonly uid: number;
   /** What its volume key is told by, when somebody wants to join: the image's header can be exchanged meanwhile. */
   readonly keyDigest: VolumeKeyDigest;
-};
-
-/** A LUKS2 digest (specification, section 3.4): made of the volume key, and no secret. Salt and digest in base64. */
-export type VolumeKeyDigest = {
-  readonly hash: string;
-  readonly iterations: number;
-  readonly salt: string;
-  readonly digest: string;
 };

@@ -5,7 +5,7 @@
  * What a plan cannot say is as much part of it: the order of the steps, whether the session is sealed, who the user
  * is, which program runs as root.
  */
-export type GhostPlan = OpenPlan | LockPlan;
+export type GhostPlan = OpenPlan | LockPlan | EnterPlan;
 
 /** The number of this shape. A ghost refuses every other. */
 export const planVersion = 1;
@@ -22,6 +22,11 @@ export type OpenPlan = {
   readonly key: KeySource;
   /** What to do where a ghost of the user's has the vault open: start the session in it, or say that it is busy. */
   readonly ifOpen: 'join' | 'refuse';
+  /**
+   * The private ghost that has the vault open: from a user namespace of its own the new ghost cannot see it. Only a
+   * private call may say so, which crosses no line.
+   */
+  readonly privateGhost?: {readonly init: InitId; readonly keyDigest: VolumeKeyDigest};
   /** Absent: the best engine that this machine has. */
   readonly engine?: EngineId;
   /** Present: the image is made first; there must be none yet. */
@@ -38,6 +43,29 @@ export type LockPlan = {
   readonly image: string;
   /** Time between SIGHUP and SIGKILL. */
   readonly graceMs: number;
+};
+
+/**
+ * Starts a session in a private ghost that is there. Only the user's own process can: whoever has a user namespace of
+ * its own already, as the ghost of an open plan has, is refused by another one. So that ghost asks for the key, and
+ * this plan, for which no privilege is taken at all, follows.
+ */
+export type EnterPlan = {
+  readonly version: typeof planVersion;
+  readonly operation: 'enter';
+  readonly init: InitId;
+  readonly session: SessionPlan;
+};
+
+/** The init of a ghost, and no other process that has its number later. */
+export type InitId = {readonly pid: number; readonly startTicks: number};
+
+/** A LUKS2 digest (specification, section 3.4): made of the volume key, and no secret. Salt and digest in base64. */
+export type VolumeKeyDigest = {
+  readonly hash: string;
+  readonly iterations: number;
+  readonly salt: string;
+  readonly digest: string;
 };
 
 export type EngineId = 'dm-crypt' | 'fuse';

@@ -1,6 +1,6 @@
 import {pbkdf2 as pbkdf2WithCallback, timingSafeEqual} from 'node:crypto';
 import {promisify} from 'node:util';
-import type {VolumeKeyDigest} from '../lifecycle/message.ts';
+import type {VolumeKeyDigest} from '../lifecycle/plan.ts';
 
 const pbkdf2 = promisify(pbkdf2WithCallback);
 

@@ -8,7 +8,7 @@ import {fileURLToPath} from 'node:url';
 import type {CliMessage, GhostMessage, OpenVault, SessionSignal} from '../lifecycle/message.ts';
 import {sessionSignals} from '../lifecycle/message.ts';
 import {Failure} from '../lifecycle/failure.ts';
-import type {GhostPlan} from '../lifecycle/plan.ts';
+import type {GhostPlan, InitId} from '../lifecycle/plan.ts';
 import type {Escalation} from './escalation.ts';
 import {makePlanFolder} from './plan-folder.ts';
 
@@ -26,6 +26,8 @@ export type GhostEnd = {
   readonly orderly: boolean;
   /** The vault that was open, if it came to that. */
   readonly vault?: OpenVault;
+  /** The private ghost that is to be entered by a further call. */
+  readonly enter?: InitId;
   readonly failure?: Failure;
 };
 
@@ -44,6 +46,8 @@ export async function callGhost(plan: GhostPlan, escalation: Escalation, listene
     await listen(server, join(folder, 'socket'));
     const conversation = converse(server, listener);
     const [file, ...args] = [...escalation.prefix, ghostEntry, join(folder, 'plan.json')];
+    // Without a privilege and in no namespace of its own: there it would not see the ghosts of its user.
+    if (escalation.isolation === 'private' && plan.operation !== 'open') args.push('--from-outside');
     const ghost = execa(file, args, {
       stdio: 'inherit',
       reject: false,
@@ -92,6 +96,7 @@ function converse(
       for await (const line of createInterface({input: connected})) {
         const message = JSON.parse(line) as GhostMessage;
         if (message.say === 'ended') told = {...told, orderly: true};
+        if (message.say === 'enter') told = {...told, enter: message.init};
         if (message.say === 'open') told = {...told, vault: message.session};
         if (message.say === 'failure') {
           const {code, what, ...details} = message;

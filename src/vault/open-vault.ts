@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs';
 import {userInfo} from 'node:os';
 import {isatty} from 'node:tty';
 import {exitCode} from '../lifecycle/exit-code.ts';
@@ -12,6 +13,8 @@ import {
   planVersion,
   type SessionPlan,
 } from '../lifecycle/plan.ts';
+import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
+import {readOpenVaults} from '../kernel/open-vaults.ts';
 import {restoreTerminal, saveTerminal, standardTerminal} from '../kernel/terminal.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
@@ -62,6 +65,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     key: request.key,
     ifOpen: request.ifOpen ?? 'join',
     bridges,
+    ...(escalation.isolation === 'private' ? privateGhostOf(request.image) : {}),
     ...(request.engine === undefined ? {} : {engine: request.engine}),
     ...(request.create === undefined ? {} : {create: request.create}),
     ...(request.command === undefined ? {} : {session: sessionPlan(request, request.command, terminal?.path)}),
@@ -79,13 +83,32 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   };
   const stage = new Stage(presentation, restore);
   try {
-    const end = await callGhost(plan, escalation, {onMessage: (message) => stage.present(message)});
+    const listener = {onMessage: (message: GhostMessage) => stage.present(message)};
+    let end = await callGhost(plan, escalation, listener);
+    if (end.enter !== undefined && plan.session !== undefined) {
+      const {enter: init} = end;
+      end = await callGhost(
+        {version: planVersion, operation: 'enter', init, session: plan.session},
+        escalation,
+        listener,
+      );
+    }
     if (end.failure !== undefined) throw end.failure;
     return end;
   } finally {
     await stage.clear();
     await restore();
   }
+}
+
+/** What has the image open and can be joined by its own user only. */
+function privateGhostOf(image: string): Pick<OpenPlan, 'privateGhost'> {
+  if (!existsSync(image)) return {};
+  const imageId = formatFileIdentity(identifyFile(image));
+  const vault = readOpenVaults().find((open) => open.imageId === imageId && open.isolation === 'private');
+  if (vault === undefined) return {};
+  const {pid, startTicks} = vault.init;
+  return {privateGhost: {init: {pid, startTicks}, keyDigest: vault.keyDigest}};
 }
 
 /** The user's own shell: what `SHELL` says, else the login name database. */
@@ -148,6 +171,7 @@ class Stage {
         if (this.#presentation.debug) process.stderr.write(`+ ${message.commandLine}\n`);
         return;
       case 'open':
+      case 'enter':
         return;
     }
   }

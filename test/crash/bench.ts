@@ -4,6 +4,7 @@ import {type Mount, readMounts} from '../../src/kernel/mountinfo.ts';
 import {readProcessStat} from '../../src/kernel/process-record.ts';
 import {type ProcessIdentity, signalProcess} from '../../src/kernel/process.ts';
 import {allowSudo} from '../bed/install.ts';
+import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {expectNothingLeft, findLeftovers} from '../bed/leftovers.ts';
 import {kill, processTree, type TreeProcess} from '../bed/process-tree.ts';
 import {type Background, startTazpod, tazpod} from '../bed/run.ts';
@@ -55,13 +56,6 @@ const slownessMs = 300;
 const loopMajor = 7;
 
 const surveyMs = 15_000;
-
-/** In a mount namespace in which everybody may open `/dev/fuse`, as on most machines; a private ghost needs it. */
-const fuseForAll = [
-  ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
-  'mount -t tmpfs fuse /mnt && mknod -m 666 /mnt/fuse c 10 229 && mount --bind /mnt/fuse /dev/fuse && exec "$@"',
-  'sh',
-];
 
 /** A user with a vault, a terminal and a copy of the product of its own, for one scenario. */
 export class Bench {
