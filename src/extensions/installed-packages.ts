@@ -86,7 +86,7 @@ export function readPackage(
   } catch {
     return 'its package.json cannot be read';
   }
-  if (pjson === undefined) return 'it is not there';
+  if (pjson === undefined) return 'it has no package.json';
   const {name, version, oclif} = pjson;
   if (typeof name !== 'string' || typeof version !== 'string') return 'its package.json has no name and version';
   if (coreNames.has(name)) return `it carries the name of ${printable(name, 214)}, which is TazPod’s own`;

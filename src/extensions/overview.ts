@@ -64,7 +64,10 @@ export function renderOverview({
     ['latches', latches.map(({command}) => command)],
     ['defaults', defaults === undefined ? [] : [defaults]],
     ['commands', rest.commands.map((id) => id.replaceAll(':', ' '))],
-    ['hooks', rest.hooks.length === 0 ? [] : [`${rest.hooks.join(', ')} (with its own commands only)`]],
+    [
+      'hooks',
+      rest.hooks.length === 0 || type === 'core' ? [] : [`${rest.hooks.join(', ')} (with its own commands only)`],
+    ],
   ];
   const remarks = [
     ...(type === 'user' ? [] : [type === 'link' ? `linked: ${rest.root}` : type]),
