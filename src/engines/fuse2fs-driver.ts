@@ -11,6 +11,7 @@ import {
   waitFor,
   type DeviceNumber,
   type MountedFileSystem,
+  type UnmountPatience,
 } from './mounted-file-system.ts';
 
 /** How long fuse2fs may take to read the file system before it mounts it. */
@@ -138,11 +139,11 @@ class Fuse2fsFileSystem implements MountedFileSystem {
     this.#process = process;
   }
 
-  async unmount({graceMs = 0}: {readonly graceMs?: number} = {}): Promise<void> {
-    const deadlineMs = performance.now() + graceMs;
-    const unmounted = await unmountEverywhere(this.#device, deadlineMs);
+  async unmount({graceMs = 0, busyMs = graceMs}: UnmountPatience = {}): Promise<void> {
+    const startMs = performance.now();
+    const unmounted = await unmountEverywhere(this.#device, startMs + busyMs);
     // It writes the last of the metadata after the kernel has let go of the mount.
-    if (!unmounted || !(await waitFor(() => this.#process.over, deadlineMs))) throw stillInUse();
+    if (!unmounted || !(await waitFor(() => this.#process.over, startMs + graceMs))) throw stillInUse();
   }
 }
 
@@ -157,7 +158,7 @@ class PrivateFuse2fsFileSystem implements MountedFileSystem {
     this.#process = process;
   }
 
-  async unmount({graceMs = 0}: {readonly graceMs?: number} = {}): Promise<void> {
+  async unmount({graceMs = 0}: UnmountPatience = {}): Promise<void> {
     this.#process.signal('SIGTERM');
     if (!(await waitFor(() => this.#process.over, performance.now() + graceMs))) throw stillInUse();
   }

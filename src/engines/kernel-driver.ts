@@ -16,6 +16,7 @@ import {
   waitFor,
   type DeviceNumber,
   type MountedFileSystem,
+  type UnmountPatience,
 } from './mounted-file-system.ts';
 
 /** The major number of loop devices. */
@@ -84,9 +85,10 @@ class KernelFileSystem implements MountedFileSystem {
     this.device = device;
   }
 
-  async unmount({graceMs = 0}: {readonly graceMs?: number} = {}): Promise<void> {
-    const deadlineMs = performance.now() + graceMs;
-    const unmounted = await unmountEverywhere(this.device, deadlineMs);
+  /** The last umount(2) comes back when all is written: whatever holds a device after it is somebody who has it open. */
+  async unmount({graceMs = 0, busyMs = graceMs}: UnmountPatience = {}): Promise<void> {
+    const unmounted = await unmountEverywhere(this.device, performance.now() + busyMs);
+    const deadlineMs = performance.now() + busyMs;
     if (!unmounted || !(await waitFor(() => !this.#isLoopSetUp(), deadlineMs))) throw stillInUse();
   }
 

@@ -13,9 +13,17 @@ export type MountedFileSystem = {
   readonly ended: Promise<void>;
   /**
    * Unmounts it wherever it is mounted in this mount namespace, and waits until everything is written and the block
-   * device below is free. Throws a Failure (75) when it is still in use after `graceMs`.
+   * device below is free. Throws a Failure (75) when it is still in use after that time.
    */
-  unmount(options?: {readonly graceMs?: number}): Promise<void>;
+  unmount(patience?: UnmountPatience): Promise<void>;
+};
+
+/** How long is waited for what, in milliseconds; not at all when it is not said. */
+export type UnmountPatience = {
+  /** For the last of it to be written by a driver that says no more than that it has ended. */
+  readonly graceMs?: number;
+  /** For who has it open. Default: `graceMs`. */
+  readonly busyMs?: number;
 };
 
 /** What all mounts of one file system have in common. */
