@@ -163,7 +163,6 @@ export function formatOrigin(origin: Origin): string {
       return `${origin.file}:${origin.line}`;
     case 'pack':
       return `${origin.plugin} (${origin.file}:${origin.line})`;
-    case 'flag':
     case 'built-in':
       return origin.from;
   }

@@ -15,7 +15,7 @@ export type ExplainedSetting = {
   readonly value?: unknown;
   /** What holds without a value. */
   readonly meaning?: string;
-  readonly from: 'flag' | 'environment' | 'project' | 'user' | 'pack' | 'built-in';
+  readonly from: 'environment' | 'project' | 'user' | 'pack' | 'built-in';
   /** `TAZPOD_SIZE`, `/home/dev/project/.tazpod/config.yaml:4`. */
   readonly where?: string;
 };
@@ -80,7 +80,7 @@ function setting(key: string, value: unknown, origin: Origin, meaning?: string):
     ...(value === undefined ? {} : {value}),
     ...(value !== undefined || meaning === undefined ? {} : {meaning}),
     from: origin.from,
-    ...(origin.from === 'built-in' || origin.from === 'flag' ? {} : {where: formatOrigin(origin)}),
+    ...(origin.from === 'built-in' ? {} : {where: formatOrigin(origin)}),
   };
 }
 

@@ -10,7 +10,6 @@ import {readYamlFile} from './yaml-file.ts';
 
 /** Where a value is from. */
 export type Origin =
-  | {readonly from: 'flag'}
   | {readonly from: 'environment'; readonly variable: string}
   | {readonly from: 'project' | 'user'; readonly file: string; readonly line: number}
   | {readonly from: 'pack'; readonly plugin: string; readonly file: string; readonly line: number}

@@ -26,6 +26,7 @@ export async function createVault(
   flags: CreateFlags &
     KeyFlags & {
       readonly image?: string | undefined;
+      readonly 'mount-point'?: string | undefined;
       readonly engine?: EngineId | undefined;
       readonly isolation?: Isolation | undefined;
     },
@@ -41,7 +42,8 @@ export async function createVault(
   }
   prepareImageFolder(image);
   const key = keySource(flags);
-  const end = await openVault({image, key, engine: flags.engine, isolation: flags.isolation, create}, presentation);
+  const {'mount-point': mountPoint, engine, isolation} = flags;
+  const end = await openVault({image, mountPoint, key, engine, isolation, create}, presentation);
   if (!end.orderly) {
     throw new Failure(exitCode.software, 'The vault was not made.', {
       why: `The ghost ended with ${end.code} before it was done.`,

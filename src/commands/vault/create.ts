@@ -25,7 +25,7 @@ export default class Create extends BaseCommand<CreateResult> {
 
   async run(): Promise<CreateResult> {
     const {flags} = await this.parse(Create);
-    const settings = await this.configured(flags, 'image', 'engine', 'isolation', 'size');
+    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
     const created = await createVault(settings, this.presentation(flags));
     if (typeof created === 'number') this.exit(created);
     this.log(`Made ${created.image}, ${formatSize(created.sizeBytes)}. Open it with: tazpod unlock`);
