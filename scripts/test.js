@@ -2,7 +2,7 @@
 // as one. `--checks` runs the checks only; `--only` the tests only, those that are named after it or all.
 import {spawn} from 'node:child_process';
 import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {availableParallelism, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {buildWhenStale} from './build.js';
 import {projectNode, root, setUp} from './setup.js';
@@ -27,6 +27,14 @@ const checks = [
   [{name: 'format', command: [installed('prettier'), '--check', '--cache', '--log-level=warn', '.']}],
 ];
 
+const everything = ['test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'];
+
+/** These wait for a virtual machine most of the time, and touch nothing of the machine around it. */
+const inVirtualMachine = 'test/vm/**/*.test.ts';
+
+/** @type {string[]} */
+const atTheEnd = [];
+
 /** @typedef {{passed: number, failed: number, skipped: string[]}} Summary */
 
 await endWith(async () => {
@@ -35,12 +43,8 @@ await endWith(async () => {
   const summaries = [];
   if (mode === '--only') freshen();
   else summaries.push(await runChecks());
-  if (mode !== '--checks')
-    summaries.push(
-      await runTests(
-        mode === '--only' && rest.length > 0 ? rest : ['test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'],
-      ),
-    );
+  if (mode === '--only') summaries.push(await runTests(rest.length > 0 ? rest : everything));
+  else if (mode !== '--checks') summaries.push(...(await runEverything()));
   return conclude(summaries);
 });
 
@@ -85,15 +89,30 @@ async function runChecks() {
 }
 
 /**
+ * The tests, in two runs at a time where there are two processors. What the second says is shown when both have ended.
+ *
+ * @returns {Promise<Summary[]>}
+ */
+async function runEverything() {
+  if (availableParallelism() < 2) return [await runTests(everything)];
+  return Promise.all([
+    runTests([...everything, '--ignore', inVirtualMachine]),
+    runTests([inVirtualMachine], {showAtTheEnd: true}),
+  ]);
+}
+
+/**
  * @param {string[]} args for mocha: files, folders or patterns, and options
+ * @param {{showAtTheEnd?: boolean}} [options]
  * @returns {Promise<Summary>}
  */
-async function runTests(args) {
+async function runTests(args, {showAtTheEnd = false} = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'tazpod-test-'));
   const summaryPath = join(folder, 'summary.json');
   try {
     const command = [installed('mocha'), '--reporter-options', `summary=${summaryPath}`];
-    const {code, lingered} = await runMocha([...command, ...args], summaryPath);
+    const {code, lingered, output} = await runMocha([...command, ...args], summaryPath, showAtTheEnd);
+    atTheEnd.push(output);
     if (!existsSync(summaryPath)) {
       process.stdout.write(`\nThe tests ended before their end, with ${code}.\n`);
       return {passed: 0, failed: 1, skipped: []};
@@ -119,6 +138,7 @@ async function runTests(args) {
  * @param {Summary[]} summaries
  */
 function conclude(summaries) {
+  for (const output of atTheEnd) process.stdout.write(output);
   const passed = summaries.reduce((sum, summary) => sum + summary.passed, 0);
   const failed = summaries.reduce((sum, summary) => sum + summary.failed, 0);
   const skipped = summaries.flatMap((summary) => summary.skipped);
@@ -148,15 +168,21 @@ function runNode(command) {
 }
 
 /**
- * Runs mocha with its output as ours. Once its summary is there it has `lingerMs` to end.
+ * Runs mocha, with its output as ours or kept. Once its summary is there it has `lingerMs` to end.
  *
  * @param {string[]} command
  * @param {string} summaryPath
- * @returns {Promise<{code: number | null, lingered: boolean}>}
+ * @param {boolean} keepOutput
+ * @returns {Promise<{code: number | null, lingered: boolean, output: string}>}
  */
-function runMocha(command, summaryPath) {
+function runMocha(command, summaryPath, keepOutput) {
   return new Promise((resolve, reject) => {
-    const child = spawn(projectNode(), command, {cwd: root, stdio: 'inherit'});
+    const stream = keepOutput ? 'pipe' : 'inherit';
+    const child = spawn(projectNode(), command, {cwd: root, stdio: ['inherit', stream, stream]});
+    let output = '';
+    for (const kept of [child.stdout, child.stderr]) {
+      kept?.setEncoding('utf8').on('data', (/** @type {string} */ text) => (output += text));
+    }
     let since = Infinity;
     let lingered = false;
     const watch = setInterval(() => {
@@ -167,7 +193,7 @@ function runMocha(command, summaryPath) {
     }, 500);
     child.on('error', reject).on('exit', (code) => {
       clearInterval(watch);
-      resolve({code, lingered});
+      resolve({code, lingered, output});
     });
   });
 }
