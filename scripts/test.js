@@ -191,7 +191,7 @@ function runMocha(command, summaryPath, keepOutput) {
       lingered = true;
       child.kill('SIGKILL');
     }, 500);
-    child.on('error', reject).on('exit', (code) => {
+    child.on('error', reject).on(keepOutput ? 'close' : 'exit', (code) => {
       clearInterval(watch);
       resolve({code, lingered, output});
     });
