@@ -7,6 +7,7 @@ const privileged = ['ghost', 'engines', 'luks', 'kernel', 'lifecycle'];
 const userRooms = {
   commands: [
     'session-command',
+    'secrets-command',
     'plugins-command',
     'base-command',
     'vault',

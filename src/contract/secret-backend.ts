@@ -10,6 +10,11 @@ export type SecretBackend = {
   readonly contract: ContractVersion;
   /** Says what is wrong with the settings of `secrets.yml`, a sentence each, without asking anybody. */
   checkSettings?(settings: BackendContext['settings']): readonly string[];
+  /**
+   * What these settings make this machine do beyond asking a store, a sentence each (`runs the program ./secrets`): a
+   * `secrets.yml` may come with a cloned repository, and the core asks the user before such settings are used.
+   */
+  needsTrust?(settings: BackendContext['settings']): readonly string[];
   /** Gets a session for later calls and keeps it in `context.store`. Absent where there is nothing to log in to. */
   login?(context: BackendContext, request: LoginRequest): Promise<LoginAnswer>;
   /** Ends the session, also at the server where that is possible. The core empties the store afterwards. */

@@ -1,0 +1,77 @@
+import type {BackendError, Folder, FolderAnswer, Secret} from 'tazpod/contract';
+import {failure} from './failure.ts';
+
+const kinds: readonly string[] = [
+  'not-logged-in',
+  'no-permission',
+  'not-found',
+  'unreachable',
+  'settings',
+  'unavailable',
+] satisfies BackendError['tazpod']['kind'][];
+
+/** What a program has printed. Nothing of it is repeated in an error but what it says as one. */
+export function parseAnswer(stdout: Buffer, code: number, folder: Folder, name: string): FolderAnswer {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(stdout.toString('utf8'));
+  } catch {
+    answer = undefined;
+  }
+  if (isObject(answer) && isObject(answer['error'])) throw said(answer['error'], name);
+  if (code !== 0) {
+    throw failure('unavailable', `The program of the backend ${name} ended with ${code}.`, {
+      why: 'What it says about it is on standard error.',
+    });
+  }
+  if (!isObject(answer)) throw noAnswer(name, 'It has not printed one JSON object.');
+  if (answer['unchanged'] === true) return {state: 'unchanged'};
+  const {validator} = answer;
+  if (validator !== undefined && typeof validator !== 'string') throw noAnswer(name, 'Its validator is no text.');
+  return {
+    state: 'read',
+    secrets: secretsIn(answer['secrets'], folder, name),
+    ...(validator === undefined ? {} : {validator}),
+  };
+}
+
+/** `{"NAME": "value"}`, or a list of `{"name", "value" or "base64", "path"}`. */
+function secretsIn(secrets: unknown, folder: Folder, backend: string): Secret[] {
+  const list: unknown[] | undefined = Array.isArray(secrets)
+    ? secrets
+    : isObject(secrets)
+      ? Object.entries(secrets).map(([name, value]) => ({name, value}))
+      : undefined;
+  if (list === undefined) throw noAnswer(backend, 'Its "secrets" are neither an object nor a list.');
+  return list.map((each, index) => {
+    const {name, value, base64, path = folder.path} = isObject(each) ? each : {};
+    const bytes =
+      typeof value === 'string' && base64 === undefined
+        ? Buffer.from(value)
+        : typeof base64 === 'string' && value === undefined && /^[A-Za-z0-9+/]*={0,2}$/.test(base64)
+          ? Buffer.from(base64, 'base64')
+          : undefined;
+    if (typeof name !== 'string' || name === '' || typeof path !== 'string' || bytes === undefined) {
+      throw noAnswer(backend, `Number ${index + 1} of its secrets has no name, or not one of value and base64.`);
+    }
+    return {name, path, value: bytes};
+  });
+}
+
+function said(error: Record<string, unknown>, name: string): BackendError {
+  const kind = kinds.includes(String(error['kind'])) ? (error['kind'] as BackendError['tazpod']['kind']) : 'unavailable';
+  const text = (key: string) => (typeof error[key] === 'string' ? {[key]: error[key]} : {});
+  const what = typeof error['what'] === 'string' ? error['what'] : `The program of the backend ${name} refuses.`;
+  return failure(kind, what, {...text('why'), ...text('next')});
+}
+
+function noAnswer(name: string, why: string): BackendError {
+  return failure('unavailable', `The program of the backend ${name} does not keep to the protocol.`, {
+    why,
+    next: 'the README.md of tazpod-exec has the protocol',
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,22 @@
+import {isatty} from 'node:tty';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {SecretsCommand} from '../secrets-command.ts';
+import {printExports} from '../secrets/exports.ts';
+
+/** What the `.bashrc` of the first TazPod evaluates. */
+export default class InternalEnv extends SecretsCommand<readonly string[]> {
+  static override enableJsonFlag = false;
+  static override hidden = true;
+  static override summary = 'Print exports for a shell to evaluate.';
+
+  async run(): Promise<readonly string[]> {
+    await this.parse(InternalEnv);
+    if (isatty(1)) {
+      throw new Failure(exitCode.noPermission, 'Secrets are not shown on a terminal unasked.', {
+        next: 'eval "$(tazpod env)"',
+      });
+    }
+    return printExports(this.needVault('Secrets do not leave the ghost.').mountPoint, 'sh');
+  }
+}

@@ -1,0 +1,46 @@
+import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
+import type {Difference} from '../../secrets/generations.ts';
+import {pullGraph} from '../../secrets/pull-graph.ts';
+import {compare} from '../../secrets/pull.ts';
+import {vaultHere} from '../../secrets/vault-here.ts';
+
+export default class Diff extends SecretsCommand<readonly Difference[]> {
+  static override description = [
+    'Shows what a pull would change: names, sizes, and the beginnings of digests. No value.',
+    'The digests are keyed with a number of the vault’s own: nobody can find a value by trying them out.',
+  ].join('\n\n');
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --profile prod --json',
+  ];
+  static override flags = {...storeFlags, ...vaultFlags};
+  static override summary = 'Show what a pull would change.';
+
+  async run(): Promise<readonly Difference[]> {
+    const {flags} = await this.parse(Diff);
+    if (vaultHere() === undefined) {
+      await this.mapping(flags);
+      return this.enter(flags);
+    }
+    const live = process.stderr.isTTY && !this.jsonEnabled();
+    const request = await this.request(flags, this.needVault(''));
+    const differences = await compare({...request, progress: pullGraph(live ? 'live' : 'silent')});
+    this.log(differences.length === 0 ? 'A pull would change nothing.' : differences.map(lineOf).join('\n'));
+    return differences;
+  }
+}
+
+const signs: Readonly<Record<Difference['change'], string>> = {
+  added: '+',
+  changed: '~',
+  removed: '-',
+  'edited here': '!',
+};
+
+function lineOf({kind, name, change, oldSizeBytes, newSizeBytes, oldDigest, newDigest}: Difference): string {
+  const sides = [
+    ...(oldDigest === undefined ? [] : [`${oldSizeBytes} bytes ${oldDigest}`]),
+    ...(newDigest === undefined ? [] : [`${newSizeBytes} bytes ${newDigest}`]),
+  ];
+  return `${signs[change]} ${kind} ${name}: ${change}, ${sides.join(' → ')}`;
+}

@@ -1,0 +1,66 @@
+import {Args, Flags} from '@oclif/core';
+import {isatty} from 'node:tty';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {SecretsCommand} from '../../secrets-command.ts';
+import {audit} from '../../secrets/audit.ts';
+import {readPulled} from '../../secrets/get.ts';
+
+/** The `result` of `get --json`. */
+export type GetResult = {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Where it is UTF-8. */
+  readonly value?: string;
+  readonly base64?: string;
+};
+
+export default class Get extends SecretsCommand<GetResult> {
+  static override aliases = ['get'];
+  static override args = {
+    name: Args.string({
+      description: 'a variable, a file of the vault, or a secret by its name in the store',
+      required: true,
+    }),
+  };
+  static override description = [
+    'Writes one pulled secret to standard output, byte for byte and without a newline behind it.',
+    'To a terminal only with --reveal. It works inside of the ghost only, and is written down: tazpod secrets log.',
+  ].join('\n\n');
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> DATABASE_URL | psql -f -',
+    '<%= config.bin %> <%= command.id %> API_TOKEN --reveal',
+  ];
+  static override flags = {reveal: Flags.boolean({description: 'show it on a terminal'})};
+  static override summary = 'Write one secret to a pipe.';
+
+  async run(): Promise<GetResult> {
+    const {args, flags} = await this.parse(Get);
+    const {mountPoint} = this.needVault('Secrets do not leave the ghost.');
+    const onTerminal = isatty(1);
+    if (onTerminal && !flags.reveal) {
+      throw new Failure(exitCode.noPermission, 'A secret is not shown on a terminal unasked.', {
+        why: 'Whoever looks over your shoulder, and what keeps your scrollback, would have it.',
+        next: `tazpod get ${args.name} --reveal, or give it to a program: tazpod get ${args.name} | PROGRAM`,
+      });
+    }
+    const value = readPulled(mountPoint, args.name);
+    audit(mountPoint, onTerminal ? 'reveal' : 'read', [args.name]);
+    try {
+      const result = {name: args.name, sizeBytes: value.length};
+      if (this.jsonEnabled()) return {...result, ...asJson(value)};
+      await new Promise<void>((resolve, reject) => {
+        process.stdout.write(value, (error) => (error == null ? resolve() : reject(error)));
+      });
+      if (onTerminal) process.stdout.write('\n');
+      return result;
+    } finally {
+      value.fill(0);
+    }
+  }
+}
+
+function asJson(value: Buffer): {value: string} | {base64: string} {
+  const text = value.toString('utf8');
+  return Buffer.from(text).equals(value) ? {value: text} : {base64: value.toString('base64')};
+}

@@ -1,0 +1,32 @@
+import {type MappingFlags, mappingFlags, SecretsCommand, vaultFlags} from '../../secrets-command.ts';
+import {listPulled, type PulledState} from '../../secrets/list.ts';
+import {vaultHere} from '../../secrets/vault-here.ts';
+
+export default class List extends SecretsCommand<readonly PulledState[]> {
+  static override description =
+    'Lists what was pulled and what secrets.yml names, with the state of each. No value, and no store is asked.';
+  static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
+  static override flags = {...mappingFlags, ...vaultFlags};
+  static override summary = 'List the secrets and their states.';
+
+  async run(): Promise<readonly PulledState[]> {
+    const {flags} = await this.parse(List);
+    if (vaultHere() === undefined) return this.enter(flags);
+    const states = listPulled(this.needVault('').mountPoint, await this.#mappingIfThere(flags));
+    const width = Math.max(0, ...states.map(({name}) => name.length));
+    const lines = states.map(({kind, name, state, sizeBytes}) =>
+      `${kind.padEnd(8)}  ${name.padEnd(width)}  ${state}${sizeBytes === undefined ? '' : `, ${sizeBytes} bytes`}`.trimEnd(),
+    );
+    this.log(lines.length === 0 ? 'Nothing was pulled.' : lines.join('\n'));
+    return states;
+  }
+
+  async #mappingIfThere(flags: MappingFlags) {
+    try {
+      return await this.mapping(flags);
+    } catch (error) {
+      this.remark(`Only what was pulled is listed: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import {Flags} from '@oclif/core';
+import {SecretsCommand, vaultFlags} from '../../secrets-command.ts';
+import {type AuditEntry, readAudit} from '../../secrets/audit.ts';
+import {vaultHere} from '../../secrets/vault-here.ts';
+
+export default class Log extends SecretsCommand<readonly AuditEntry[]> {
+  static override description = [
+    'Shows who has pulled, read and revealed which secret, and when: names, never values.',
+    'It lies in the vault, and what runs in the ghost could change it: it is for finding one’s own mistakes.',
+  ].join('\n\n');
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --last 5 --json',
+  ];
+  static override flags = {
+    last: Flags.integer({description: 'only the last entries', helpValue: 'N', min: 1}),
+    ...vaultFlags,
+  };
+  static override summary = 'Show who has used which secret.';
+
+  async run(): Promise<readonly AuditEntry[]> {
+    const {flags} = await this.parse(Log);
+    if (vaultHere() === undefined) return this.enter(flags);
+    const {entries, damaged} = readAudit(this.needVault('').mountPoint);
+    if (damaged > 0) this.remark(`${damaged} lines of the log cannot be read.`);
+    const shown = flags.last === undefined ? entries : entries.slice(-flags.last);
+    this.log(shown.length === 0 ? 'Nothing was done with secrets yet.' : shown.map(lineOf).join('\n'));
+    return shown;
+  }
+}
+
+function lineOf({time, action, names, parent}: AuditEntry): string {
+  const by = parent === undefined ? '' : `  by ${parent.name} (${parent.pid})`;
+  return `${time}  ${action.padEnd(7)}  ${names.join(' ')}${by}`;
+}

@@ -1,0 +1,66 @@
+import {Args, Flags} from '@oclif/core';
+import {resolve} from 'node:path';
+import type {LoginAnswer} from '../../contract/index.ts';
+import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
+import {chooseBackend, login} from '../../secrets/login.ts';
+import {ask, askSecret} from '../../secrets/prompt.ts';
+import {openTrusted} from '../../secrets/pull.ts';
+import {readSecretLine} from '../../secrets/secret-file.ts';
+import {vaultHere} from '../../secrets/vault-here.ts';
+
+/** The `result` of `login --json`. */
+export type LoginResult = {
+  readonly backend: string;
+  /** Who is logged in. */
+  readonly identity: string;
+  /** When the session ends, ISO 8601. */
+  readonly expires?: string;
+};
+
+export default class Login extends SecretsCommand<LoginResult> {
+  static override aliases = ['login'];
+  static override args = {
+    backend: Args.string({description: 'the name of a backend in secrets.yml, where there are several'}),
+  };
+  static override description = [
+    'Logs in to a store of secrets. The session lives in the vault, and nothing of it outside.',
+    'What is secret is asked for on the terminal, or read from a file or standard input; it is never an argument.',
+  ].join('\n\n');
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --client-id ID --client-secret-file FILE',
+    'pass show infisical | <%= config.bin %> <%= command.id %> --client-id ID --client-secret-file -',
+  ];
+  static override flags = {
+    'client-id': Flags.string({description: 'who logs in', helpValue: 'ID'}),
+    'client-secret-file': Flags.string({
+      description: 'read the secret from the first line of FILE; - is standard input',
+      helpValue: 'FILE',
+    }),
+    ...storeFlags,
+    ...vaultFlags,
+  };
+  static override summary = 'Log in to a store of secrets.';
+
+  async run(): Promise<LoginResult> {
+    const {args, flags} = await this.parse(Login);
+    if (vaultHere() === undefined) {
+      await this.mapping(flags);
+      return this.enter(flags);
+    }
+    const backends = await openTrusted(await this.request(flags, this.needVault('')));
+    const opened = chooseBackend(backends, args.backend, 'login');
+    const file = flags['client-secret-file'];
+    const {url} = opened.definition.settings;
+    if (typeof url === 'string' && !this.jsonEnabled()) process.stderr.write(`Logging in to ${JSON.stringify(url)}\n`);
+    const answer: LoginAnswer = await login(opened, {
+      ...(flags['client-id'] === undefined ? {} : {identity: flags['client-id']}),
+      ...(file === undefined ? {} : {secret: readSecretLine(file === '-' ? file : resolve(file))}),
+      ask,
+      askSecret,
+    });
+    const until = answer.expires === undefined ? '' : `, until ${answer.expires}`;
+    this.log(`Logged in to ${opened.definition.name} as ${answer.identity}${until}.`);
+    return {backend: opened.definition.name, ...answer};
+  }
+}

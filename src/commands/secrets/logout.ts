@@ -1,0 +1,38 @@
+import {Args} from '@oclif/core';
+import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
+import {chooseBackend, logout} from '../../secrets/login.ts';
+import {openTrusted} from '../../secrets/pull.ts';
+import {vaultHere} from '../../secrets/vault-here.ts';
+
+/** The `result` of `logout --json`. */
+export type LogoutResult = {
+  readonly backend: string;
+  /** False where there was no session in the vault. */
+  readonly wasLoggedIn: boolean;
+};
+
+export default class Logout extends SecretsCommand<LogoutResult> {
+  static override aliases = ['logout'];
+  static override args = {
+    backend: Args.string({description: 'the name of a backend in secrets.yml, where there are several'}),
+  };
+  static override description = 'Ends the session with a store, there and in the vault. What was pulled stays.';
+  static override examples = ['<%= config.bin %> <%= command.id %>'];
+  static override flags = {...storeFlags, ...vaultFlags};
+  static override summary = 'Log out of a store of secrets.';
+
+  async run(): Promise<LogoutResult> {
+    const {args, flags} = await this.parse(Logout);
+    if (vaultHere() === undefined) {
+      await this.mapping(flags);
+      return this.enter(flags);
+    }
+    const backends = await openTrusted(await this.request(flags, this.needVault('')));
+    const opened = chooseBackend(backends, args.backend, 'logout');
+    const wasLoggedIn = opened.store.isUsed();
+    await logout(opened);
+    const {name: backend} = opened.definition;
+    this.log(wasLoggedIn ? `Logged out of ${backend}.` : `There was no session with ${backend}.`);
+    return {backend, wasLoggedIn};
+  }
+}

@@ -1,0 +1,70 @@
+import {Flags} from '@oclif/core';
+import {mappingFlags, SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
+import {describeAge} from '../../secrets/age.ts';
+import {pullGraph} from '../../secrets/pull-graph.ts';
+import {pull, type PullResult} from '../../secrets/pull.ts';
+import {thenWithVariables} from '../../secrets/session-words.ts';
+import {vaultHere} from '../../secrets/vault-here.ts';
+import {usersShell} from '../../vault/open-vault.ts';
+
+export default class Pull extends SecretsCommand<PullResult> {
+  static override aliases = ['pull', 'sync'];
+  static override description = [
+    'Fills the vault with what secrets.yml names, and gives a shell in it where there was none.',
+    'Everything is fetched first and then switched over at once: whatever happens, the vault has the old set or the ' +
+      'new one. What is no longer named goes away. What you have put into the vault yourself is never overwritten.',
+  ].join('\n\n');
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --profile prod --no-shell',
+    '<%= config.bin %> <%= command.id %> --offline-ok --json',
+  ];
+  static override flags = {
+    ...storeFlags,
+    ...mappingFlags,
+    shell: Flags.boolean({
+      allowNo: true,
+      default: true,
+      description: 'stay in the vault with a shell, where it was closed before',
+    }),
+    'offline-ok': Flags.boolean({description: 'be content with what was pulled before when a store cannot be reached'}),
+    overwrite: Flags.boolean({description: 'take what the store has, also for pulled files that were edited here'}),
+    ...vaultFlags,
+  };
+  static override summary = 'Fill the vault from the stores of secrets.yml.';
+
+  async run(): Promise<PullResult> {
+    const {flags} = await this.parse(Pull);
+    // What is wrong with the file is told before a passphrase is asked for.
+    if (vaultHere() === undefined) {
+      await this.mapping(flags);
+      const stays = flags.shell && !this.jsonEnabled();
+      return this.enter(flags, (command) => (stays ? thenWithVariables(command, [usersShell()]) : command));
+    }
+    const request = await this.request(flags, this.needVault(''));
+    const live = process.stderr.isTTY && !this.jsonEnabled();
+    const result = await pull({
+      ...request,
+      progress: pullGraph(live ? 'live' : 'silent'),
+      offlineOk: flags['offline-ok'],
+      overwrite: flags.overwrite,
+    });
+    for (const path of result.kept)
+      this.remark(`${path} was edited here and is left so; --overwrite takes the store's.`);
+    if (result.absent.length > 0) this.remark(`Not in the store, and optional: ${result.absent.join(', ')}.`);
+    this.log(describe(result));
+    return result;
+  }
+}
+
+function describe({state, files, variables, checked}: PullResult): string {
+  const what = `${files} ${files === 1 ? 'file' : 'files'}, ${variables} ${variables === 1 ? 'variable' : 'variables'}`;
+  switch (state) {
+    case 'changed':
+      return `Pulled ${what}.`;
+    case 'unchanged':
+      return `Nothing has changed: ${what}.`;
+    case 'offline':
+      return `Offline: ${what}, as they were ${describeAge(new Date(checked))}.`;
+  }
+}

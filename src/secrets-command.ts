@@ -1,0 +1,134 @@
+import {createInterface} from 'node:readline/promises';
+import {Flags} from '@oclif/core';
+import {BaseCommand} from './base-command.ts';
+import {findContributions} from './extensions/contributions.ts';
+import {loadModule} from './extensions/load.ts';
+import {exitCode} from './lifecycle/exit-code.ts';
+import {Failure} from './lifecycle/failure.ts';
+import type {LoadBackend} from './secrets/backends.ts';
+import {readSecretsFile} from './secrets/locate.ts';
+import {makeMapping, type Mapping} from './secrets/mapping.ts';
+import type {PullRequest} from './secrets/pull.ts';
+import {userEnvironment} from './secrets/environment.ts';
+import {vaultHere} from './secrets/vault-here.ts';
+import {currentFolder} from './vault/location.ts';
+import {openOrCreate} from './vault/session.ts';
+import {imageFlags, joinFlags, keyFlags, openFlags} from './vault/vault-flags.ts';
+
+/** Which vault is filled, where that is not the one that this shell is in. */
+export const vaultFlags = {...imageFlags, ...keyFlags, ...openFlags, ...joinFlags};
+
+/** What `secrets.yml` is meant, and which part of it. */
+export const mappingFlags = {
+  'secrets-file': Flags.string({
+    description: 'what is pulled [default: secrets.yml, here or in a folder above]',
+    helpValue: 'FILE',
+  }),
+  profile: Flags.string({description: 'the profile of secrets.yml that holds', helpValue: 'NAME'}),
+};
+
+/** How stores are asked. */
+export const storeFlags = {
+  ...mappingFlags,
+  timeout: Flags.integer({
+    description: 'how long one answer of a store may take',
+    default: 10,
+    helpValue: 'SECONDS',
+    max: 3600,
+    min: 1,
+  }),
+  trust: Flags.boolean({description: 'agree to what secrets.yml asks for beyond filling the vault: programs, PATH'}),
+};
+
+export type MappingFlags = {readonly 'secrets-file'?: string | undefined; readonly profile?: string | undefined};
+export type StoreFlags = MappingFlags & {readonly timeout: number; readonly trust: boolean};
+
+/** A vault that is open around this process. */
+export type VaultHere = NonNullable<ReturnType<typeof vaultHere>>;
+
+/** What the commands share that work on what is pulled, inside a ghost. */
+export abstract class SecretsCommand<T> extends BaseCommand<T> {
+  #saidInside = false;
+
+  /** The JSON answer was given by the command inside. */
+  protected override logJson(json: unknown): void {
+    if (!this.#saidInside) super.logJson(json);
+  }
+
+  /**
+   * Runs this very command in the ghost of the vault, which is opened for it; then, if it is given, another one. The
+   * command line goes along, and holds no secret: what does is asked for, or read from a file, inside.
+   */
+  protected async enter(
+    flags: Parameters<typeof openOrCreate>[0] & {debug: boolean},
+    wrap: (command: readonly string[]) => readonly string[] = (command) => command,
+  ): Promise<never> {
+    const command = [process.execPath, ...process.argv.slice(1)];
+    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
+    const {code} = await openOrCreate(settings, wrap(command), this.presentation(flags, true));
+    this.#saidInside = true;
+    this.exit(code);
+  }
+
+  /** The vault around this process. Throws a Failure (77) outside of one. */
+  protected needVault(why: string): VaultHere {
+    const here = vaultHere();
+    if (here !== undefined) return here;
+    throw new Failure(exitCode.noPermission, 'There is no vault open around this shell.', {why, next: 'tazpod unlock'});
+  }
+
+  /** What `secrets.yml` says, checked without asking a store. Throws a Failure: 66, 78. */
+  protected async mapping(flags: MappingFlags): Promise<Mapping> {
+    const file = readSecretsFile(flags['secrets-file'], currentFolder());
+    return makeMapping(file, {profile: flags.profile, bridgeEnds: await this.bridgeEnds()});
+  }
+
+  /** Everything that a pull, or what is like one, is made of. */
+  protected async request(flags: StoreFlags, {mountPoint}: VaultHere): Promise<Omit<PullRequest, 'progress'>> {
+    const mapping = await this.mapping(flags);
+    const interrupt = new AbortController();
+    process.once('SIGINT', () => interrupt.abort());
+    return {
+      mapping,
+      bridgeEnds: await this.bridgeEnds(),
+      load: await this.backendLoader(),
+      trust: flags.trust,
+      agree:
+        process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled()
+          ? (demands) => this.#agree(mapping, demands)
+          : undefined,
+      surroundings: {
+        mountPoint,
+        projectFolder: mapping.projectFolder,
+        environment: userEnvironment(),
+        timeoutMs: flags.timeout * 1000,
+        signal: interrupt.signal,
+        warn: (text) => this.remark(text),
+      },
+    };
+  }
+
+  protected async backendLoader(): Promise<LoadBackend> {
+    const found = await findContributions(this.config);
+    return async (type) => (await loadModule(found, 'secretBackends', type)).module;
+  }
+
+  /** The places of the vault that directories of the home have. */
+  protected async bridgeEnds(): Promise<string[]> {
+    const {plugins} = await findContributions(this.config);
+    const {bridges} = await this.configuration();
+    return [...plugins.flatMap(({contributions}) => contributions.bridges ?? []), ...bridges].map(({vault}) => vault);
+  }
+
+  async #agree(mapping: Mapping, demands: readonly string[]): Promise<boolean> {
+    const terminal = createInterface({input: process.stdin, output: process.stderr});
+    try {
+      const lines = demands.map((demand) => `  ${demand}\n`).join('');
+      process.stderr.write(`${mapping.file.path} asks for more than to fill the vault:\n${lines}`);
+      const answer = await terminal.question('Whoever wrote it decides what happens then. Do you agree? [y/N] ');
+      return /^y(es)?$/i.test(answer.trim());
+    } finally {
+      terminal.close();
+    }
+  }
+}

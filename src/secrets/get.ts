@@ -1,0 +1,51 @@
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {nearest} from '../config/nearest.ts';
+import {printable} from '../config/printable.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {VariableJson} from './environment-files.ts';
+import {Generations} from './generations.ts';
+
+/**
+ * The value of one pulled thing: the variable of that name, else the file of that path, else the one that a secret of
+ * that name became. Throws a Failure (66) where there is none, or (64) where it became several.
+ */
+export function readPulled(mountPoint: string, name: string): Buffer {
+  const record = new Generations(mountPoint).record();
+  const {files = [], variables = []} = record ?? {};
+  const isPath = (variable: string) => files.some(({secrets}) => secrets.includes(variable));
+  if (variables.some((each) => each.name === name)) return readVariable(mountPoint, name);
+  if (files.some(({path}) => path === name)) return readFileSync(join(mountPoint, name));
+  const ofSecret = [
+    ...files.filter(({secrets}) => secrets.length === 1 && secrets[0] === name).map(({path}) => path),
+    // A variable beside a file of the same secret has the file's path.
+    ...(isPath(name) ? [] : variables.filter(({secrets}) => secrets.includes(name)).map((each) => each.name)),
+  ];
+  const [first, second] = ofSecret;
+  if (second !== undefined) {
+    throw new Failure(exitCode.usage, `${printable(name)} became several things.`, {
+      next: `name one of them: ${ofSecret.map((each) => printable(each)).join(', ')}`,
+    });
+  }
+  if (first !== undefined) return readPulled(mountPoint, first);
+  const known = [...variables.map((each) => each.name), ...files.map(({path}) => path)];
+  const meant = nearest(name, known);
+  throw new Failure(exitCode.noInput, `There is no ${printable(name)} among what was pulled.`, {
+    next: meant === undefined ? 'tazpod secrets list' : `tazpod get ${printable(meant)}`,
+  });
+}
+
+function readVariable(mountPoint: string, name: string): Buffer {
+  const json = readFileSync(join(mountPoint, '.tazpod/environment/environment.json'));
+  try {
+    const found = (JSON.parse(json.toString('utf8')) as readonly VariableJson[]).find((each) => each.name === name);
+    if (found === undefined)
+      throw new Failure(exitCode.data, 'The rendered environment is not the one that was pulled.', {
+        next: 'tazpod pull',
+      });
+    return 'value' in found ? Buffer.from(found.value) : Buffer.from(found.base64, 'base64');
+  } finally {
+    json.fill(0);
+  }
+}
