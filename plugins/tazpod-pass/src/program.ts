@@ -1,0 +1,96 @@
+import {spawn} from 'node:child_process';
+import type {BackendContext} from 'tazpod/contract';
+import {failure} from './failure.ts';
+
+export type Ended = {
+  /** Null when it was killed. */
+  readonly code: number | null;
+  /** To be wiped by whoever gets it. */
+  readonly stdout: Buffer;
+  readonly stderr: string;
+};
+
+export type RunOptions = {
+  readonly store: string;
+  /** Added to the options of gpg that the user has set for pass. */
+  readonly gpgOptions: string;
+  /** Milliseconds; absent for what waits for its user. */
+  readonly timeoutMs?: number;
+};
+
+/** More than a secret is, and less than what hurts. */
+const maximumOutputBytes = 16 * 1024 * 1024;
+
+/** What pass and gpg need of the user's environment. BASH_ENV is no such thing: pass is a script of bash. */
+const passedOn =
+  /^(PATH|HOME|USER|LOGNAME|GNUPGHOME|GPG_TTY|GPG_AGENT_INFO|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|TERM|TMPDIR|DBUS_SESSION_BUS_ADDRESS|XDG_RUNTIME_DIR|PINENTRY_USER_DATA|PASSWORD_STORE_(KEY|SIGNING_KEY|UMASK))$/;
+
+/**
+ * Runs `pass` or `gpg`, by name from the user's PATH, to its end. Everything that it has started is killed when it takes
+ * too long or nobody waits any more; an agent of gpg that it may have started is not of its group, and stays.
+ */
+export async function run(
+  context: BackendContext,
+  program: 'pass' | 'gpg',
+  args: readonly string[],
+  {store, gpgOptions, timeoutMs}: RunOptions,
+): Promise<Ended> {
+  const child = spawn(program, args, {
+    env: {
+      ...Object.fromEntries(Object.entries(context.environment).filter(([name]) => passedOn.test(name))),
+      LC_ALL: 'C.UTF-8',
+      PASSWORD_STORE_DIR: store,
+      PASSWORD_STORE_GPG_OPTS: `${context.environment['PASSWORD_STORE_GPG_OPTS'] ?? ''} ${gpgOptions}`.trim(),
+    },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  let stderr = '';
+  let end: 'late' | 'abandoned' | 'large' | undefined;
+  const kill = (reason: typeof end) => {
+    end ??= reason;
+    try {
+      process.kill(-child.pid!, 'SIGKILL');
+    } catch {
+      // It has ended in this moment.
+    }
+  };
+  child.stdout.on('data', (chunk: Buffer) => {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maximumOutputBytes) kill('large');
+    else chunks.push(chunk);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (stderr.length < 64 * 1024) stderr += text;
+  });
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => kill('late'), timeoutMs);
+  const abandon = () => kill('abandoned');
+  context.signal.addEventListener('abort', abandon, {once: true});
+  try {
+    if (context.signal.aborted) abandon();
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', (error: NodeJS.ErrnoException) => reject(missing(program, error)));
+      child.once('close', resolve);
+    });
+    if (end === 'late') {
+      throw failure('unreachable', `${program} did not answer within ${timeoutMs! / 1000} s.`, {
+        next: 'Try it by hand, or give it longer with --timeout.',
+      });
+    }
+    if (end === 'abandoned') throw failure('unreachable', `${program} was ended: nobody waits for it any more.`);
+    if (end === 'large') throw failure('unavailable', 'A file of the password store is larger than 16 MiB.');
+    return {code, stdout: Buffer.concat(chunks), stderr};
+  } finally {
+    clearTimeout(timer);
+    context.signal.removeEventListener('abort', abandon);
+    for (const chunk of chunks) chunk.fill(0);
+  }
+}
+
+function missing(program: string, {code}: NodeJS.ErrnoException): Error {
+  const why = code === 'ENOENT' ? 'It is in no folder of PATH.' : 'The system does not let it start.';
+  const name = program === 'gpg' ? 'gnupg' : program;
+  return failure('unavailable', `The program ${program} cannot be run.`, {why, next: `Install the package ${name}.`});
+}

@@ -1,0 +1,50 @@
+import {homedir} from 'node:os';
+import {join, resolve} from 'node:path';
+import type {BackendContext} from 'tazpod/contract';
+import {failure, quoted} from './failure.ts';
+
+/** What of a file is the secret: `auto` takes a file of one line without its newline, and any other as it is. */
+export type Content = 'auto' | 'first-line' | 'file';
+
+export type Settings = {
+  /** The store, absolute: what pass calls PASSWORD_STORE_DIR. */
+  readonly store: string;
+  readonly content: Content;
+};
+
+const contents: readonly string[] = ['auto', 'first-line', 'file'] satisfies Content[];
+
+/** What is wrong with the settings, a sentence each. */
+export function checkSettings(given: BackendContext['settings']): readonly string[] {
+  const problems = Object.keys(given)
+    .filter((name) => !['store', 'content'].includes(name))
+    .map((name) => `${quoted(name)} is no setting of this backend.`);
+  const {store, content} = given;
+  if (store !== undefined && (typeof store !== 'string' || store === '' || store.includes('\0'))) {
+    problems.push('store has to be the path of a folder.');
+  }
+  if (content !== undefined && !contents.includes(content as string)) {
+    problems.push(`content has to be one of ${contents.join(', ')}.`);
+  }
+  return problems;
+}
+
+/** The settings, or a `BackendError` with everything that is wrong with them. */
+export function readSettings({settings, environment, projectFolder}: BackendContext): Settings {
+  const problems = checkSettings(settings);
+  if (problems.length > 0) {
+    throw failure('settings', 'The settings for pass in secrets.yml are not right.', {
+      why: problems.join(' '),
+      next: 'tazpod secrets check',
+    });
+  }
+  const home = environment['HOME'] ?? homedir();
+  const {store, content} = settings as {store?: string; content?: Content};
+  return {store: storePath(store, environment['PASSWORD_STORE_DIR'], home, projectFolder), content: content ?? 'auto'};
+}
+
+function storePath(given: string | undefined, ofPass: string | undefined, home: string, projectFolder: string): string {
+  if (given?.startsWith('~/') === true) return join(home, given.slice(2));
+  if (given !== undefined) return resolve(projectFolder, given);
+  return ofPass === undefined || ofPass === '' ? join(home, '.password-store') : resolve(home, ofPass);
+}

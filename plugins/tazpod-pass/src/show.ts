@@ -1,0 +1,91 @@
+import type {BackendContext} from 'tazpod/contract';
+import {failure, quoted} from './failure.ts';
+import {run} from './program.ts';
+import type {Content, Settings} from './settings.ts';
+import {type Entry, gpgIdOf} from './store.ts';
+
+/**
+ * `--status-fd 2` has gpg say in words for programs what has happened. Whoever reads many secrets must not be met by a
+ * prompt for each, under a list of progress: with `--pinentry-mode error` a locked key is an error, which says how to
+ * unlock it.
+ */
+const quiet = '--no-tty --status-fd 2 --pinentry-mode error';
+const asking = '--status-fd 2';
+
+/** One secret, decrypted by pass. With `ask`, gpg may ask for the passphrase of the key, however long that takes. */
+export async function show(
+  context: BackendContext,
+  {store, content}: Settings,
+  entry: Entry,
+  ask = false,
+): Promise<Buffer> {
+  const {code, stdout, stderr} = await run(context, 'pass', ['show', '--', entry.passName], {
+    store,
+    gpgOptions: ask ? asking : quiet,
+    ...(ask ? {} : {timeoutMs: context.timeoutMs}),
+  });
+  // The words of gpg count besides the exit code: pass prints a picture, and 0, where a folder has the name by now.
+  if (code === 0 && stderr.includes('[GNUPG:] DECRYPTION_OKAY')) return cut(stdout, content);
+  stdout.fill(0);
+  throw await explain(context, store, entry, code, stderr);
+}
+
+/** The part that is the secret. What is cut off is wiped. */
+function cut(whole: Buffer, content: Content): Buffer {
+  const newline = whole.indexOf('\n');
+  const isOneLine = newline === -1 || newline === whole.length - 1;
+  if (newline === -1 || content === 'file' || (content === 'auto' && !isOneLine)) return whole;
+  const line = Buffer.from(whole.subarray(0, newline));
+  whole.fill(0);
+  return line;
+}
+
+async function explain(
+  context: BackendContext,
+  store: string,
+  entry: Entry,
+  code: number | null,
+  stderr: string,
+): Promise<Error> {
+  const name = quoted(entry.passName);
+  const by = async () => quoted((await gpgIdOf(store, entry)) ?? 'nobody');
+  if (code === 127 || /gpg2?: (command )?not found/.test(stderr)) {
+    return failure('unavailable', 'The program gpg, which pass needs, cannot be run.', {
+      next: 'Install the package gnupg.',
+    });
+  }
+  if (/can't connect to the (gpg-)?agent|no gpg-agent running|failed to start/i.test(stderr)) {
+    return failure('unavailable', 'The agent of gpg, which keeps the keys, cannot be reached.', {
+      next: 'gpg-connect-agent /bye',
+    });
+  }
+  if (/^\[GNUPG:\] NODATA/m.test(stderr)) {
+    return failure('not-found', `The file of ${name} is nothing that gpg has encrypted.`, {next: `pass edit ${name}`});
+  }
+  const keys = [...stderr.matchAll(/^\[GNUPG:\] ENC_TO ([0-9A-F]{16}) /gm)].map(([, key]) => key!);
+  if (/^\[GNUPG:\] DECRYPTION_FAILED/m.test(stderr) && keys.length > 0) {
+    // gpg says "No secret key" for a key that it has not, and for one that it may not ask the passphrase of.
+    const listing = ['--batch', '--with-colons', '--list-secret-keys', '--', ...keys];
+    const {code: found, stdout} = await run(context, 'gpg', listing, {
+      store,
+      gpgOptions: '',
+      timeoutMs: context.timeoutMs,
+    });
+    if (found === 0 || stdout.includes('\nssb:')) {
+      return failure('not-logged-in', `The key for ${await by()} is locked: gpg has to ask for its passphrase.`, {
+        why: 'The agent of gpg does not have it, or not any more; where the key is on a card, the card may be missing.',
+        next: `tazpod login ${context.name}`,
+      });
+    }
+    return failure('no-permission', `The secret key for ${name} is not here.`, {
+      why: `It was encrypted for ${await by()}.`,
+      next: 'gpg --import KEY-FILE',
+    });
+  }
+  if (/is not in the password store/.test(stderr)) {
+    return failure('not-found', `${name} has just gone from the password store.`, {next: 'pass ls'});
+  }
+  return failure('unavailable', `pass could not show ${name}: it ended with ${code ?? 'a signal'}.`, {
+    next: `Try it by hand: pass show ${name}`,
+  });
+}

@@ -1,0 +1,100 @@
+import {createHash} from 'node:crypto';
+import {constants} from 'node:fs';
+import {access, readdir, readFile, stat} from 'node:fs/promises';
+import {dirname, join} from 'node:path';
+import type {BackendContext, Folder} from 'tazpod/contract';
+import {failure, quoted} from './failure.ts';
+
+/** A file of the store. Its content is not looked at. */
+export type Entry = {
+  /** What pass calls it: a path from the store, without a slash at the beginning. */
+  readonly passName: string;
+  /** The folder, from `/`. */
+  readonly path: string;
+  readonly name: string;
+  /** Changes when the file does. */
+  readonly state: string;
+};
+
+/**
+ * The secrets in a folder of the store: each is a file NAME.gpg. Folders are read instead of what `pass ls` prints,
+ * which is a picture for people.
+ */
+export async function listFolder(store: string, folder: Folder, warn: BackendContext['warn']): Promise<Entry[]> {
+  const parts = folder.path.split('/').filter((part) => part !== '');
+  if (parts.some((part) => part === '.' || part === '..' || part.includes('\0'))) {
+    throw failure('settings', `The path ${quoted(folder.path)} cannot be one of pass.`, {
+      why: '"." and ".." are no folders of a store.',
+      next: 'Look at path in secrets.yml.',
+    });
+  }
+  if (!(await isThere(store))) {
+    throw failure('unavailable', `There is no password store at ${quoted(store)}.`, {
+      why: 'In the vault there may be another home than you think of: store in secrets.yml says where it is.',
+      next: 'pass init GPG-ID',
+    });
+  }
+  if (parts.length > 0 && !(await isThere(join(store, ...parts)))) {
+    throw failure('not-found', `The password store has no folder ${quoted(`/${parts.join('/')}`)}.`, {
+      next: 'pass ls',
+    });
+  }
+  const entries: Entry[] = [];
+  await collect(store, parts, folder, warn, entries);
+  return entries.sort((a, b) => (a.passName < b.passName ? -1 : 1));
+}
+
+/** Says in a few letters whether anything of this has changed. */
+export function fingerprint(entries: readonly Entry[], content: string): string {
+  const hash = createHash('sha256').update(content);
+  for (const {passName, state} of entries) hash.update(`\0${passName}\0${state}`);
+  return hash.digest('base64url');
+}
+
+/** Whose key the secrets of a folder are for, as `pass init` has noted it there or further up. */
+export async function gpgIdOf(store: string, {path}: Pick<Entry, 'path'>): Promise<string | undefined> {
+  for (let folder = join(store, path); folder.startsWith(store); folder = dirname(folder)) {
+    const text = await readFile(join(folder, '.gpg-id'), 'utf8').catch(() => undefined);
+    const first = text?.split('\n')[0]?.replace(/#.*/, '').trim();
+    if (first !== undefined && first !== '') return first;
+  }
+  return undefined;
+}
+
+async function collect(
+  store: string,
+  parts: readonly string[],
+  folder: Folder,
+  warn: BackendContext['warn'],
+  found: Entry[],
+): Promise<void> {
+  for (const entry of await readdir(join(store, ...parts), {withFileTypes: true})) {
+    // Of pass itself, of git, and of the tools around it.
+    if (entry.name.startsWith('.')) continue;
+    const path = [...parts, entry.name];
+    if (path.some((part) => part.includes('\ufffd'))) {
+      warn(`${quoted(path.join('/'))} has a name that is not UTF-8, and is left out.`);
+    } else if (entry.isDirectory()) {
+      if (folder.recursive) await collect(store, path, folder, warn, found);
+    } else if (entry.name.endsWith('.gpg')) {
+      const name = entry.name.slice(0, -'.gpg'.length);
+      if (name === '' || (folder.names !== undefined && !folder.names.includes(name))) continue;
+      const facts = await stat(join(store, ...path), {bigint: true}).catch(() => undefined);
+      // A symbolic link may lead anywhere, and what it leads to counts.
+      if (facts?.isFile() !== true) continue;
+      found.push({
+        passName: [...parts, name].join('/'),
+        path: `/${parts.join('/')}`,
+        name,
+        state: [facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join(' '),
+      });
+    }
+  }
+}
+
+async function isThere(folder: string): Promise<boolean> {
+  return access(join(folder, '.'), constants.R_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}

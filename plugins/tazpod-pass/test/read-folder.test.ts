@@ -1,0 +1,109 @@
+import {randomBytes} from 'node:crypto';
+import {rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {expect} from 'chai';
+import backend from '../src/backend.ts';
+import {contextOf, makeStore, secretsOf, type Store, troubleOf, valuesOf} from './bed.ts';
+
+const everything = {path: '/', recursive: true};
+
+describe('A folder of pass', () => {
+  let store: Store;
+
+  before(() => {
+    store = makeStore();
+    store.pass(['insert', '--echo', 'API_TOKEN'], 'one line\n');
+    store.pass(['insert', '--multiline', 'work/kube'], 'apiVersion: v1\nkind: Config\n');
+    store.pass(['insert', '--multiline', 'work/deep/key'], 'no newline');
+    store.pass(['insert', '--multiline', 'work/account'], 'the password\nuser: me\n');
+  });
+  after(() => store.remove());
+
+  it('is read with or without the folders below', async () => {
+    expect(valuesOf(await backend.readFolder(contextOf(store), {path: '/', recursive: false}))).to.deep.equal({
+      '/API_TOKEN': 'one line',
+    });
+    expect(valuesOf(await backend.readFolder(contextOf(store), {path: '/work/', recursive: false}))).to.deep.equal({
+      '/work/account': 'the password\nuser: me\n',
+      '/work/kube': 'apiVersion: v1\nkind: Config\n',
+    });
+    expect(Object.keys(valuesOf(await backend.readFolder(contextOf(store), everything)))).to.deep.equal([
+      '/API_TOKEN',
+      '/work/account',
+      '/work/deep/key',
+      '/work/kube',
+    ]);
+  });
+
+  it('gives first lines, or whole files with the newline at their end, as the settings say', async () => {
+    const lines = await backend.readFolder(contextOf(store, {content: 'first-line'}), everything);
+    expect(valuesOf(lines)).to.include({
+      '/API_TOKEN': 'one line',
+      '/work/account': 'the password',
+      '/work/deep/key': 'no newline',
+    });
+    const files = await backend.readFolder(contextOf(store, {content: 'file'}), everything);
+    expect(valuesOf(files)).to.include({'/API_TOKEN': 'one line\n', '/work/deep/key': 'no newline'});
+  });
+
+  it('has only the files decrypted whose names are wanted', async () => {
+    const broken = join(store.folder, 'broken.gpg');
+    writeFileSync(broken, 'nothing of gpg');
+    try {
+      const wanted = {...everything, names: ['key', 'API_TOKEN', 'not there']};
+      expect(valuesOf(await backend.readFolder(contextOf(store), wanted))).to.deep.equal({
+        '/API_TOKEN': 'one line',
+        '/work/deep/key': 'no newline',
+      });
+    } finally {
+      rmSync(broken);
+    }
+  });
+
+  it('is not decrypted again when no file has changed', async () => {
+    const folder = {path: '/work', recursive: true};
+    const first = await backend.readFolder(contextOf(store), folder);
+    const validator = first.state === 'read' ? first.validator! : '';
+    const {PATH: _, ...withoutPass} = store.environment;
+    const nowhere = {...contextOf(store), environment: {...withoutPass, PATH: '/nowhere'}};
+    expect(await backend.readFolder(nowhere, {...folder, validator})).to.deep.equal({state: 'unchanged'});
+    const otherwise = await backend.readFolder(contextOf(store, {content: 'file'}), {...folder, validator});
+    expect(otherwise.state).to.equal('read');
+    store.pass(['insert', '--multiline', '--force', 'work/deep/key'], 'no newline');
+    expect((await backend.readFolder(contextOf(store), {...folder, validator})).state).to.equal('read');
+  });
+
+  it('gives bytes as they are', async () => {
+    const value = randomBytes(70_000);
+    store.pass(['insert', '--multiline', 'bytes/any'], value);
+    store.pass(['insert', '--multiline', 'bytes/none'], '');
+    const secrets = secretsOf(
+      await backend.readFolder(contextOf(store, {content: 'file'}), {path: '/bytes', recursive: false}),
+    );
+    expect(Buffer.from(secrets[0]!.value).equals(value)).to.equal(true);
+    expect(secrets[1]!.value).to.have.lengthOf(0);
+  });
+
+  it('may have names that look like options, commands and other folders', async () => {
+    const names = ['--clip', '-c', '$(touch x)', 'a b', "it's", 'a\nb', '*', 'ключ', '…', '%2e%2e'];
+    for (const name of names) store.pass(['insert', '--multiline', '--', `odd/${name}`], `value of ${name}`);
+    store.pass(['insert', '--multiline', '--', '-n/-e'], 'a folder too');
+    const secrets = secretsOf(await backend.readFolder(contextOf(store), {path: '/odd', recursive: false}));
+    expect(secrets.map(({name}) => name)).to.have.members(names);
+    for (const {name, value} of secrets) expect(Buffer.from(value).toString()).to.equal(`value of ${name}`);
+    const folder = await backend.readFolder(contextOf(store), {path: '/-n', recursive: false});
+    expect(valuesOf(folder)).to.deep.equal({'/-n/-e': 'a folder too'});
+  });
+
+  it('is none outside of the store', async () => {
+    for (const path of ['/..', '/work/../..', '/work/.', '/a\0b']) {
+      expect((await troubleOf(backend.readFolder(contextOf(store), {path, recursive: false}))).kind).to.equal(
+        'settings',
+      );
+    }
+    const link = join(store.folder, 'linked');
+    symlinkSync('/etc', link);
+    expect(valuesOf(await backend.readFolder(contextOf(store), {...everything, names: ['passwd']}))).to.deep.equal({});
+    rmSync(link);
+  });
+});
