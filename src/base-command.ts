@@ -2,6 +2,7 @@ import {Command, Flags, settings} from '@oclif/core';
 import {
   type Configuration,
   type ConfigValues,
+  formatOrigin,
   loadConfig,
   type Surroundings,
   surroundingsHere,
@@ -11,6 +12,7 @@ import {defaultsFiles} from './extensions/packs.ts';
 import {pluginProblems} from './extensions/start.ts';
 import {exitCode} from './lifecycle/exit-code.ts';
 import {Failure} from './lifecycle/failure.ts';
+import type {DeclaredBridge} from './vault/bridges.ts';
 import type {Presentation} from './vault/open-vault.ts';
 
 /** The envelope of every `--json` answer; `docs/json.md` has the shape of each command's `result`. */
@@ -74,6 +76,25 @@ export abstract class BaseCommand<T> extends Command {
     const {values} = await this.configuration();
     const said = keys.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]]));
     return {...(Object.fromEntries(said) as Pick<ConfigValues, K>), ...(given as Omit<F, K>)};
+  }
+
+  /** The directories of the home that are to live in the vault: the user's own word, and what plugins bring. */
+  protected async bridges(): Promise<DeclaredBridge[]> {
+    const [{bridges}, {plugins}] = await Promise.all([this.configuration(), findContributions(this.config)]);
+    return [
+      ...bridges.map(({home, vault, origin}) => ({
+        ...{home, vault},
+        source: formatOrigin(origin),
+        contributed: origin.from === 'pack',
+      })),
+      ...plugins.flatMap(({plugin, contributions}) =>
+        (contributions.bridges ?? []).map(({home, vault}) => ({
+          ...{home, vault},
+          source: `the plugin ${plugin.name}`,
+          contributed: true,
+        })),
+      ),
+    ];
   }
 
   /** How this command shows the lifecycle; a quiet one shows it with `--debug` only. */

@@ -14,5 +14,5 @@ export type {
   Secret,
   SecretBackend,
 } from './secret-backend.ts';
-export type {Shell, ShellInput} from './shell.ts';
+export type {Shell, ShellCommand, ShellInput} from './shell.ts';
 export type {CleanupAction, CleanupStrategy, Holder, ObservedVault} from './cleanup-strategy.ts';

@@ -18,8 +18,13 @@ export type ShellInput = {
   /** The absolute words that start TazPod: `/usr/local/bin/tazpod`. */
   readonly tazpod: readonly string[];
   readonly latches: readonly LatchDeclaration[];
-  /** The environment that a pull has rendered for this shell; there inside the ghost only, and perhaps not yet. */
-  readonly environmentFile: string;
-  /** Ids of commands and their flags, for completion. */
-  readonly commands: readonly {readonly id: string; readonly summary: string; readonly flags: readonly string[]}[];
+  /**
+   * The folder, relative to `$TAZPOD_VAULT`, with what a pull has rendered: `environment.sh` and `environment.fish`.
+   * They are there inside the ghost only, and perhaps not yet.
+   */
+  readonly environmentFolder: string;
+  /** What can be typed behind `tazpod`, for completion: `vault unlock`, its flags with their hyphens. */
+  readonly commands: readonly ShellCommand[];
 };
+
+export type ShellCommand = {readonly id: string; readonly summary: string; readonly flags: readonly string[]};

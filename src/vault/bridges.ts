@@ -1,6 +1,6 @@
 import {lstatSync, realpathSync} from 'node:fs';
 import {dirname, join} from 'node:path';
-import {refuseBridges} from '../lifecycle/bridge-rules.ts';
+import {type BridgeSurroundings, refuseBridges} from '../lifecycle/bridge-rules.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {BridgePlan, KeySource} from '../lifecycle/plan.ts';
@@ -11,43 +11,47 @@ export type DeclaredBridge = BridgePlan & {
   /** For sentences: `the plugin tazpod-gemini`, `/home/dev/project/.tazpod/config.yaml:3:5`. */
   readonly source: string;
   /** Brought by a plugin, and not by the user's own word. */
-  readonly contributed?: boolean;
+  readonly contributed: boolean;
 };
 
 /** The bridges of a plan, and what the user should know. */
 export type CollectedBridges = {readonly bridges: readonly BridgePlan[]; readonly remarks: readonly string[]};
 
 /**
- * Puts together who asks for which bridge. The same one twice is one. What cannot be, a nested one or one over the
- * mount point, is a Failure (78) that names who asked. A plugin's bridge whose place in the home is a symbolic link of
- * the user's is left out with a remark, because no link is followed; the user's own is a Failure then.
+ * Puts together who asks for which bridge. The same one twice is one. What cannot be, a nested one, one over the mount
+ * point or through a symbolic link, is a Failure (78) where the user asks for it; a plugin's is left out with a remark,
+ * so that no plugin keeps anybody out of the vault.
  */
 export function collectBridges(
   declared: readonly DeclaredBridge[],
   {home, mountPoint, image, key}: {home: string; mountPoint: string; image: string; key: KeySource},
 ): CollectedBridges {
-  const remarks: string[] = [];
-  const wanted: DeclaredBridge[] = [];
-  for (const bridge of declared) {
-    if (wanted.some((other) => other.home === bridge.home && other.vault === bridge.vault)) continue;
-    wanted.push(bridge);
-  }
   const ownFiles = [process.execPath, ghostEntry].map((path) => realpathSync(path));
   const kept = [image, ...(key.from === 'file' ? [key.path] : []), ...ownFiles];
-  const refusal = refuseBridges(wanted, {home, mountPoint, kept});
-  if (refusal !== undefined) {
-    const {bridge, why, other} = refusal as {bridge: DeclaredBridge; why: string; other?: DeclaredBridge};
-    throw refused(bridge, `${why}${other === undefined ? '' : `: that of ${other.source}`}`);
+  const accepted: DeclaredBridge[] = [];
+  const remarks: string[] = [];
+  // The user's own come first: of two that cannot be both, they are the ones that are.
+  const ordered = [...declared.filter((each) => !each.contributed), ...declared.filter((each) => each.contributed)];
+  for (const bridge of ordered) {
+    if (accepted.some((other) => other.home === bridge.home && other.vault === bridge.vault)) continue;
+    const why = refusalOf([...accepted, bridge], {home, mountPoint, kept}) ?? linkSentence(home, bridge);
+    if (why === undefined) accepted.push(bridge);
+    else if (bridge.contributed)
+      remarks.push(`${describe(bridge)} is left out, which ${bridge.source} brings: ${why}.`);
+    else throw refused(bridge, why);
   }
-  const bridges = wanted.filter((bridge) => {
-    const link = linkOnTheWay(home, bridge.home);
-    if (link === undefined) return true;
-    const why = `${link} is a symbolic link, and none is followed`;
-    if (bridge.contributed !== true) throw refused(bridge, why);
-    remarks.push(`~/${bridge.home} is not bridged, as ${bridge.source} would have it: ${why}.`);
-    return false;
-  });
-  return {bridges: bridges.map(({home: inHome, vault}) => ({home: inHome, vault})), remarks};
+  return {bridges: accepted.map(({home: inHome, vault}) => ({home: inHome, vault})), remarks};
+}
+
+function refusalOf(bridges: readonly DeclaredBridge[], surroundings: BridgeSurroundings): string | undefined {
+  const refusal = refuseBridges(bridges, surroundings);
+  if (refusal?.other === undefined) return refusal?.why;
+  return `${refusal.why}, that of ${(refusal.other as DeclaredBridge).source}`;
+}
+
+function linkSentence(home: string, bridge: DeclaredBridge): string | undefined {
+  const link = linkOnTheWay(home, bridge.home);
+  return link === undefined ? undefined : `${link} is a symbolic link, and none is followed`;
 }
 
 /** The first component of a path below the home that is a symbolic link. */
@@ -66,9 +70,12 @@ function isLink(path: string): boolean {
   }
 }
 
-function refused({home, vault, source}: DeclaredBridge, why: string): Failure {
-  const shown = `${JSON.stringify(home)} in the home, ${JSON.stringify(vault)} in the vault`;
-  return new Failure(exitCode.config, `There can be no bridge of ${shown}: ${source} asks for it.`, {
+function describe({home, vault}: BridgePlan): string {
+  return `The bridge from ${JSON.stringify(home)} in the home to ${JSON.stringify(vault)} in the vault`;
+}
+
+function refused(bridge: DeclaredBridge, why: string): Failure {
+  return new Failure(exitCode.config, `${describe(bridge)} cannot be; ${bridge.source} asks for it.`, {
     why: `${why[0]!.toUpperCase()}${why.slice(1)}.`,
     next: 'tazpod config --explain',
   });

@@ -29,6 +29,6 @@ export default class Exec extends SessionCommand {
       throw new Failure(exitCode.usage, 'There is no command to run.', {next: 'tazpod vault exec -- COMMAND'});
     }
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
-    return this.finish(await openOrCreate(settings, command, this.presentation(flags, true)));
+    return this.finish(await openOrCreate(settings, command, this.presentation(flags, true), await this.bridges()));
   }
 }

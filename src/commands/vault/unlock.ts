@@ -34,6 +34,6 @@ export default class Unlock extends SessionCommand {
   async run(): Promise<SessionResult> {
     const {flags} = await this.parse(Unlock);
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
-    return this.finish(await openOrCreate(settings, [usersShell()], this.presentation(flags)));
+    return this.finish(await openOrCreate(settings, [usersShell()], this.presentation(flags), await this.bridges()));
   }
 }

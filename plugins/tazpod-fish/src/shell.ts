@@ -1,0 +1,173 @@
+import {join} from 'node:path';
+import type {Shell, ShellCommand, ShellInput} from 'tazpod/contract';
+
+/** Fish 3.1 and newer. What a shell runs when it starts is assignments and definitions: no process, no sub-shell. */
+const fish: Shell = {
+  contract: 1,
+  startUpFile: ({home, environment}) =>
+    join(environment['XDG_CONFIG_HOME'] || join(home, '.config'), 'fish', 'config.fish'),
+  renderSourceLine: (snippetPath) => `test -r ${quote(snippetPath)}; and source ${quote(snippetPath)}`,
+  renderSnippet: (input) =>
+    [
+      functions(input),
+      ...input.latches.map(
+        ({command, reason = ''}) => `function ${command}; __tazpod_latch ${command} ${quote(reason)} $argv; end`,
+      ),
+      completion(input.commands),
+    ].join('\n'),
+};
+
+export default fish;
+
+/** A word of the shell, whatever is in it. */
+export function quote(word: string): string {
+  return `'${word.replaceAll('\\', '\\\\').replaceAll("'", `\\'`)}'`;
+}
+
+const functions = ({tazpod, environmentFolder}: ShellInput) => `\
+# TazPod in fish. Made by "tazpod shell install", which makes it anew.
+
+function __tazpod
+    ${tazpod.map(quote).join(' ')} $argv
+end
+
+function tazpod
+    set -l words "$argv[1]"
+    switch $words
+        case vault secrets
+            set words "$words $argv[2]"
+        case '*:*'
+            set words (string replace : ' ' -- $words)
+    end
+    if test "$TAZPOD_GHOST_MODE" = true
+        if begin; test "$words" = env; and test (count $argv) -eq 1; end
+            or begin; test "$words" = 'secrets env'; and test (count $argv) -le 2; end
+            __tazpod_environment; and return
+        end
+        __tazpod $argv
+        set -l code $status
+        switch "$code,$words"
+            case 0,pull 0,sync 0,login '0,secrets pull' '0,secrets login'
+                __tazpod_environment
+        end
+        return $code
+    end
+    __tazpod $argv
+    set -l code $status
+    switch "$code,$words"
+        case 0,unlock 0,pull 0,sync 0,reinit '0,vault unlock' '0,secrets pull'
+            __tazpod_leave $argv
+    end
+    return $code
+end
+
+# The variables that were pulled. They are a file of the vault: there is nothing of them outside.
+function __tazpod_environment
+    set -l file "$TAZPOD_VAULT"/${quote(environmentFolder)}/environment.fish
+    test -n "$TAZPOD_VAULT"; and test -r "$file"; or return 1
+    source "$file"
+    return 0
+end
+
+# The end of the ghost is the end of the terminal's first shell too: an SSH or container session closes with it.
+function __tazpod_leave
+    status is-interactive; and test -z "$TAZPOD_STAY"; or return
+    for word in $argv
+        switch $word
+            case -h --help --json --no-shell
+                return
+            case --
+                break
+        end
+    end
+    # The first shell of a terminal leads its session: the fourth field behind the name is its own number.
+    test -r /proc/$fish_pid/stat; or return
+    read -l stat </proc/$fish_pid/stat
+    set -l fields (string split ' ' -- (string replace -r '.*\\) ' '' -- $stat))
+    test "$fields[4]" = $fish_pid; and exit 0
+end
+
+function __tazpod_latch
+    set -l name $argv[1]
+    set -l reason $argv[2]
+    set -e argv[1..2]
+    if test "$TAZPOD_GHOST_MODE" = true
+        command $name $argv
+        return
+    end
+    test -n "$reason"; and set reason ": $reason"
+    printf '%s runs inside the vault only%s.\\n' $name $reason >&2
+    if not begin; isatty stdin; and isatty stderr; end
+        printf 'Next: tazpod exec -- %s\\n' $name >&2
+        return 77
+    end
+    read -l -P 'Open the vault for it? [Y/n] ' answer; or return 77
+    switch (string lower -- "$answer")
+        case '' y yes
+            __tazpod exec -- $name $argv
+        case '*'
+            return 77
+    end
+end
+
+function __tazpod_status
+    return $argv[1]
+end
+
+if test "$TAZPOD_GHOST_MODE" = true
+    set -g __tazpod_mark '(ghost) '
+    string match -qir 'utf-?8' -- "$LC_ALL" "$LC_CTYPE" "$LANG"; and set -g __tazpod_mark '👻 '
+    set -q TAZPOD_PROMPT_MARK; and set -g __tazpod_mark $TAZPOD_PROMPT_MARK
+    __tazpod_environment
+    # The mark in the prompt. A theme may make the prompt later than this, so it is looked after before each one.
+    if test -n "$__tazpod_mark"
+        function __tazpod_prompt --on-event fish_prompt
+            functions fish_prompt | string match -q '*__tazpod_mark*'; and return
+            functions -e __tazpod_plain_prompt
+            functions -c fish_prompt __tazpod_plain_prompt
+            function fish_prompt
+                set -l code $status
+                printf %s "$__tazpod_mark"
+                __tazpod_status $code
+                __tazpod_plain_prompt
+            end
+        end
+    end
+end
+`;
+
+const completion = (commands: readonly ShellCommand[]) => `
+set -g __tazpod_commands ${commands
+  .map(({id, summary, flags}) => quote([`${id} `, flags.join(' '), summary].join('|')))
+  .join(' \\\n    ')}
+
+function __tazpod_complete
+    set -l current (commandline -ct)
+    set -l typed ''
+    for word in (commandline -opc)[2..-1]
+        string match -q -- '-*' $word; and break
+        set typed "$typed$word "
+    end
+    set -l best ''
+    set -l flags
+    for line in $__tazpod_commands
+        set -l fields (string split -m 2 '|' -- $line)
+        if string match -q -- '-*' "$current"
+            if string match -q -- "$fields[1]*" "$typed"; and test (string length -- $fields[1]) -gt (string length -- "$best")
+                set best $fields[1]
+                set flags (string split ' ' -- $fields[2])
+            end
+        else if string match -q -- "$typed$current*" $fields[1]
+            set -l rest (string split ' ' -- (string sub -s (math (string length -- "$typed") + 1) -- $fields[1]))
+            if test -z "$rest[2]"
+                printf '%s\\t%s\\n' $rest[1] $fields[3]
+            else
+                printf '%s\\n' $rest[1]
+            end
+        end
+    end
+    test -n "$flags"; and printf '%s\\n' $flags
+    return 0
+end
+complete -c tazpod -f -a '(__tazpod_complete)'
+`;

@@ -1,0 +1,155 @@
+import {join} from 'node:path';
+import type {Shell, ShellCommand, ShellInput} from 'tazpod/contract';
+
+/** Zsh 5.3 and newer. What a shell runs when it starts is assignments and definitions: no process, no sub-shell. */
+const zsh: Shell = {
+  contract: 1,
+  startUpFile: ({home, environment}) => join(environment['ZDOTDIR'] || home, '.zshrc'),
+  renderSourceLine: (snippetPath) => `if [[ -r ${quote(snippetPath)} ]]; then source ${quote(snippetPath)}; fi`,
+  renderSnippet: (input) =>
+    [
+      functions(input),
+      ...input.latches.map(
+        // With the word `function`, because an alias of the same name would be put in its place.
+        ({command, reason = ''}) => `function ${command} { __tazpod_latch ${command} ${quote(reason)} "$@"; }`,
+      ),
+      completion(input.commands),
+    ].join('\n'),
+};
+
+export default zsh;
+
+/** A word of the shell, whatever is in it. */
+export function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+const functions = ({tazpod, environmentFolder}: ShellInput) => `\
+# TazPod in Zsh. Made by "tazpod shell install", which makes it anew.
+
+function __tazpod { ${tazpod.map(quote).join(' ')} "$@"; }
+
+function tazpod {
+  local words="\${1-}" code
+  case $words in
+    vault|secrets) words="$words \${2-}" ;;
+    *:*) words="\${words/:/ }" ;;
+  esac
+  if [[ "\${TAZPOD_GHOST_MODE-}" == true ]]; then
+    if [[ "$words" == env && $# -eq 1 || "$words" == 'secrets env' && $# -le 2 ]]; then
+      __tazpod_environment && return
+    fi
+    __tazpod "$@"
+    code=$?
+    case "$code,$words" in
+      0,pull|0,sync|0,login|'0,secrets pull'|'0,secrets login') __tazpod_environment ;;
+    esac
+    return $code
+  fi
+  __tazpod "$@"
+  code=$?
+  case "$code,$words" in
+    0,unlock|0,pull|0,sync|0,reinit|'0,vault unlock'|'0,secrets pull') __tazpod_leave "$@" ;;
+  esac
+  return $code
+}
+
+# The variables that were pulled. They are a file of the vault: there is nothing of them outside.
+function __tazpod_environment {
+  local file="\${TAZPOD_VAULT-}"/${quote(environmentFolder)}/environment.sh
+  [[ -n "\${TAZPOD_VAULT-}" && -r "$file" ]] || return
+  source "$file"
+  return 0
+}
+
+# The end of the ghost is the end of the terminal's first shell too: an SSH or container session closes with it.
+function __tazpod_leave {
+  emulate -L zsh
+  local word stat
+  local -a fields
+  [[ -o interactive && -z "\${TAZPOD_STAY-}" ]] || return
+  for word; do
+    case $word in
+      -h|--help|--json|--no-shell) return ;;
+      --) break ;;
+    esac
+  done
+  # The first shell of a terminal leads its session: the fourth field behind the name is its own number.
+  read -r stat 2>/dev/null <"/proc/$$/stat" || return
+  fields=(\${(s: :)stat##*\\) })
+  [[ "\${fields[4]-}" == "$$" ]] && exit 0
+}
+
+function __tazpod_latch {
+  local name="$1" reason="$2" answer
+  shift 2
+  if [[ "\${TAZPOD_GHOST_MODE-}" == true ]]; then
+    command "$name" "$@"
+    return
+  fi
+  printf '%s runs inside the vault only%s.\\n' "$name" "\${reason:+: $reason}" >&2
+  if [[ ! -t 0 || ! -t 2 ]]; then
+    printf 'Next: tazpod exec -- %s\\n' "$name" >&2
+    return 77
+  fi
+  printf 'Open the vault for it? [Y/n] ' >&2
+  read -r answer || return 77
+  case $answer in
+    ''|[Yy]|[Yy][Ee][Ss]) __tazpod exec -- "$name" "$@" ;;
+    *) return 77 ;;
+  esac
+}
+
+# The mark in the prompt. Themes make the prompt anew before each one, so it is looked after last.
+function __tazpod_prompt {
+  local code=$?
+  [[ "$PROMPT" == "$__tazpod_mark"* ]] || PROMPT="$__tazpod_mark$PROMPT"
+  [[ "\${precmd_functions[-1]}" == __tazpod_prompt ]] ||
+    precmd_functions=(\${precmd_functions:#__tazpod_prompt} __tazpod_prompt)
+  return $code
+}
+
+if [[ "\${TAZPOD_GHOST_MODE-}" == true ]]; then
+  case "\${LC_ALL:-\${LC_CTYPE:-\${LANG-}}}" in
+    *[Uu][Tt][Ff]*8*) __tazpod_mark="\${TAZPOD_PROMPT_MARK-👻 }" ;;
+    *) __tazpod_mark="\${TAZPOD_PROMPT_MARK-(ghost) }" ;;
+  esac
+  __tazpod_mark="\${__tazpod_mark//\\%/%%}"
+  __tazpod_environment
+  [[ -z "$__tazpod_mark" ]] || precmd_functions+=(__tazpod_prompt)
+fi
+`;
+
+const completion = (commands: readonly ShellCommand[]) => `
+__tazpod_commands=${quote(commands.map(({id, flags}) => `${id} |${flags.join(' ')}`).join('\n'))}
+
+function _tazpod {
+  emulate -L zsh
+  local current="\${words[CURRENT]}" typed='' word line id best='' flags=''
+  local -a found
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    case $word in
+      --) _default; return ;;
+      -*) break ;;
+    esac
+    typed+="$word "
+  done
+  for line in "\${(@f)__tazpod_commands}"; do
+    id="\${line%%|*}"
+    if [[ "$current" == -* ]]; then
+      if [[ "$typed" == "$id"* && $#id -gt $#best ]]; then best="$id" flags="\${line#*|}"; fi
+    elif [[ "$id" == "$typed$current"* ]]; then
+      found+=("\${\${id#"$typed"}%% *}")
+    fi
+  done
+  found+=(\${=flags})
+  if (( $#found )); then compadd -- "\${(@u)found}"; else _default; fi
+}
+
+# compinit may come later in the start-up file.
+function __tazpod_register {
+  precmd_functions=(\${precmd_functions:#__tazpod_register})
+  if (( $+functions[compdef] )); then compdef _tazpod tazpod; fi
+}
+precmd_functions+=(__tazpod_register)
+`;

@@ -1,0 +1,37 @@
+import {Args} from '@oclif/core';
+import {BaseCommand} from '../../base-command.ts';
+import {renderShell} from '../../shell/snippet.ts';
+import {whichShells} from '../../shell/which-shell.ts';
+import {usersShell} from '../../vault/open-vault.ts';
+
+/** The `result` of `shell init --json`. */
+export type ShellInitResult = {
+  readonly shell: string;
+  /** The plugin that brings the shell. */
+  readonly plugin: string;
+  readonly snippet: string;
+};
+
+export default class Init extends BaseCommand<ShellInitResult> {
+  static override args = {
+    shell: Args.string({
+      description: 'the shell: bash, zsh, fish, or what a plugin brings [default: your login shell]',
+    }),
+  };
+  static override description = [
+    'Prints the code that makes a shell comfortable with the vault: the function tazpod, the latches, the mark in the ' +
+      'prompt, completion.',
+    'To have it in every shell, "shell install" is better: it needs no process when a shell starts.',
+  ].join('\n\n');
+  static override examples = ['eval "$(<%= config.bin %> <%= command.id %> bash)"'];
+  static override summary = 'Print the code for a shell.';
+
+  async run(): Promise<ShellInitResult> {
+    const {args} = await this.parse(Init);
+    const {latches, values} = await this.configuration();
+    const [shell] = whichShells(args.shell, values.shells, usersShell());
+    const {plugin, snippet} = await renderShell(shell!, this.config, latches);
+    this.log(snippet);
+    return {shell: shell!, plugin: plugin.name, snippet};
+  }
+}

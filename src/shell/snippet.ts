@@ -1,0 +1,44 @@
+import {existsSync, realpathSync} from 'node:fs';
+import {delimiter, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import type {Interfaces} from '@oclif/core';
+import type {Configuration} from '../config/config.ts';
+import type {Shell} from '../contract/index.ts';
+import {findContributions, type PluginIdentity} from '../extensions/contributions.ts';
+import {loadModule} from '../extensions/load.ts';
+import {shellEnvironment} from './environment.ts';
+import {collectLatches} from './latches.ts';
+import {typedCommands} from './typed-commands.ts';
+
+/** Where a pull puts the environment, relative to the vault's root: see `src/secrets/environment-files.ts`. */
+const environmentFolder = '.tazpod/environment';
+
+/** A shell that a plugin brings, and the code for it. */
+export type RenderedShell = {readonly plugin: PluginIdentity; readonly shell: Shell; readonly snippet: string};
+
+/** Renders the code for a shell. Throws a Failure (69) that names the plugin where it is missing or fails. */
+export async function renderShell(
+  name: string,
+  config: Interfaces.Config,
+  latches: Configuration['latches'],
+): Promise<RenderedShell> {
+  const found = await findContributions(config);
+  const {plugin, module: shell} = await loadModule(found, 'shells', name);
+  const snippet = shell.renderSnippet({
+    tazpod: tazpodWords(shellEnvironment()['PATH'] ?? ''),
+    latches: collectLatches(found, latches),
+    environmentFolder,
+    commands: typedCommands(config.commands),
+  });
+  return {plugin, shell, snippet};
+}
+
+const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+
+/** How this very TazPod is started: by its name in PATH where that leads here, or by Node and the file's path. */
+function tazpodWords(path: string): readonly string[] {
+  const candidates = path.split(delimiter).filter((folder) => folder.startsWith('/'));
+  const named = candidates.map((folder) => join(folder, 'tazpod')).find((each) => existsSync(each));
+  const own = realpathSync(entry);
+  return named !== undefined && realpathSync(named) === own ? [named] : [process.execPath, own];
+}
