@@ -150,7 +150,8 @@ describe('A process of the same user that changes what names lead to', () => {
         control: displacePlainly,
       },
       {
-        attack: 'gets what the session writes in the first moment after that',
+        attack:
+          'renames the mount point, makes another in its place, and gets what the session writes in the first moment after that',
         expected: 'succeeds',
         because:
           'the kernel lets whoever may write in the home rename what is a mount point elsewhere; the ghost is told afterwards, and ends the session within milliseconds',

@@ -86,7 +86,7 @@ describe('A process of the same user that shares the machine with a sealed sessi
       ),
       known(
         'connects to a TCP port of the loopback that a program of the session listens at',
-        'as above; `kubectl proxy` in a session serves everybody on the machine',
+        'as with abstract sockets; `kubectl proxy` in a session serves everybody on the machine',
         ({intruder, resident}) => intruder.trySecret(resident.secret, 'loopback', resident.at['port']!),
       ),
     ],
@@ -206,7 +206,7 @@ describe('A process of the same user that shares the machine with a sealed sessi
       ),
       known(
         'lowers limits of the session’s processes with prlimit(2)',
-        'as with signals: it can hinder a session',
+        'as with signals: it can hinder a session, not look into it',
         // RLIMIT_SIGPENDING
         ({intruder, resident}) => intruder.try('limit', resident.pid, 11, 1000),
       ),

@@ -101,7 +101,7 @@ describe('A process of the same user that turns to the terminal of a ghost', () 
         },
       },
       {
-        attack: 'writes on it through a descriptor that it opened before the ghost took the terminal',
+        attack: 'writes on the terminal through a descriptor that it opened before the ghost took it',
         expected: 'succeeds',
         because:
           'the kernel takes no open file away from anybody; what was open before can also read along and take keys away',
