@@ -13,6 +13,7 @@ import {
   readEntries,
   readInstalledPackages,
   readPackage,
+  withInstallScripts,
 } from './installed-packages.ts';
 import {npm, type NpmFailure} from './npm.ts';
 import {parsePackageSpec, type PackageSpec, possibleNames} from './package-spec.ts';
@@ -160,10 +161,10 @@ type Offer = Required<Candidate> & {
 
 /** Finds what would be installed, without installing it. Throws a Failure for what may not be. */
 async function findOffer(shop: Shop, spec: PackageSpec): Promise<Offer> {
+  const core = spec.from === 'registry' ? spec.names.find((name) => shop.coreNames.has(name)) : undefined;
+  if (core !== undefined) throw refused(core, `${core} is TazPod’s own`);
   const candidates = spec.from === 'address' ? [spec.address] : spec.names.map((name) => `${name}@${spec.tag}`);
   for (const candidate of candidates) {
-    const [name] = spec.from === 'registry' ? spec.names : [];
-    if (name !== undefined && shop.coreNames.has(name)) throw refused(name, `${name} is TazPod’s own`);
     let answer: unknown;
     try {
       // Of what the registry says, the archive is what counts: npm fetches it and tells what is in it.
@@ -200,10 +201,13 @@ async function installOffer(
   const answer = await npm(['install', '--omit=dev', '--save-exact', offer.spec], {folder, registry});
   try {
     const found = await inspect(shop, offer, entry);
-    if (allowScripts) {
-      const added = (answer as {add?: {name: string}[]} | undefined)?.add ?? [];
-      await npm(['rebuild', ...new Set(added.map(({name}) => name))], {folder, registry, allowScripts});
-    } else tellScripts(shop, answer);
+    const added = (answer as {add?: {path: string}[]} | undefined)?.add ?? [];
+    const scripted = withInstallScripts(folder, new Set(added.map(({path}) => path)));
+    if (allowScripts && scripted.length > 0) await npm(['rebuild', ...scripted], {folder, registry, allowScripts});
+    else if (scripted.length > 0) {
+      const names = scripted.map((name) => printable(name, 214)).join(', ');
+      shop.remark(`Install scripts were not run: ${names}. If it does not work without: --allow-scripts`);
+    }
     noteEntry(folder, entry);
     await tellWhatIsOdd(shop, found);
   } catch (error) {
@@ -269,13 +273,6 @@ async function tellWhatIsOdd(shop: Shop, installed: InstalledPackage): Promise<v
   const {packages} = readInstalledPackages(shop.dataFolder, shop.coreNames);
   const {problems} = await contributionsOf(packages);
   for (const problem of problems.filter((each) => each.includes(installed.name))) shop.remark(problem);
-}
-
-function tellScripts(shop: Shop, answer: unknown): void {
-  const silenced = (answer as {unreviewedScripts?: {name: string}[]} | undefined)?.unreviewedScripts ?? [];
-  if (silenced.length === 0) return;
-  const names = silenced.map(({name}) => printable(name, 214)).join(', ');
-  shop.remark(`Install scripts were not run: ${names}. If it does not work without: --allow-scripts`);
 }
 
 function entryOf(name: string, spec: PackageSpec): InstalledEntry {

@@ -1,4 +1,4 @@
-import {lstatSync, readFileSync, realpathSync, statSync} from 'node:fs';
+import {readFileSync, realpathSync, statSync} from 'node:fs';
 import {dirname, join, relative} from 'node:path';
 import type {Interfaces} from '@oclif/core';
 import {printable} from '../config/printable.ts';
@@ -115,14 +115,26 @@ export function childrenOf({dependencies = {}, oclif}: Interfaces.PJSON): string
  * for what npm has not unpacked there.
  */
 export function installedIntegrity(dataFolder: string, root: string): string | undefined {
+  return readLock(dataFolder)[relative(realpathSync(dataFolder), root)]?.integrity;
+}
+
+/** The names of those packages, told by their folders, that would run scripts when they are installed. */
+export function withInstallScripts(dataFolder: string, folders: ReadonlySet<string>): string[] {
+  return Object.entries(readLock(dataFolder)).flatMap(([path, {hasInstallScript}]) => {
+    const scripted = hasInstallScript === true && folders.has(join(realpathSync(dataFolder), path));
+    return scripted ? [path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)] : [];
+  });
+}
+
+type Lock = Readonly<Record<string, {readonly integrity?: string; readonly hasInstallScript?: boolean}>>;
+
+/** What npm has noted about what it has installed, by the folders of packages. */
+function readLock(dataFolder: string): Lock {
   try {
-    if (lstatSync(root).isSymbolicLink()) return undefined;
-    const lock = readJson(join(dataFolder, 'node_modules/.package-lock.json')) as {
-      packages?: Record<string, {integrity?: string}>;
-    };
-    return lock.packages?.[relative(realpathSync(dataFolder), root)]?.integrity;
+    const lock = readJson(join(dataFolder, 'node_modules/.package-lock.json')) as {packages?: Lock} | undefined;
+    return lock?.packages ?? {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -11,7 +11,8 @@ export type PackageSpec =
   /** An archive or a repository, as npm understands it. */
   | {readonly from: 'address'; readonly address: string};
 
-const registryName = /^(?<name>(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*)(?:@(?<tag>(?!-)[\w.^~<>=*|+ -]+))?$/;
+const registryName =
+  /^(?<name>(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*)(?:@(?<tag>(?!-)[\w.^~<>=*|+ -]+))?$/;
 
 /**
  * Reads `infisical`, `tazpod-infisical@^1`, `@team/tazpod-pack`, `./tazpod-x-1.0.0.tgz`, `https://…`, `git+ssh://…`.
