@@ -47,6 +47,22 @@ export function checkSettings(given: BackendContext['settings']): readonly strin
   return understand(given, '/', '/').problems;
 }
 
+/** Files that these settings have read, and who is told what is in them. */
+export function needsTrust(given: BackendContext['settings']): readonly string[] {
+  const {understood} = understand(given, '/', '/');
+  const server = understood.url ?? cloudUrl;
+  const file = (setting: string) => quoted(String(given[setting]));
+  return [
+    ...(understood.clientSecretFile === undefined
+      ? []
+      : [`sends the content of the file ${file('client-secret-file')} to ${server}`]),
+    ...(understood.tokenFile === undefined ? [] : [`sends the content of the file ${file('token-file')} to ${server}`]),
+    ...(understood.caFile === undefined
+      ? []
+      : [`trusts the certificates in ${file('ca-file')} to speak for ${server}`]),
+  ];
+}
+
 /** The settings, or a `BackendError` with everything that is wrong with them. */
 export function readSettings({settings, projectFolder, environment}: BackendContext): Settings {
   const {problems, understood} = understand(settings, projectFolder, environment['HOME'] ?? homedir());

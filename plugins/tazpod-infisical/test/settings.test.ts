@@ -27,6 +27,17 @@ describe('The settings of Infisical', () => {
     expect(check(all)).to.deep.equal([]);
   });
 
+  it('want trust where they have a file read and sent to a server, or an authority trusted', () => {
+    expect(backend.needsTrust!({project, url: 'https://infisical.example.com'})).to.deep.equal([]);
+    const url = 'https://elsewhere.example';
+    const settings = {project, url, 'client-secret-file': 'a', 'token-file': '~/.netrc', 'ca-file': './ca.pem'};
+    expect(backend.needsTrust!(settings)).to.deep.equal([
+      `sends the content of the file "a" to ${url}`,
+      `sends the content of the file "~/.netrc" to ${url}`,
+      `trusts the certificates in "./ca.pem" to speak for ${url}`,
+    ]);
+  });
+
   const wrong: readonly [object, RegExp][] = [
     [{}, /^project is missing/],
     [{project: 7}, /^project has to be a text/],
