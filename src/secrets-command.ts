@@ -65,12 +65,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   ): Promise<never> {
     const command = [process.execPath, ...process.argv.slice(1)];
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
-    const {code} = await openOrCreate(
-      settings,
-      wrap(command),
-      this.presentation(flags, true),
-      await this.bridges(),
-    );
+    const {code} = await openOrCreate(settings, wrap(command), this.presentation(flags, true), await this.bridges());
     this.#saidInside = true;
     this.exit(code);
   }
