@@ -115,9 +115,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
 
   /** The places of the vault that directories of the home have. */
   protected async bridgeEnds(): Promise<string[]> {
-    const {plugins} = await findContributions(this.config);
-    const {bridges} = await this.configuration();
-    return [...plugins.flatMap(({contributions}) => contributions.bridges ?? []), ...bridges].map(({vault}) => vault);
+    return (await this.bridges()).map(({vault}) => vault);
   }
 
   async #agree(mapping: Mapping, demands: readonly string[]): Promise<boolean> {

@@ -1,6 +1,10 @@
+import {Flags} from '@oclif/core';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {SessionCommand} from '../../session-command.ts';
+import {becomeCommand, runMasked} from '../../secrets/exec-inside.ts';
+import {type VariableChoice, withVariables} from '../../secrets/session-words.ts';
+import {vaultHere} from '../../secrets/vault-here.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
 import {imageFlags, joinFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
@@ -14,7 +18,18 @@ export default class Exec extends SessionCommand {
     '<%= config.bin %> <%= command.id %> -- kubectl --kubeconfig ~/secrets/kube/config get pods',
     '<%= config.bin %> <%= command.id %> --passphrase-file FILE -- tar -c -C ~/secrets . | wc -c',
   ];
-  static override flags = {...imageFlags, ...keyFlags, ...openFlags, ...joinFlags};
+  static override flags = {
+    ...imageFlags,
+    ...keyFlags,
+    ...openFlags,
+    ...joinFlags,
+    only: Flags.string({
+      description: 'give it these of the pulled variables, and no other',
+      helpValue: 'NAME,NAME',
+    }),
+    'without-env': Flags.boolean({description: 'give it none of the pulled variables', exclusive: ['only']}),
+    redact: Flags.boolean({description: 'mask every pulled value in its output'}),
+  };
   static override strict = false;
   static override summary = 'Run one command in a ghost.';
   static override usage = '<%= command.id %> [FLAGS] -- COMMAND [ARGUMENTS]';
@@ -28,7 +43,35 @@ export default class Exec extends SessionCommand {
     if (command.length === 0 || command[0] === '' || command[0]!.includes('=')) {
       throw new Failure(exitCode.usage, 'There is no command to run.', {next: 'tazpod vault exec -- COMMAND'});
     }
+    const choice: VariableChoice = flags['without-env']
+      ? 'none'
+      : flags.only === undefined
+        ? 'all'
+        : namesOf(flags.only);
+    const here = vaultHere();
+    if (here !== undefined) {
+      if (!flags.redact) becomeCommand(here.mountPoint, command, choice);
+      const {image, mountPoint} = here;
+      return this.finish({code: await runMasked(mountPoint, command, choice), image, mountPoint});
+    }
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
-    return this.finish(await openOrCreate(settings, command, this.presentation(flags, true), await this.bridges()));
+    // What is masked is known inside only, so this very command runs there once more; the JSON answer is ours.
+    const own = process.argv.slice(1, 2).concat(this.id ?? 'exec', ...(flags.redact ? redactWords(choice) : []), '--');
+    const session = flags.redact ? [process.execPath, ...own, ...command] : withVariables(command, choice);
+    return this.finish(await openOrCreate(settings, session, this.presentation(flags, true), await this.bridges()));
   }
+}
+
+function redactWords(choice: VariableChoice): string[] {
+  const variables = choice === 'all' ? [] : choice === 'none' ? ['--without-env'] : ['--only', choice.join(',')];
+  return ['--redact', ...variables];
+}
+
+function namesOf(list: string): string[] {
+  const names = list.split(',').map((name) => name.trim());
+  const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (wrong === undefined) return names;
+  throw new Failure(exitCode.usage, 'What is behind --only are no names of variables.', {
+    next: 'tazpod exec --only A,B -- COMMAND',
+  });
 }

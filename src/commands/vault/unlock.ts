@@ -1,4 +1,5 @@
 import {Flags} from '@oclif/core';
+import {withVariables} from '../../secrets/session-words.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
 import {createFlags, imageFlags, joinFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
@@ -34,6 +35,13 @@ export default class Unlock extends SessionCommand {
   async run(): Promise<SessionResult> {
     const {flags} = await this.parse(Unlock);
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
-    return this.finish(await openOrCreate(settings, [usersShell()], this.presentation(flags), await this.bridges()));
+    return this.finish(
+      await openOrCreate(
+        settings,
+        withVariables([usersShell()], 'all'),
+        this.presentation(flags),
+        await this.bridges(),
+      ),
+    );
   }
 }
