@@ -12,9 +12,10 @@ import {
 } from 'node:fs';
 import {dirname, join} from 'node:path';
 import {readMounts} from '../../src/kernel/mountinfo.ts';
+import {exitCode} from '../../src/lifecycle/exit-code.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
-import {chownTo} from '../bed/ownership.ts';
+import {chownTo, writeAs} from '../bed/ownership.ts';
 import {type Background, startAs} from '../bed/run.ts';
 import {openSession} from '../bed/session.ts';
 import {type BedUser, makeUser} from '../bed/user.ts';
@@ -32,10 +33,14 @@ type Worlds = {
   readonly vault: TestVault;
   /** A vault of the victim's, of which the attacker knows the passphrase. */
   readonly victims: string;
+  /** A private file of the victim's. */
+  readonly others: string;
 };
 
 type Plan = ReturnType<typeof planOf>;
 type Names = (worlds: Worlds) => readonly [name: string, other: string];
+
+const lookFirst = 'opening first and looking at what is open: a program of root’s that does it the other way round';
 
 /** How often the entry is called while names are exchanged under it. */
 const calls = 6;
@@ -58,7 +63,8 @@ describe('A process of the same user that changes what names lead to', () => {
     chownTo(victim, victims);
     mkdirSync(join(victim.home, 'folder'), {mode: 0o755});
     chownTo(victim, join(victim.home, 'folder'));
-    worlds = {user, victim, vault, victims};
+    const others = writeAs(victim, join(victim.home, 'private'), 'private');
+    worlds = {user, victim, vault, victims, others};
   });
 
   /** Calls the entry while two names are exchanged, and judges each call by what the session says of its mounts. */
@@ -91,6 +97,26 @@ describe('A process of the same user that changes what names lead to', () => {
     return {got: stdout.trim() === 'tricked', what: stdout.trim()};
   }
 
+  /** The plan itself: it is read once and removed, so that each call has its own. */
+  async function racePlan({user, vault, others}: Worlds): Promise<Seen> {
+    const codes = new Set<number>();
+    for (let call = 0; call < calls; call++) {
+      let swapper: Background | undefined;
+      const ended = await callByHand(user, planOf(vault, 'true'), {
+        place: (folder, bytes) => {
+          const names = withLink(user, writeAs(user, join(folder, 'plan.json'), bytes), others);
+          swapper = startAs(user, ['perl', join(user.home, 'swapper.pl'), ...names]);
+          return names[0];
+        },
+      });
+      // It ends by itself when one of the names is gone.
+      await swapper?.ended;
+      codes.add(ended.code);
+    }
+    // What somebody else has there is no plan: 65 would mean that it was read.
+    return {got: codes.has(exitCode.data), what: `ended with ${[...codes].sort().join(', ')}`};
+  }
+
   function row(attack: string, names: Names, change: (plan: Plan) => unknown = (plan) => plan): Row<Worlds> {
     return {
       attack,
@@ -99,7 +125,7 @@ describe('A process of the same user that changes what names lead to', () => {
         this.timeout(120_000);
         return race(each, names, change);
       },
-      without: 'opening first and looking at what is open: a program of root’s that does it the other way round',
+      without: lookFirst,
       control: (each) => careless(each, names),
     };
   }
@@ -126,6 +152,14 @@ describe('A process of the same user that changes what names lead to', () => {
         },
         (plan) => ({...plan, bridges: [{home: '.bridge', vault: '.tazpod'}]}),
       ),
+      {
+        attack: 'exchanges the plan for a link to somebody else’s file while it is read',
+        expected: 'refused',
+        run: racePlan,
+        without: lookFirst,
+        control: (each) =>
+          careless(each, ({user, others}) => withLink(user, writeAs(user, join(user.home, 'plan'), '{}'), others)),
+      },
     ],
     () => worlds!,
   );

@@ -1,14 +1,14 @@
 import {spawnSync} from 'node:child_process';
-import {mkdirSync, rmSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {chownTo} from '../bed/ownership.ts';
 import {needsRoot} from '../bed/owner.ts';
+import {processTree} from '../bed/process-tree.ts';
 import {runAs} from '../bed/run.ts';
 import {until} from '../bed/until.ts';
-import {existsSync} from 'node:fs';
 import {skip} from '../skip.ts';
 import {type Row, testRows} from './matrix.ts';
-import type {Seen} from './seen.ts';
+import {anyOf, type Seen} from './seen.ts';
 import {openPlainWorld, openSealedWorld, type SealedWorld, type World} from './worlds.ts';
 
 type Worlds = {readonly sealed: SealedWorld; readonly plain: World};
@@ -145,6 +145,20 @@ describe('A process of the same user that shares the machine with a sealed sessi
           rmSync(node);
           return seen;
         },
+      },
+      {
+        attack:
+          'reads the plaintext in the block file that the engine mounts by FUSE, by its path in any of the processes',
+        expected: 'refused',
+        run: ({sealed: {session, intruder, resident}}) => {
+          const roots = processTree(session.unlock.pid).map(({pid}) => `/proc/${pid}/root`);
+          const paths = ['', ...roots].map((root) => `${root}/dev/shm/.tazpod-staging/block`);
+          // Root may look into each of them, and finds nothing either.
+          const found = paths.find((path) => existsSync(path));
+          if (found !== undefined) return Promise.resolve({got: true, what: `${found} is there`});
+          return anyOf(...paths.map((path) => intruder.try('search', path, resident.secret)));
+        },
+        without: 'No control: it is taken out of every mount namespace, root’s too, before the session begins.',
       },
       {
         attack: 'makes a node for the loop device, also as root of a user namespace of its own',

@@ -1,4 +1,8 @@
+import {spawnSync} from 'node:child_process';
+import {writeFileSync} from 'node:fs';
+import {join} from 'node:path';
 import {needsRoot} from '../bed/owner.ts';
+import {chownTo} from '../bed/ownership.ts';
 import {processTree} from '../bed/process-tree.ts';
 import {startAs} from '../bed/run.ts';
 import {atGhostPrompt, atPrompt, openTerminal, type TestTerminal} from '../bed/terminal.ts';
@@ -19,6 +23,8 @@ type Worlds = {
   readonly asking: TestTerminal;
   /** In this one there is no ghost: the control. */
   readonly free: TestTerminal;
+  /** What is written here sends off a job of the taken terminal that waits since before the ghost came. */
+  readonly cue: string;
 };
 
 const free = 'root as the terminal’s owner: one without a ghost';
@@ -31,10 +37,14 @@ describe('A process of the same user that turns to the terminal of a ghost', () 
     const {user, intruder} = logIn();
     const [vault, other] = [await makeVault(user), await makeVault(user)];
     const [taken, asking, third] = await Promise.all([openTerminal(user), openTerminal(user), openTerminal(user)]);
+    const cue = join(user.home, 'cue');
+    spawnSync('mkfifo', [cue]);
+    chownTo(user, cue);
+    taken.enter('(read -r go < ~/cue; echo written-by-job-$((20 + 3)) > /dev/tty) &');
     taken.enter(`tazpod unlock ${vault.flags.join(' ')}`);
     asking.enter(`tazpod unlock --image ${other.image} --mount-point ${other.mountPoint}`);
     await Promise.all([taken.shows(atGhostPrompt), asking.shows(/^Passphrase for /m)]);
-    worlds = {user, intruder, taken, asking, free: third};
+    worlds = {user, intruder, taken, asking, free: third, cue};
   });
 
   after(async () => {
@@ -119,6 +129,18 @@ describe('A process of the same user that turns to the terminal of a ghost', () 
           await terminal.shows(atPrompt);
           terminal.close();
           return seen;
+        },
+        without: '',
+      },
+      {
+        attack: 'writes on the terminal through /dev/tty, as a job that was started in it before',
+        expected: 'succeeds',
+        because:
+          'the terminal is the job’s own too, and the kernel opens it for its jobs whoever owns the device: who started them is who types at it',
+        run: async ({taken, cue}) => {
+          taken.clear();
+          writeFileSync(cue, 'go\n');
+          return shown(taken, /written-by-job-23/);
         },
         without: '',
       },

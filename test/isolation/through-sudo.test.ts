@@ -17,7 +17,7 @@ import {install} from '../bed/install.ts';
 import {findLeftovers} from '../bed/leftovers.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
-import {runAs} from '../bed/run.ts';
+import {asUser, runAs} from '../bed/run.ts';
 import {type BedUser, makeUser} from '../bed/user.ts';
 import {makeVault, planVault, type TestVault} from '../bed/vault.ts';
 import {callByHand, type HandEnded, type HandOptions, makeMountPoint, planOf} from './by-hand.ts';
@@ -157,6 +157,63 @@ describe('A process of the same user that prepares the way through sudo', () => 
       without,
     };
   }
+
+  /** What a process of the same user does to a plan that nobody has read yet. */
+  async function beforeReading(
+    {user, vault}: Worlds,
+    words: readonly string[],
+  ): Promise<{did: string; ended: HandEnded}> {
+    let did = '';
+    const ended = await callByHand(user, planOf(vault, 'echo', 'as-it-was-written'), {
+      place: (folder, plan) => {
+        const path = writeAs(user, join(folder, 'plan.json'), plan);
+        did = spawnSync('setpriv', [...asUser(user), ...words, path], {encoding: 'utf8'}).stdout;
+        return path;
+      },
+    });
+    return {did, ended};
+  }
+
+  testRows(
+    'The plan',
+    [
+      {
+        attack: 'finds the plan in its folder when the session has begun',
+        expected: 'refused',
+        run: async ({user, vault}) => {
+          const {stdout} = await callByHand(user, planOf(vault, 'sh', '-c', `find ${user.runtimeFolder} | grep plan`));
+          return {got: stdout !== '', what: stdout || 'no plan'};
+        },
+        without: 'its removal as it is read: before that',
+        control: async (each) => {
+          const {did} = await beforeReading(each, ['find']);
+          return {got: did.includes('plan.json'), what: did};
+        },
+      },
+      {
+        attack: 'reads the plan before the ghost does',
+        expected: 'succeeds',
+        because: 'it is a file of the user’s: paths, and the user’s own environment, and neither passphrase nor key',
+        run: async (each) => {
+          const {did} = await beforeReading(each, ['cat']);
+          if (did.includes(each.vault.passphrase)) throw new Error('The passphrase stands in the plan.');
+          return {got: did.includes('as-it-was-written'), what: 'the plan'};
+        },
+        without: '',
+      },
+      {
+        attack: 'changes the plan before the ghost reads it',
+        expected: 'succeeds',
+        because: 'the same user may write plans of his own: none can ask for more than the user may have',
+        run: async (each) => {
+          const {ended} = await beforeReading(each, ['sed', '-i', 's/as-it-was-written/as-it-was-changed/']);
+          return {got: ended.stdout.includes('as-it-was-changed'), what: ended.said};
+        },
+        without: '',
+      },
+    ],
+    () => worlds!,
+  );
 
   testRows(
     'The way through sudo',
