@@ -20,7 +20,11 @@ export type LoginResult = {
 export default class Login extends SecretsCommand<LoginResult> {
   static override aliases = ['login'];
   static override args = {
-    backend: Args.string({description: 'the name of a backend in secrets.yml, where there are several'}),
+    backend: Args.string({
+      description: 'the name of a backend in secrets.yml, where there are several',
+      // Standard input is for the secret; oclif would take a missing argument from there.
+      ignoreStdin: true,
+    }),
   };
   static override description = [
     'Logs in to a store of secrets. The session lives in the vault, and nothing of it outside.',
