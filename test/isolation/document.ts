@@ -60,8 +60,8 @@ async function render(): Promise<string> {
 async function groupsOf(path: string): Promise<readonly Group[]> {
   const known = allGroups().length;
   const mocha = new Mocha();
-  mocha.addFile(path);
-  await mocha.loadFilesAsync();
+  mocha.suite.emit(Mocha.Suite.constants.EVENT_FILE_PRE_REQUIRE, globalThis, path, mocha);
+  await import(path);
   return allGroups().slice(known);
 }
 
