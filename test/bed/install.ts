@@ -128,7 +128,7 @@ function freshen(): void {
 }
 
 /** The packages at the top of node_modules that the product needs to run; nested ones come with them. */
-function productionPackages(): string[] {
+export function productionPackages(): string[] {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, {dev?: boolean; link?: boolean}>;
   };
@@ -145,7 +145,7 @@ function copyAsRoot(from: string, to: string): void {
 }
 
 /** Hard links where they are as good as copies: the same file system, and root's files that nobody else can write. */
-function linkAsRoot(from: string, to: string): void {
+export function linkAsRoot(from: string, to: string): void {
   const {uid, mode} = statSync(from);
   const linked = uid === 0 && (mode & 0o022) === 0 && spawnSync('cp', ['-al', from, to]).status === 0;
   if (linked) return;

@@ -129,22 +129,22 @@ describe('plugins from a registry', function () {
 
   it('of a team come as one pack, with its defaults and its policy', async () => {
     registry.publish(join(root, 'plugins/tazpod-agents'));
-    registry.publish(join(root, 'plugins/tazpod-dotenv'));
+    registry.publish(join(root, 'plugins/tazpod-bash'));
     registry.publish(join(root, 'test/fixtures/tazpod-team-pack'));
 
     await expectDone('plugins:install', '@team/tazpod-pack');
 
     const {result} = await ask<Overview[]>('plugins');
-    expect(result.map(({name}) => name)).to.deep.equal(['@team/tazpod-pack', 'tazpod-agents', 'tazpod-dotenv']);
+    expect(result.map(({name}) => name)).to.deep.equal(['@team/tazpod-pack', 'tazpod-agents', 'tazpod-bash']);
     expect(result[2]).to.include({parent: '@team/tazpod-pack'});
-    expect(result[2]!.contributes).to.have.property('secretBackends');
+    expect(result[2]!.contributes).to.have.property('shells');
 
     const other = await ask('plugins:install', 'greet');
     expect(other.status).to.equal(77);
     expect(other.error.what).to.equal('The plugin tazpod-greet 1.1.0 is not allowed.');
     expect(other.error.why).to.match(/not among the plugins that are allowed .*team\.yaml/);
 
-    const child = await ask('plugins:uninstall', 'dotenv');
+    const child = await ask('plugins:uninstall', 'bash');
     expect(child.error.next).to.equal('tazpod plugins:uninstall @team/tazpod-pack');
     await expectDone('plugins:uninstall', '@team/tazpod-pack');
     expect(await listed()).to.deep.equal([]);
