@@ -4,7 +4,7 @@ import {dirname, join} from 'node:path';
 import {projectNode, root} from '../../scripts/setup.js';
 import {describeInstall, type Install, install, linkAsRoot, productionPackages} from './install.ts';
 import {atTheEnd} from './made-by.ts';
-import {runNpm} from './registry.ts';
+import {type Registry, runNpm} from './registry.ts';
 import {runAs} from './run.ts';
 import type {BedUser} from './user.ts';
 
@@ -49,6 +49,17 @@ export async function installGlobally(archive: string, prefix: string, user?: Be
     const {code, stderr} = await runAs(user, [install().node, npm, ...args]);
     if (code !== 0) throw new Error(`npm install failed: ${stderr}`);
   }
+  return describe(prefix, user);
+}
+
+/** `npm install -g --prefix PREFIX NAME`, as root, from a registry. */
+export function installPublished(name: string, registry: Registry, prefix: string): Install {
+  const args = ['install', '--global', `--prefix=${prefix}`, '--ignore-scripts', '--no-audit', name];
+  runNpm(args, prefix, registry.environment);
+  return describe(prefix);
+}
+
+function describe(prefix: string, user?: BedUser): Install {
   const copy = {...describeInstall(join(prefix, 'lib/node_modules/tazpod')), path: join(prefix, 'bin')};
   // Beside npm's links stands the Node that npm has run on.
   if (user === undefined) linkAsRoot(projectNode(), join(copy.path, 'node'));
