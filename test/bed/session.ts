@@ -24,7 +24,11 @@ export async function openSession(
   flags: readonly string[] = [],
   options: RunOptions = {},
 ): Promise<TestSession> {
-  const unlock = startTazpod(vault.owner, ['unlock', ...vault.flags, ...flags], options);
+  return sessionOf(vault, startTazpod(vault.owner, ['unlock', ...vault.flags, ...flags], options));
+}
+
+/** The session of a command that opens the vault and ends in a shell; returns when the shell answers. */
+export async function sessionOf(vault: TestVault, unlock: Background): Promise<TestSession> {
   const ask = (command: string) => askShell(unlock, command);
   await ask(':');
   const running = runningVault(vault);

@@ -1,5 +1,5 @@
-// Run as a process of its own: looks for a secret wherever one could leak to, again and again, until its standard
-// input ends. Then it prints what it has found, and how often it has looked, as one line of JSON.
+// Run as a process of its own: looks for secrets wherever they could leak to, again and again, until its standard
+// input ends. They are given in hexadecimal, with commas between them. Then it prints what it has found, and how often it has looked, as one line of JSON.
 import {readdirSync, readFileSync, readlinkSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
@@ -15,8 +15,8 @@ export type Watched = {
 /** Larger files are images and databases, not where a program writes a passphrase down. */
 const maximumFileBytes = 256 * 1024;
 
-const [secretHex, ...folders] = process.argv.slice(2);
-const secret = Buffer.from(secretHex!, 'hex');
+const [secretsHex, ...folders] = process.argv.slice(2);
+const secrets = secretsHex!.split(',').map((hex) => Buffer.from(hex, 'hex'));
 const found = new Set<string>();
 const ghosts = new Set<number>();
 let rounds = 0;
@@ -82,7 +82,8 @@ function statOf(path: string) {
 
 function check(path: string): void {
   try {
-    if (readFileSync(path).includes(secret)) found.add(path.replace(/\d+/g, 'N'));
+    const content = readFileSync(path);
+    if (secrets.some((secret) => content.includes(secret))) found.add(path.replace(/\d+/g, 'N'));
   } catch {
     // It is gone, or its process is.
   }
