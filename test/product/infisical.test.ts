@@ -105,47 +105,51 @@ describe('Secrets of Infisical', function () {
   }
 
   /** Of more than 500 secrets, with one request. */
-  async function lookInside({ask}: TestSession): Promise<void> {
+  async function lookInside(session: TestSession): Promise<void> {
     expect(double.requests.map(({route, status}) => `${route} ${status}`)).to.deep.equal(['list 200']);
-    expect((await ask('~/bin/kubectl')).output).to.include(digest(inFile));
-    expect((await ask('printf %s "$API_TOKEN" | sha256sum')).output).to.include(digest(Buffer.from(inVariable)));
-    expect((await ask('ls ~/secrets/many | wc -l')).output.trim()).to.equal('500');
-    expect((await ask('cat ~/secrets/many/499')).output).to.equal('value 499');
-    expect((await ask('stat --dereference --format=%a ~/secrets/kube/config')).output.trim()).to.equal('600');
+    expect((await session.ask('~/bin/kubectl')).output).to.include(digest(inFile));
+    expect((await session.ask('printf %s "$API_TOKEN" | sha256sum')).output).to.include(
+      digest(Buffer.from(inVariable)),
+    );
+    expect((await session.ask('ls ~/secrets/many | wc -l')).output.trim()).to.equal('500');
+    expect((await session.ask('cat ~/secrets/many/499')).output).to.equal('value 499');
+    expect((await session.ask('stat --dereference --format=%a ~/secrets/kube/config')).output.trim()).to.equal('600');
     expectNothingOutside();
   }
 
   /** With a 304 when nothing has changed, and offline. */
-  async function pullAgain({ask}: TestSession): Promise<void> {
+  async function pullAgain(session: TestSession): Promise<void> {
     double.forget();
-    const again = await ask('tazpod pull');
+    const again = await session.ask('tazpod pull');
     expect(again.output).to.include('Nothing has changed: ');
     expect(double.requests.map(({route, status}) => `${route} ${status}`)).to.deep.equal(['list 304']);
 
     double.breakNext('list', 'unavailable', 2);
-    const failed = await ask('tazpod pull');
+    const failed = await session.ask('tazpod pull');
     expect(failed.code).to.equal(69);
     expect(failed.output).to.include('is not in service: it answers with 503');
-    const offline = await ask('tazpod pull --offline-ok');
+    const offline = await session.ask('tazpod pull --offline-ok');
     expect(offline.code, offline.output).to.equal(0);
     expect(offline.output).to.include('Offline: ');
-    expect((await ask('~/bin/kubectl')).output).to.include(digest(inFile));
+    expect((await session.ask('~/bin/kubectl')).output).to.include(digest(inFile));
   }
 
   /** At the server too; and a wrong client secret afterwards changes nothing and is repeated nowhere. */
-  async function logOut({ask}: TestSession): Promise<void> {
-    const logout = await ask('tazpod logout');
+  async function logOut(session: TestSession): Promise<void> {
+    const logout = await session.ask('tazpod logout');
     expect(logout.code, logout.output).to.equal(0);
     expect(double.requests.at(-1)).to.include({route: 'revoke', status: 200});
-    const loggedOut = await ask('tazpod pull');
+    const loggedOut = await session.ask('tazpod pull');
     expect(loggedOut.code).to.equal(77);
     expect(loggedOut.output).to.include('Nobody is logged in to Infisical.').and.to.include('tazpod login');
 
     const wrong = randomBytes(32).toString('hex');
-    const login = await ask(`echo ${wrong} | tazpod login --client-id ${clientId} --client-secret-file - --json`);
+    const login = await session.ask(
+      `echo ${wrong} | tazpod login --client-id ${clientId} --client-secret-file - --json`,
+    );
     expect(login.code).to.equal(77);
     expect(login.output).to.include('does not take this client id with this client secret').and.not.to.include(wrong);
-    expect((await ask('tazpod pull')).code).to.equal(77);
+    expect((await session.ask('tazpod pull')).code).to.equal(77);
   }
 
   /** A folder of the user's. */
