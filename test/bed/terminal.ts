@@ -27,6 +27,8 @@ export type TestTerminal = {
   clear(): void;
   /** Owner and mode of the terminal now: `1001 620`. */
   owner(): string;
+  /** Whether its shell has ended. */
+  hasEnded(): boolean;
   close(): void;
 };
 
@@ -37,12 +39,16 @@ export const atGhostPrompt = /^ghost> ?$/m;
 export type TerminalOptions = Pick<RunOptions, 'env' | 'cwd'> & {
   /** A command, run by root, that becomes the one behind it: to open the terminal in namespaces of its own. */
   readonly within?: readonly string[];
+  /** The shell in it. Default: bash. */
+  readonly shell?: string;
+  /** What it shows when it waits. Default: `atPrompt`. */
+  readonly prompt?: RegExp;
 };
 
 /** Opens a terminal, and waits for its shell. */
 export async function openTerminal(
   user: BedUser,
-  {env = {}, cwd = user.home, within = []}: TerminalOptions = {},
+  {env = {}, cwd = user.home, within = [], shell = 'bash', prompt = atPrompt}: TerminalOptions = {},
 ): Promise<TestTerminal> {
   const socket = join(user.runtimeFolder, `tmux-${randomBytes(4).toString('hex')}`);
   const environment: NodeJS.ProcessEnv = {...loginEnvironment(user), TERM: 'xterm-256color', ...env};
@@ -57,7 +63,7 @@ export async function openTerminal(
     if (status !== 0) throw new Error(`tmux ${args[0] ?? ''}: ${stderr}`);
     return stdout;
   };
-  tmux('new-session', '-d', '-s', 'bed', '-x', '120', '-y', '40', 'bash');
+  tmux('new-session', '-d', '-s', 'bed', '-x', '120', '-y', '40', `exec ${shell}`);
   tmux('set-option', '-g', 'remain-on-exit', 'on');
   const [path, shellPid, serverPid] = tmux('display-message', '-p', '#{pane_tty} #{pane_pid} #{pid}').trim().split(' ');
   for (const pid of [shellPid, serverPid]) attendants.add(Number(pid));
@@ -85,10 +91,11 @@ export async function openTerminal(
       const {uid, mode} = statSync(path!);
       return `${uid} ${(mode & 0o777).toString(8)}`;
     },
+    hasEnded: () => tmux('display-message', '-p', '#{pane_dead}').trim() === '1',
     close: () => {
       spawnSync('setpriv', [...asUser(user), 'tmux', '-S', socket, 'kill-server']);
     },
   };
-  await terminal.shows(atPrompt);
+  await terminal.shows(prompt);
   return terminal;
 }

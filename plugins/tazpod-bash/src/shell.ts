@@ -36,9 +36,10 @@ function tazpod {
     *:*) words="\${words/:/ }" ;;
   esac
   if [ "\${TAZPOD_GHOST_MODE-}" = true ]; then
-    if [ "$words" = env ] && [ $# -eq 1 ] || [ "$words" = 'secrets env' ] && [ $# -le 2 ]; then
-      __tazpod_environment && return
-    fi
+    # On a terminal only: what is read by "eval" or a pipe must come.
+    case "$words $#" in
+      'env 1' | 'secrets env 2' | 'secrets env 1') [ -t 1 ] && __tazpod_environment && return ;;
+    esac
     __tazpod "$@"
     code=$?
     case $code,$words in

@@ -37,12 +37,13 @@ function tazpod
         case vault secrets
             set words "$words $argv[2]"
         case '*:*'
-            set words (string replace : ' ' -- $words)
+            set words (string replace -- : ' ' $words)
     end
     if test "$TAZPOD_GHOST_MODE" = true
-        if begin; test "$words" = env; and test (count $argv) -eq 1; end
-            or begin; test "$words" = 'secrets env'; and test (count $argv) -le 2; end
-            __tazpod_environment; and return
+        # On a terminal only: what is read by "source" or a pipe must come.
+        switch "$words "(count $argv)
+            case 'env 1' 'secrets env 2' 'secrets env 1'
+                isatty stdout; and __tazpod_environment; and return
         end
         __tazpod $argv
         set -l code $status
@@ -83,7 +84,7 @@ function __tazpod_leave
     # The first shell of a terminal leads its session: the fourth field behind the name is its own number.
     test -r /proc/$fish_pid/stat; or return
     read -l stat </proc/$fish_pid/stat
-    set -l fields (string split ' ' -- (string replace -r '.*\\) ' '' -- $stat))
+    set -l fields (string split -- ' ' (string replace -r -- '.*\\) ' '' $stat))
     test "$fields[4]" = $fish_pid; and exit 0
 end
 
@@ -116,7 +117,7 @@ end
 
 if test "$TAZPOD_GHOST_MODE" = true
     set -g __tazpod_mark '(ghost) '
-    string match -qir 'utf-?8' -- "$LC_ALL" "$LC_CTYPE" "$LANG"; and set -g __tazpod_mark '👻 '
+    string match -qir -- 'utf-?8' "$LC_ALL" "$LC_CTYPE" "$LANG"; and set -g __tazpod_mark '👻 '
     set -q TAZPOD_PROMPT_MARK; and set -g __tazpod_mark $TAZPOD_PROMPT_MARK
     __tazpod_environment
     # The mark in the prompt. A theme may make the prompt later than this, so it is looked after before each one.
@@ -151,14 +152,14 @@ function __tazpod_complete
     set -l best ''
     set -l flags
     for line in $__tazpod_commands
-        set -l fields (string split -m 2 '|' -- $line)
+        set -l fields (string split -m 2 -- '|' $line)
         if string match -q -- '-*' "$current"
             if string match -q -- "$fields[1]*" "$typed"; and test (string length -- $fields[1]) -gt (string length -- "$best")
                 set best $fields[1]
-                set flags (string split ' ' -- $fields[2])
+                set flags (string split -- ' ' $fields[2])
             end
         else if string match -q -- "$typed$current*" $fields[1]
-            set -l rest (string split ' ' -- (string sub -s (math (string length -- "$typed") + 1) -- $fields[1]))
+            set -l rest (string split -- ' ' (string sub -s (math (string length -- "$typed") + 1) -- $fields[1]))
             if test -z "$rest[2]"
                 printf '%s\\t%s\\n' $rest[1] $fields[3]
             else
