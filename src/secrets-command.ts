@@ -1,4 +1,3 @@
-import {createInterface} from 'node:readline/promises';
 import {Flags} from '@oclif/core';
 import {BaseCommand} from './base-command.ts';
 import {findContributions} from './extensions/contributions.ts';
@@ -9,6 +8,7 @@ import type {LoadBackend} from './secrets/backends.ts';
 import {readSecretsFile} from './secrets/locate.ts';
 import {makeMapping, type Mapping} from './secrets/mapping.ts';
 import type {PullRequest} from './secrets/pull.ts';
+import {confirm} from './secrets/prompt.ts';
 import {userEnvironment} from './secrets/environment.ts';
 import {vaultHere} from './secrets/vault-here.ts';
 import {currentFolder} from './vault/location.ts';
@@ -119,14 +119,8 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   }
 
   async #agree(mapping: Mapping, demands: readonly string[]): Promise<boolean> {
-    const terminal = createInterface({input: process.stdin, output: process.stderr});
-    try {
-      const lines = demands.map((demand) => `  ${demand}\n`).join('');
-      process.stderr.write(`${mapping.file.path} asks for more than to fill the vault:\n${lines}`);
-      const answer = await terminal.question('Whoever wrote it decides what happens then. Do you agree? [y/N] ');
-      return /^y(es)?$/i.test(answer.trim());
-    } finally {
-      terminal.close();
-    }
+    const lines = demands.map((demand) => `  ${demand}\n`).join('');
+    process.stderr.write(`${mapping.file.path} asks for more than to fill the vault:\n${lines}`);
+    return confirm('Whoever wrote it decides what happens then. Do you agree? [y/N]');
   }
 }

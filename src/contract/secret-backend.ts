@@ -19,6 +19,11 @@ export type SecretBackend = {
   login?(context: BackendContext, request: LoginRequest): Promise<LoginAnswer>;
   /** Ends the session, also at the server where that is possible. The core empties the store afterwards. */
   logout?(context: BackendContext): Promise<void>;
+  /**
+   * Files outside of the vault that still hold in the clear what was pulled, absolute, and hold nothing else but it:
+   * the core offers to remove them. `names` are all that was pulled of this backend.
+   */
+  clearCopies?(context: BackendContext, names: readonly string[]): Promise<readonly string[]>;
   /** Everything in one folder, in as few calls as the store allows. */
   readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer>;
 };

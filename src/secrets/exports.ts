@@ -22,7 +22,7 @@ export async function printExports(
   try {
     audit(mountPoint, 'export', names);
     await new Promise<void>((resolve, reject) => {
-      process.stdout.write(bytes, (error) => (error == null ? resolve() : reject(error)));
+      process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
     });
     return names;
   } finally {

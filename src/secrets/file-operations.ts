@@ -17,15 +17,15 @@ import {
  * The tests put their faults here: a process that dies between any two of them, a disk that is full.
  */
 export type FileOperations = {
-  makeFolder(path: string, mode: number): void;
+  readonly makeFolder: (path: string, mode: number) => void;
   /** Makes a file that is not there, with these bytes. Not on the disk before `syncFile`. */
-  writeFile(path: string, bytes: Uint8Array, mode: number): void;
-  syncFile(path: string): void;
-  syncFolder(path: string): void;
-  makeLink(target: string, path: string): void;
-  rename(from: string, to: string): void;
-  removeFile(path: string): void;
-  removeFolder(path: string): void;
+  readonly writeFile: (path: string, bytes: Uint8Array, mode: number) => void;
+  readonly syncFile: (path: string) => void;
+  readonly syncFolder: (path: string) => void;
+  readonly makeLink: (target: string, path: string) => void;
+  readonly rename: (from: string, to: string) => void;
+  readonly removeFile: (path: string) => void;
+  readonly removeFolder: (path: string) => void;
 };
 
 export const realFileOperations: FileOperations = {

@@ -56,6 +56,11 @@ export async function askSecret(question: string): Promise<Buffer> {
   }
 }
 
+/** Asks for a yes on the terminal; anything else is a no. */
+export async function confirm(question: string): Promise<boolean> {
+  return /^y(es)?$/i.test(await ask(question));
+}
+
 function needTerminal(): void {
   if (process.stdin.isTTY && process.stderr.isTTY) return;
   throw new Failure(exitCode.usage, 'There is no terminal to ask on.', {

@@ -116,7 +116,7 @@ async function withFetched<T>(
 ): Promise<T> {
   const {mapping, surroundings, bridgeEnds, progress, now = () => new Date()} = request;
   const requests = folderRequests(mapping, await openTrusted(request));
-  const fetched: FetchedFolder[] = [];
+  const outcome: (FetchedFolder | undefined)[] = requests.map(() => undefined);
   let assembled: Assembled | undefined;
   progress.begin([...requests.map(titleOf), 'Switch everything over']);
   try {
@@ -124,7 +124,7 @@ async function withFetched<T>(
       requests.map(async (each, index) => {
         try {
           const folder = await fetchFolder(each, generations.answer(each.key));
-          fetched[index] = folder;
+          outcome[index] = folder;
           progress.done(index, folder.unchanged ? 'unchanged' : `${folder.secrets.length} secrets`);
         } catch (error) {
           progress.failed(index);
@@ -135,6 +135,7 @@ async function withFetched<T>(
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     const {mountPoint} = surroundings;
+    const fetched = outcome.filter((folder) => folder !== undefined);
     try {
       assembled = assemble(mapping, fetched, {mountPoint, now: now(), bridgeEnds});
       return use(assembled, requests.length);
@@ -143,7 +144,7 @@ async function withFetched<T>(
       throw error;
     }
   } finally {
-    wipe(fetched.filter((folder) => folder !== undefined));
+    wipe(outcome.filter((folder) => folder !== undefined));
     for (const {bytes} of [...(assembled?.set.files ?? []), ...(assembled?.set.environment ?? [])]) bytes.fill(0);
     await progress.end();
   }

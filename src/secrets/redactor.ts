@@ -132,15 +132,22 @@ export function linesOf(values: readonly Uint8Array[]): Buffer[] {
   });
 }
 
+/** As a terminal shows it, byte by byte: a value may have colours itself. */
 function withoutSequences(value: Uint8Array): Uint8Array {
-  // ECMA-48: parameters and intermediates are 0x20 to 0x3f, the final byte is 0x40 to 0x7e.
-  // eslint-disable-next-line no-control-regex
-  return Buffer.from(
-    Buffer.from(value)
-      .toString('latin1')
-      .replaceAll(/\x1b\[[\x20-\x3f]*[\x40-\x7e]/g, ''),
-    'latin1',
-  );
+  const kept: number[] = [];
+  for (let at = 0; at < value.length; at++) {
+    const end = value[at] === escape && value[at + 1] === bracket ? endOfSequence(value, at + 2) : undefined;
+    if (end === undefined) kept.push(value[at]!);
+    else at = end;
+  }
+  return Buffer.from(kept);
+}
+
+/** ECMA-48: parameters and intermediates are 0x20 to 0x3f, the final byte is 0x40 to 0x7e. */
+function endOfSequence(value: Uint8Array, start: number): number | undefined {
+  let at = start;
+  while (at < value.length && value[at]! >= 0x20 && value[at]! <= 0x3f) at++;
+  return at < value.length && value[at]! >= 0x40 && value[at]! <= 0x7e ? at : undefined;
 }
 
 /** The automaton, as arrays of numbers: a value of a megabyte has a million states. */

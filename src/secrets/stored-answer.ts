@@ -4,7 +4,7 @@ import type {Secret} from '../contract/index.ts';
 export type StoredAnswer = {readonly secrets: readonly Secret[]; readonly validator?: string};
 
 type Header = {
-  readonly version: 1;
+  readonly version: number;
   readonly validator?: string;
   readonly secrets: readonly {readonly name: string; readonly path: string; readonly sizeBytes: number}[];
 };

@@ -19,8 +19,19 @@ export type VaultState = {
   readonly state: 'absent' | 'locked' | 'open' | 'busy' | 'leftover';
   readonly sizeBytes?: number;
   readonly session?: SessionState;
+  /** What was pulled into it, for who asks in its ghost. */
+  readonly pulled?: PulledSummary;
   /** What is left over, a sentence each, with the command that mends it. */
   readonly leftovers?: readonly string[];
+};
+
+/** What a pull has brought. */
+export type PulledSummary = {
+  readonly files: number;
+  readonly variables: number;
+  /** When it was last found to be what the stores have, ISO 8601. */
+  readonly checked: string;
+  readonly profile?: string;
 };
 
 /** An open vault. */

@@ -10,7 +10,9 @@ function expected(text: string, values: readonly string[]): string {
       for (let index = at; index < at + value.length; index++) masked.add(index);
     }
   }
-  return [...text].map((letter, index) => (!masked.has(index) ? letter : masked.has(index - 1) ? '' : '***')).join('');
+  return Array.from(text)
+    .map((letter, index) => (!masked.has(index) ? letter : masked.has(index - 1) ? '' : '***'))
+    .join('');
 }
 
 function through(values: readonly string[], chunks: readonly string[], settle = false): string {
@@ -61,7 +63,7 @@ describe('The redaction of output', () => {
 
   it('shows no more than three bytes of a value that comes slowly', () => {
     const value = 'password-of-mine';
-    expect(through([value], [...`<${value}>`], true)).to.equal('<pas***>');
+    expect(through([value], Array.from(`<${value}>`), true)).to.equal('<pas***>');
   });
 
   it('leaves values alone that are too short to mean anything', () => {

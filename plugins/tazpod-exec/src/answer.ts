@@ -59,7 +59,9 @@ function secretsIn(secrets: unknown, folder: Folder, backend: string): Secret[] 
 }
 
 function said(error: Record<string, unknown>, name: string): BackendError {
-  const kind = kinds.includes(String(error['kind'])) ? (error['kind'] as BackendError['tazpod']['kind']) : 'unavailable';
+  const kind = kinds.includes(String(error['kind']))
+    ? (error['kind'] as BackendError['tazpod']['kind'])
+    : 'unavailable';
   const text = (key: string) => (typeof error[key] === 'string' ? {[key]: error[key]} : {});
   const what = typeof error['what'] === 'string' ? error['what'] : `The program of the backend ${name} refuses.`;
   return failure(kind, what, {...text('why'), ...text('next')});

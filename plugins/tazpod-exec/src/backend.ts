@@ -12,7 +12,8 @@ const known = ['command'];
 const backend: SecretBackend = {
   contract: 1,
   checkSettings,
-  needsTrust: (settings) => (checkSettings(settings).length > 0 ? [] : [`runs the program ${wordsOf(settings).join(' ')}`]),
+  needsTrust: (settings) =>
+    checkSettings(settings).length > 0 ? [] : [`runs the program ${wordsOf(settings).join(' ')}`],
   readFolder,
 };
 export default backend;
@@ -22,7 +23,8 @@ function checkSettings(settings: BackendContext['settings']): readonly string[] 
     .filter((key) => !known.includes(key))
     .map((key) => `${JSON.stringify(key)} is no setting of this backend.`);
   const words = wordsOf(settings);
-  const usable = words.length > 0 && words.every((word) => typeof word === 'string' && !word.includes('\0')) && words[0] !== '';
+  const usable =
+    words.length > 0 && words.every((word) => typeof word === 'string' && !word.includes('\0')) && words[0] !== '';
   return usable ? faults : [...faults, 'command has to be a program, or a list of a program and its arguments.'];
 }
 

@@ -21,7 +21,12 @@ export async function runProgram(
   const [first, ...args] = words;
   const program = first!.includes('/') ? resolve(projectFolder, first!) : first!;
   // A group of its own: what the program has started ends with it.
-  const child = spawn(program, args, {cwd: projectFolder, env: environment, detached: true, stdio: ['pipe', 'pipe', 'inherit']});
+  const child = spawn(program, args, {
+    cwd: projectFolder,
+    env: environment,
+    detached: true,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const end = () => {
     try {
       process.kill(-child.pid!, 'SIGKILL');

@@ -50,7 +50,7 @@ export default class Get extends SecretsCommand<GetResult> {
       const result = {name: args.name, sizeBytes: value.length};
       if (this.jsonEnabled()) return {...result, ...asJson(value)};
       await new Promise<void>((resolve, reject) => {
-        process.stdout.write(value, (error) => (error == null ? resolve() : reject(error)));
+        process.stdout.write(value, (error) => (error ? reject(error) : resolve()));
       });
       if (onTerminal) process.stdout.write('\n');
       return result;

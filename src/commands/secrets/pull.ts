@@ -1,8 +1,10 @@
 import {Flags} from '@oclif/core';
 import {mappingFlags, SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
+import {findClearCopies, removeClearCopies} from '../../secrets/clear-copies.ts';
+import {confirm} from '../../secrets/prompt.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {pullGraph} from '../../secrets/pull-graph.ts';
-import {pull, type PullResult} from '../../secrets/pull.ts';
+import {openTrusted, pull, type PullRequest, type PullResult} from '../../secrets/pull.ts';
 import {thenWithVariables} from '../../secrets/session-words.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
 import {usersShell} from '../../vault/open-vault.ts';
@@ -28,6 +30,9 @@ export default class Pull extends SecretsCommand<PullResult> {
       description: 'stay in the vault with a shell, where it was closed before',
     }),
     'offline-ok': Flags.boolean({description: 'be content with what was pulled before when a store cannot be reached'}),
+    'remove-sources': Flags.boolean({
+      description: 'remove the .env files in the project of which everything is in the vault now, without asking',
+    }),
     overwrite: Flags.boolean({description: 'take what the store has, also for pulled files that were edited here'}),
     ...vaultFlags,
   };
@@ -53,7 +58,23 @@ export default class Pull extends SecretsCommand<PullResult> {
       this.remark(`${path} was edited here and is left so; --overwrite takes the store's.`);
     if (result.absent.length > 0) this.remark(`Not in the store, and optional: ${result.absent.join(', ')}.`);
     this.log(describe(result));
+    if (result.state !== 'offline') await this.#offerRemoval(request, flags['remove-sources']);
     return result;
+  }
+
+  /** What was a file in the clear is in the vault now. It is removed when the user says so, and never else. */
+  async #offerRemoval(request: Omit<PullRequest, 'progress'>, agreed: boolean): Promise<void> {
+    const {mapping, surroundings} = request;
+    const copies = await findClearCopies(surroundings.mountPoint, mapping, await openTrusted(request));
+    if (copies.length === 0) return;
+    const list = copies.map((path) => JSON.stringify(path)).join(', ');
+    const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
+    if (agreed || (canAsk && (await confirm(`Everything in ${list} is in the vault now. Remove it there? [y/N]`)))) {
+      removeClearCopies(copies);
+      this.remark(`Removed ${list}. It may still be in backups, and in the history of git: renew what matters.`);
+    } else {
+      this.remark(`${list} still has in the clear what is in the vault: tazpod pull --remove-sources`);
+    }
   }
 }
 

@@ -1,7 +1,10 @@
 import {BaseCommand} from '../../base-command.ts';
+import {describeAge} from '../../secrets/age.ts';
+import {summarizePulled} from '../../secrets/summary.ts';
+import {vaultHere} from '../../secrets/vault-here.ts';
 import {locateImage} from '../../vault/location.ts';
 import {describeState} from '../../vault/describe.ts';
-import {readVaultState, type VaultState} from '../../vault/state.ts';
+import {type PulledSummary, readVaultState, type VaultState} from '../../vault/state.ts';
 import {imageFlags} from '../../vault/vault-flags.ts';
 
 export default class Status extends BaseCommand<VaultState> {
@@ -9,7 +12,7 @@ export default class Status extends BaseCommand<VaultState> {
   static override description = [
     'Says whether the vault is absent, locked or open, as the kernel knows it.',
     'No state file is asked. For an open vault it says which engine serves it, how the session is ' +
-      'isolated, where it is mounted, since when, and which processes are in it.',
+      'isolated, where it is mounted, since when, and which processes are in it; inside of its ghost also how old the pulled secrets are.',
   ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
   static override flags = {...imageFlags};
@@ -19,7 +22,14 @@ export default class Status extends BaseCommand<VaultState> {
     const {flags} = await this.parse(Status);
     const {image} = await this.configured(flags, 'image');
     const state = await readVaultState(locateImage(image));
-    this.log(describeState(state));
-    return state;
+    const here = vaultHere();
+    const pulled = here !== undefined && here.image === state.image ? summarizePulled(here.mountPoint) : undefined;
+    this.log([describeState(state), ...(pulled === undefined ? [] : [describePulled(pulled)])].join('\n'));
+    return {...state, ...(pulled === undefined ? {} : {pulled})};
   }
+}
+
+function describePulled({files, variables, checked, profile}: PulledSummary): string {
+  const of = profile === undefined ? '' : ` of the profile ${profile}`;
+  return `${'pulled'.padEnd(12)} ${describeAge(new Date(checked))}: ${files} files, ${variables} variables${of}`;
 }
