@@ -208,7 +208,10 @@ export class Machine {
     }
     this.#agent = connect(path);
     this.#agent.on('error', () => {});
-    createInterface({input: this.#agent}).on('line', (line) => {
+    const lines = createInterface({input: this.#agent});
+    // It tells the socket's errors once more. What they mean is told by the end of the machine.
+    lines.on('error', () => {});
+    lines.on('line', (line) => {
       const [id = '', code] = line.split(' ');
       this.#waiting.get(id)?.resolve(Number(code));
       this.#waiting.delete(id);

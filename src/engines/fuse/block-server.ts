@@ -132,11 +132,12 @@ async function mountBlockFile(mountFile: string, fuseFd: number): Promise<void> 
 async function isReady(server: ChildProcess): Promise<void> {
   let said = '';
   server.stderr!.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4096)));
-  const [first] = (await Promise.race([once(server.stdout!, 'data'), once(server, 'close')])) as [unknown];
+  const seen = Promise.race([once(server.stdout!, 'data'), once(server, 'close')]);
+  const [first, signal] = (await seen) as [unknown, unknown];
   if (Buffer.isBuffer(first) && first.toString() === ready) return;
   throw new Failure(exitCode.software, 'The process that serves the vault did not start.', {
     next: 'run it again with --debug and report it',
-    cause: said,
+    cause: `${said}It ended with ${String(signal ?? first)}.`,
   });
 }
 

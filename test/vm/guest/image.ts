@@ -59,8 +59,8 @@ export class LuksImage {
   }
 
   /** Opens it by plain cryptsetup. Returns the name of the mapping. */
-  openByHand(name = `by-hand-${randomBytes(4).toString('hex')}`): string {
-    cryptsetup(['open', this.path, name]);
+  openByHand(name = `by-hand-${randomBytes(4).toString('hex')}`, options: readonly string[] = []): string {
+    cryptsetup(['open', ...options, this.path, name]);
     return name;
   }
 
