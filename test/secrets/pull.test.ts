@@ -1,0 +1,257 @@
+import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {expect} from 'chai';
+import {parseYaml} from '../../src/config/yaml-file.ts';
+import {readAudit} from '../../src/secrets/audit.ts';
+import {listPulled} from '../../src/secrets/list.ts';
+import {makeMapping} from '../../src/secrets/mapping.ts';
+import {compare, pull, type PullRequest} from '../../src/secrets/pull.ts';
+import {readPulled} from '../../src/secrets/get.ts';
+import {secretsSchema} from '../../src/secrets/secrets-schema.ts';
+import {failureOf} from '../failure-of.ts';
+import {FixtureBackend} from './fixture-backend.ts';
+
+const yaml = `
+backends: {mine: {type: fixture}}
+secrets:
+  - {name: TOKEN, env: TOKEN}
+  - {name: KUBE, file: kube/config, env: KUBECONFIG}
+  - {name: EXTRA, file: extra, optional: true}
+  - {name: PORT, env: PORT, default: "80"}
+`;
+
+describe('A pull', () => {
+  let folder: string;
+  let vault: string;
+  let store: FixtureBackend;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tazpod-pull-'));
+    vault = mkdtempSync(join(folder, 'vault-'));
+    store = new FixtureBackend();
+    store.set({TOKEN: 'hunter22', KUBE: 'kube'});
+  });
+
+  afterEach(() => rmSync(folder, {recursive: true, force: true}));
+
+  function request(text: string, more: Partial<PullRequest> = {}): PullRequest {
+    const mapping = makeMapping(parseYaml(text, join(folder, 'secrets.yml'), secretsSchema));
+    return {
+      mapping,
+      bridgeEnds: [],
+      load: async () => store.backend,
+      trust: false,
+      progress: {begin: () => {}, done: () => {}, failed: () => {}, end: async () => {}},
+      surroundings: {
+        mountPoint: vault,
+        projectFolder: folder,
+        environment: {},
+        timeoutMs: 5000,
+        signal: new AbortController().signal,
+        warn: () => {},
+      },
+      ...more,
+    };
+  }
+
+  const inVault = (path: string) => readFileSync(join(vault, path), 'utf8');
+
+  it('puts each secret in its place, with defaults, and tells the optional ones that are missing', async () => {
+    const result = await pull(request(yaml));
+    expect(result)
+      .to.include({state: 'changed', files: 1, variables: 3})
+      .and.deep.include({absent: ['EXTRA']});
+    expect(inVault('.tazpod/environment/environment.sh')).to.equal(
+      `export KUBECONFIG='${vault}/kube/config'\nexport PORT='80'\nexport TOKEN='hunter22'\n`,
+    );
+    expect(listPulled(vault, request(yaml).mapping).map(({name, state}) => `${name} ${state}`)).to.deep.equal([
+      'kube/config pulled',
+      'TOKEN pulled',
+      'KUBECONFIG pulled',
+      'PORT pulled',
+      'extra wanted',
+    ]);
+  });
+
+  it('costs one question for 500 secrets of a folder, and one that is answered with "unchanged" the next time', async () => {
+    const names = Array.from({length: 500}, (_, index) => `SECRET_${index}`);
+    store.set(Object.fromEntries(names.map((name) => [name, `value of ${name}`])));
+    const text = `backend: fixture\nsecrets:\n${names.map((name) => `  - {name: ${name}, env: ${name}}\n`).join('')}`;
+    expect((await pull(request(text))).variables).to.equal(500);
+    expect(store.asked).to.have.length(1);
+    expect((await pull(request(text))).state).to.equal('unchanged');
+    expect(store.asked.map(({validator}) => validator)).to.deep.equal([undefined, String(store.version)]);
+    expect(readdirSync(join(vault, '.tazpod/pulled')).sort()).to.deep.equal(['1', 'checked', 'current']);
+  });
+
+  it('needs no answer of the store to put what it has elsewhere', async () => {
+    await pull(request(yaml));
+    await pull(request(yaml.replace('kube/config', 'moved')));
+    expect(store.asked[1]!.validator).to.equal(String(store.version));
+    expect(inVault('moved')).to.equal('kube');
+    expect(existsSync(join(vault, 'kube'))).to.equal(false);
+  });
+
+  it('names everything that is missing, and changes nothing', async () => {
+    await pull(request(yaml));
+    store.set({KUBE: 'other'});
+    const failure = await failureOf(() => pull(request(yaml.replace('default: "80"', 'mode: "0600"'))));
+    expect(failure).to.include({code: 66, message: 'The store does not have TOKEN (mine:/), PORT (mine:/).'});
+    expect(inVault('kube/config')).to.equal('kube');
+  });
+
+  it('pulls a whole folder into files and variables, with those below', async () => {
+    store.secrets = [
+      {name: 'A', value: '1'},
+      {name: 'B', path: '/app/below', value: '2'},
+    ];
+    await pull(request('backend: f\nsecrets: [{folder: /app, recursive: true, files: app, env-prefix: X_}]'));
+    expect([inVault('app/A'), inVault('app/below/B')]).to.deep.equal(['1', '2']);
+    expect(inVault('.tazpod/environment/environment.sh')).to.equal(`export X_A='1'\nexport X_B='2'\n`);
+  });
+
+  for (const name of ['../x', 'a/b', '', '.', '..', 'new\nline', 'nul\0', '\u202eevil']) {
+    it(`refuses a hostile name of a file: ${JSON.stringify(name)}`, async () => {
+      store.set({[name]: 'value'});
+      const failure = await failureOf(() => pull(request('backend: f\nsecrets: [{folder: /, files: all}]')));
+      expect(failure.code).to.equal(65);
+      // eslint-disable-next-line no-control-regex
+      expect(failure.message).not.to.match(/[\u0000-\u001f\u202e]/);
+      expect(existsSync(join(vault, 'all'))).to.equal(false);
+    });
+  }
+
+  for (const [name, value, why] of [
+    ['LD_PRELOAD', 'x', /as a variable is a variable that changes how programs load/],
+    ['$(id)', 'x', /as a variable is not a name/],
+    ['A', 'a\0b', /has a NUL in it/],
+    ['A', 'x'.repeat(131_070), /is too long for a variable/],
+  ] as const) {
+    it(`refuses what cannot be a variable: ${name}`, async () => {
+      store.set({[name]: value});
+      const failure = await failureOf(() => pull(request('backend: f\nsecrets: [{folder: /, env-prefix: ""}]')));
+      expect(failure.code).to.equal(65);
+      expect(failure.message).to.match(why);
+    });
+  }
+
+  it('refuses two secrets of folders that want one place, in whatever case', async () => {
+    store.set({Key: '1', KEY: '2'});
+    const failure = await failureOf(() => pull(request('backend: f\nsecrets: [{folder: /, files: all}]')));
+    expect(failure.message).to.equal('Two secrets want the file all/KEY.');
+  });
+
+  it('makes files of templates, byte for byte, without escaping for HTML', async () => {
+    store.set({A: Buffer.from([0xff, 0x3c, 0x26]), B: '"b"'});
+    writeFileSync(join(folder, 't.mustache'), 'a={{A}};b={{{B}}};{{#C}}c={{C}}{{/C}}{{^C}}no c{{/C}}\n');
+    await pull(
+      request(`
+backend: f
+secrets: [{name: A}, {name: B}, {name: C, optional: true}]
+templates: [{file: out, template: t.mustache, env: OUT}]
+`),
+    );
+    expect(readFileSync(join(vault, 'out'), 'latin1')).to.equal('a=\u00ff<&;b="b";no c\n');
+    const stray = `backend: f\nsecrets: [{name: A, env: A}]\ntemplates: [{file: out, text: "{{Z}}"}]`;
+    expect((await failureOf(() => pull(request(stray)))).message).to.match(
+      /:3:25: templates\[0\]\.text asks for Z, which is not pulled\.$/,
+    );
+  });
+
+  it('tells what a store says is wrong, and keeps to itself what a plugin throws', async () => {
+    store.failure = {kind: 'not-logged-in', what: 'Nobody is logged in.\u001b[2J'};
+    const told = await failureOf(() => pull(request(yaml)));
+    expect(told).to.include({code: 77, message: 'Nobody is logged in.\\u{1b}[2J', next: 'tazpod login'});
+    store.failure = new Error('the token is hunter22');
+    const bug = await failureOf(() => pull(request(yaml)));
+    expect(bug.code).to.equal(70);
+    expect(JSON.stringify(bug.toJSON())).not.to.include('hunter22');
+  });
+
+  it('is content offline with what was pulled before, if that is said and there is something', async () => {
+    store.failure = {kind: 'unreachable', what: 'No way.'};
+    expect((await failureOf(() => pull(request(yaml, {offlineOk: true})))).code).to.equal(69);
+    store.failure = undefined;
+    const pulled = new Date('2026-01-02T03:04:05Z');
+    await pull(request(yaml, {now: () => pulled}));
+    store.failure = {kind: 'unreachable', what: 'No way.'};
+    expect(await pull(request(yaml, {offlineOk: true}))).to.include({
+      state: 'offline',
+      files: 1,
+      checked: pulled.toISOString(),
+    });
+    expect((await failureOf(() => pull(request(yaml)))).message).to.equal('No way.');
+    store.failure = {kind: 'no-permission', what: 'No.'};
+    expect((await failureOf(() => pull(request(yaml, {offlineOk: true})))).code).to.equal(77);
+  });
+
+  it('gives up on a backend that never answers', async () => {
+    store.onRead = () => new Promise(() => {});
+    const late = request(yaml);
+    const failure = await failureOf(() => pull({...late, surroundings: {...late.surroundings, timeoutMs: 5}}));
+    expect(failure.message).to.equal('The backend mine does not come to an end.');
+  });
+
+  it('waits for another pull of the same vault', async () => {
+    const order: string[] = [];
+    store.onRead = async () => {
+      order.push('in');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      order.push('out');
+    };
+    await Promise.all([pull(request(yaml)), pull(request(yaml)), pull(request(yaml))]);
+    expect(order).to.deep.equal(['in', 'out', 'in', 'out', 'in', 'out']);
+  });
+
+  it('asks before it does what a repository could have smuggled in, once for each wording', async () => {
+    store.demands = ['runs the program ./evil'];
+    const asked: (readonly string[])[] = [];
+    const agree = (answer: boolean) => async (demands: readonly string[]) => {
+      asked.push(demands);
+      return answer;
+    };
+    const wanting = `allow-env: [PATH]\n${yaml}`;
+    expect((await failureOf(() => pull(request(wanting)))).code).to.equal(77);
+    expect((await failureOf(() => pull(request(wanting, {agree: agree(false)})))).code).to.equal(77);
+    expect(store.asked).to.have.length(0);
+    await pull(request(wanting, {agree: agree(true)}));
+    expect(asked.at(-1)).to.deep.equal([
+      'backend mine: runs the program ./evil',
+      'sets PATH, which change how programs load',
+    ]);
+    await pull(request(wanting));
+    const changed = wanting.replace('type: fixture', 'type: fixture, command: x');
+    expect((await failureOf(() => pull(request(changed)))).code).to.equal(77);
+    await pull(request(changed, {trust: true}));
+  });
+
+  it('is written down with the names and the parent process, and so is no value', async () => {
+    await pull(request(yaml));
+    await pull(request(yaml));
+    const {entries, damaged} = readAudit(vault);
+    expect(damaged).to.equal(0);
+    expect(entries.map(({action, names}) => ({action, names}))).to.deep.equal([
+      {action: 'pull', names: ['KUBE', 'PORT', 'TOKEN']},
+    ]);
+    expect(entries[0]!.parent!.pid).to.equal(process.ppid);
+    expect(inVault('.tazpod/audit.jsonl')).not.to.include('hunter22');
+  });
+
+  it('is compared with what is there, without doing it', async () => {
+    await pull(request(yaml));
+    store.set({TOKEN: 'other-one', KUBE: 'kube'});
+    const differences = await compare(request(yaml));
+    expect(differences.map(({kind, name, change}) => ({kind, name, change}))).to.deep.equal([
+      {kind: 'variable', name: 'TOKEN', change: 'changed'},
+    ]);
+    expect(readPulled(vault, 'TOKEN').toString()).to.equal('hunter22');
+  });
+
+  it('lets one value be read by variable, by file and by the name in the store', async () => {
+    await pull(request(yaml));
+    for (const name of ['KUBE', 'kube/config']) expect(readPulled(vault, name).toString()).to.equal('kube');
+    expect(readPulled(vault, 'KUBECONFIG').toString()).to.equal(join(vault, 'kube/config'));
+    expect((await failureOf(() => readPulled(vault, 'TOKNE'))).next).to.equal('tazpod get TOKEN');
+  });
+});
