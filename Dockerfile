@@ -11,13 +11,15 @@ ARG DEBIAN_IMAGE=debian:bookworm-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
+# npm installs for the plugins, too, because the build compiles them. None of them is in the image.
+COPY plugins ./plugins
 # No package's install script runs, here or anywhere: none of them is needed.
 RUN npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 COPY . .
 # What lies in the image is what would be published, with what it depends on.
 RUN npm run build \
  && npm run manifest \
- && npm prune --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error \
+ && npm prune --omit=dev --workspaces=false --ignore-scripts --no-audit --no-fund --loglevel=error \
  && mkdir /package \
  && npm pack --ignore-scripts --silent --pack-destination / \
  && tar --extract --file /tazpod-*.tgz --directory /package --strip-components=1 --no-same-owner \
