@@ -171,7 +171,10 @@ function parseSession(value: unknown): NonNullable<Extract<GhostPlan, {operation
     text(environment[name], 'session.environment');
   }
   const terminal = session['terminal'];
-  if (terminal !== undefined && !/^\/dev\/(pts\/\d{1,7}|tty[A-Za-z0-9]{1,12}|console)$/.test(text(terminal, ''))) {
+  if (
+    terminal !== undefined &&
+    !/^\/dev\/(pts\/\d{1,7}|tty[A-Za-z0-9]{1,12}|console)$/.test(text(terminal, 'session.terminal'))
+  ) {
     throw malformed('session.terminal');
   }
   if (typeof session['ownTerminal'] !== 'boolean') throw malformed('session.ownTerminal');

@@ -54,8 +54,6 @@ describe('A process of the same user that changes what names lead to', () => {
     layPrograms(user);
     const vault = await makeVault(user);
     makeMountPoint(vault);
-    // So that the vault has the folder that a bridge leads to.
-    await callByHand(user, planOf(vault, 'true'));
     chmodSync(victim.home, 0o755);
     const victims = join(victim.home, 'vault.img');
     copyFileSync(vault.image, victims);
@@ -150,7 +148,7 @@ describe('A process of the same user that changes what names lead to', () => {
           chownTo(user, bridge);
           return withLink(user, bridge, '/etc/skel');
         },
-        (plan) => ({...plan, bridges: [{home: '.bridge', vault: '.tazpod'}]}),
+        (plan) => ({...plan, bridges: [{home: '.bridge', vault: 'bridged'}]}),
       ),
       {
         attack: 'exchanges the plan for a link to somebody else’s file while it is read',
