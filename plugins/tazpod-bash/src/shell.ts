@@ -104,13 +104,14 @@ __tazpod_prompt() {
 
 __tazpod_watch_prompt() {
   local index
+  PROMPT_COMMAND="\${PROMPT_COMMAND-}"
   for index in "\${!PROMPT_COMMAND[@]}"; do
     PROMPT_COMMAND[index]="\${PROMPT_COMMAND[index]//$'\\n'__tazpod_prompt/}"
   done
   if [ "\${#PROMPT_COMMAND[@]}" -gt 1 ]; then
     PROMPT_COMMAND+=($'\\n'__tazpod_prompt)
   else
-    PROMPT_COMMAND="\${PROMPT_COMMAND-}"$'\\n'__tazpod_prompt
+    PROMPT_COMMAND+=$'\\n'__tazpod_prompt
   fi
 }
 
@@ -119,7 +120,7 @@ if [ "\${TAZPOD_GHOST_MODE-}" = true ]; then
     *[Uu][Tt][Ff]*8*) __tazpod_mark="\${TAZPOD_PROMPT_MARK-👻 }" ;;
     *) __tazpod_mark="\${TAZPOD_PROMPT_MARK-(ghost) }" ;;
   esac
-  __tazpod_environment
+  __tazpod_environment || :
   case $- in *i*) [ -z "$__tazpod_mark" ] || __tazpod_watch_prompt ;; esac
 fi
 `;

@@ -116,7 +116,7 @@ if [[ "\${TAZPOD_GHOST_MODE-}" == true ]]; then
     *) __tazpod_mark="\${TAZPOD_PROMPT_MARK-(ghost) }" ;;
   esac
   __tazpod_mark="\${__tazpod_mark//\\%/%%}"
-  __tazpod_environment
+  __tazpod_environment || :
   [[ -z "$__tazpod_mark" ]] || precmd_functions+=(__tazpod_prompt)
 fi
 `;
