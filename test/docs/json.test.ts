@@ -7,6 +7,16 @@ import {page} from './pages.ts';
 
 /** The types that `--json` prints, and where each is. */
 const types: Readonly<Record<string, string>> = {
+  PulledSummary: 'src/vault/state.ts',
+  PullResult: 'src/secrets/pull.ts',
+  Difference: 'src/secrets/generations.ts',
+  PulledState: 'src/secrets/list.ts',
+  CheckResult: 'src/commands/secrets/check.ts',
+  AuditEntry: 'src/secrets/audit.ts',
+  GetResult: 'src/commands/secrets/get.ts',
+  EnvResult: 'src/commands/secrets/env.ts',
+  LoginResult: 'src/commands/secrets/login.ts',
+  LogoutResult: 'src/commands/secrets/logout.ts',
   VaultState: 'src/vault/state.ts',
   SessionState: 'src/vault/state.ts',
   CreateResult: 'src/vault/create.ts',
