@@ -29,6 +29,8 @@ const types: Readonly<Record<string, string>> = {
   ConfigFile: 'src/config/config.ts',
   TourResult: 'src/tour/tour.ts',
   Look: 'src/tour/outside.ts',
+  ShellInitResult: 'src/commands/shell/init.ts',
+  ShellInstallResult: 'src/shell/install.ts',
   PluginOverview: 'src/extensions/overview.ts',
   PluginChange: 'src/extensions/install.ts',
   CreatedPlugin: 'src/extensions/create.ts',
