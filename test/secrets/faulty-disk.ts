@@ -9,7 +9,7 @@ export type FaultyDisk = FileOperations & {readonly count: () => number};
 /** A disk that obeys until the n-th operation; what is written then is written half. */
 export function killedAt(point: number): FaultyDisk {
   let dead = false;
-  return faulty((index, act, half) => {
+  return wrapOperations((index, act, half) => {
     if (dead) throw new Killed();
     if (index !== point) return act();
     dead = true;
@@ -20,16 +20,17 @@ export function killedAt(point: number): FaultyDisk {
 
 /** A disk that is full from the n-th operation on, for everything that makes something. */
 export function fullFrom(point: number): FaultyDisk {
-  return faulty((index, act, half, makes) => {
+  return wrapOperations((index, act, half, makes) => {
     if (index < point || !makes) return act();
     half();
     throw Object.assign(new Error('ENOSPC: no space left on device'), {code: 'ENOSPC'});
   });
 }
 
-type Judge = (index: number, act: () => void, half: () => void, makes: boolean) => void;
+export type Judge = (index: number, act: () => void, half: () => void, makes: boolean) => void;
 
-function faulty(judge: Judge): FaultyDisk {
+/** The real operations, each of which a judge carries out, does half, or not at all. */
+export function wrapOperations(judge: Judge): FaultyDisk {
   let count = 0;
   const {makeFolder, writeFile, syncFile, syncFolder, makeLink, rename, removeFile, removeFolder} = realFileOperations;
   const nothing = () => {};

@@ -1,3 +1,4 @@
+import {spawnSync} from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -14,36 +15,24 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {renderEnvironment} from '../../src/secrets/environment-files.ts';
-import {Generations, type NewSet} from '../../src/secrets/generations.ts';
+import {Generations} from '../../src/secrets/generations.ts';
 import {failureOf} from '../failure-of.ts';
+import {earlier, later, setOf} from './sets.ts';
 import {fullFrom, Killed, killedAt} from './faulty-disk.ts';
 
 describe('A pull as one transaction', () => {
   let vault: string;
 
   beforeEach(() => {
-    vault = mkdtempSync(join(tmpdir(), 'tazpod-generations-'));
+    // In memory: thousands of times something is synced here.
+    vault = mkdtempSync('/dev/shm/tazpod-generations-');
   });
 
   afterEach(() => rmSync(vault, {recursive: true, force: true}));
 
   const inVault = (path: string) => join(vault, path);
-
-  function setOf(files: Record<string, string>, variables: Record<string, string> = {}, mode = 0o600): NewSet {
-    const list = Object.entries(variables).map(([name, value]) => ({name, value: Buffer.from(value), secrets: [name]}));
-    return {
-      pulled: '2026-01-02T03:04:05.000Z',
-      source: '/project/secrets.yml',
-      files: Object.entries(files).map(([path, text]) => ({path, mode, bytes: Buffer.from(text), secrets: [path]})),
-      variables: list,
-      environment: renderEnvironment(list),
-      answers: [{key: 'answer', bytes: Buffer.from(JSON.stringify({files, variables}))}],
-    };
-  }
 
   /** What a program sees that opens files by their names: what cannot be opened is not there. */
   function seen(folder = vault): Record<string, string> {
@@ -64,8 +53,8 @@ describe('A pull as one transaction', () => {
     return found;
   }
 
-  const before = setOf({'kube/config': 'old kube', 'going/away/now': 'gone', token: 'same'}, {A: 'old', GONE: '1'});
-  const after = setOf({'kube/config': 'new kube', 'ssh/keys/id': 'key', token: 'same'}, {A: 'new', B: 'more'});
+  const before = earlier;
+  const after = later;
 
   it('brings files, folders, variables and a record, private to the user', () => {
     expect(new Generations(vault).install(before)).to.deep.equal({changed: true, kept: []});
@@ -153,6 +142,30 @@ describe('A pull as one transaction', () => {
       rmSync(template, {recursive: true});
     });
   }
+
+  it('shows the old or the new set after a real SIGKILL, at points all over a pull', function () {
+    this.timeout(120_000);
+    const generations = new Generations(vault);
+    generations.install(before);
+    const old = seen();
+    const child = join(import.meta.dirname, 'killed-install.ts');
+    for (let point = 2; ; point += 9) {
+      const {signal, status} = spawnSync(process.execPath, [child, vault, String(point)]);
+      if (signal === null) {
+        expect(status).to.equal(0);
+        expect(point).to.be.greaterThan(50);
+        break;
+      }
+      expect(signal).to.equal('SIGKILL');
+      const left = seen();
+      if (left['kube/config'] === 'old kube') expect(left, `killed at ${point}`).to.deep.equal(old);
+      else {
+        expect(Object.keys(left)).to.include.members(['ssh/keys/id', 'token']).and.not.include('going/away/now');
+        expect(left['(environment)']).to.equal("export A='new'\nexport B='more'\n");
+        generations.install(before);
+      }
+    }
+  });
 
   it('leaves the old set and nothing else, wherever the vault gets full, and says so', async () => {
     const generations = new Generations(vault);

@@ -1,0 +1,11 @@
+// Installs a set into the vault of the first argument, and kills itself before the operation of the second one.
+import {Generations} from '../../src/secrets/generations.ts';
+import {later} from './sets.ts';
+import {wrapOperations} from './faulty-disk.ts';
+
+const [vault, point] = process.argv.slice(2);
+const operations = wrapOperations((index, act) => {
+  if (index === Number(point)) process.kill(process.pid, 'SIGKILL');
+  act();
+});
+new Generations(vault!).install(later, {operations});
