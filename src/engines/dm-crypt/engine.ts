@@ -1,4 +1,5 @@
-import {closeSync} from 'node:fs';
+import {closeSync, read} from 'node:fs';
+import {promisify} from 'node:util';
 import {identifyFile} from '../../kernel/file-identity.ts';
 import {run} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
@@ -12,6 +13,9 @@ import {mappingNames, type MappingNames} from './names.ts';
 import {probeDmCrypt} from './probe.ts';
 import {measureSegment, refuseSegment} from './segment.ts';
 import {cryptTable} from './table.ts';
+
+const readAt = promisify(read);
+const pageBytes = 4096;
 
 /** Lets the kernel decipher the segment: a loop device on the image, and a mapping on that. */
 export const dmCryptEngine: Engine = {
@@ -62,12 +66,27 @@ async function holdWithNode(imageFd: number, sizeBytes: number, names: MappingNa
   }
   try {
     const held = await hold(imageFd, sizeBytes, names);
-    // Where the kernel refuses it, the loop device works through the page cache: slower, and as safe.
-    await run('losetup', ['--direct-io=on', `/dev/${held.loop}`]);
+    await passPageCache(held, sizeBytes);
     return held;
   } finally {
     free.forget();
   }
+}
+
+/**
+ * Lets the loop device go past the page cache, where that works: through it, it is slower, and as safe. Some kernels
+ * accept it on a file system that then answers every access with an error: an overlay, as live systems have it, on a
+ * tmpfs. So something is read that nobody has read before.
+ */
+async function passPageCache({loop, loopFd}: Hold, sizeBytes: number): Promise<void> {
+  const {code} = await run('losetup', ['--direct-io=on', `/dev/${loop}`]);
+  if (code !== 0) return;
+  const middle = sizeBytes / 2 - ((sizeBytes / 2) % pageBytes);
+  const works = await readAt(loopFd, Buffer.alloc(pageBytes), 0, pageBytes, middle).then(
+    () => true,
+    () => false,
+  );
+  if (!works) await run('losetup', ['--direct-io=off', `/dev/${loop}`]);
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
@@ -128,10 +129,13 @@ describe('the dm-crypt engine', () => {
 
     for (const [name, folder] of [
       ['a tmpfs, past which no page cache is', '/dev/shm'],
+      ['an overlay that only seems to be passed by', '/home'],
       ['the disk', '/scratch'],
     ] as const) {
       it(`takes an image without a name, on ${name}`, async () => {
-        const nameless = openSync(folder, 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR, 0o600);
+        const path = join(folder, 'nameless');
+        const nameless = openSync(path, constants.O_CREAT | constants.O_RDWR, 0o600);
+        rmSync(path);
         ftruncateSync(nameless, mebibyte + 8 * mebibyte);
         await attach({...image.request, imageFd: nameless});
         writeFileSync(device!.path, randomBytes(mebibyte), {flag: 'r+', flush: true});
