@@ -312,6 +312,8 @@ describe('plugins from a registry', function () {
       expect(warnings[0]).to.match(/tazpod-usurper cannot replace a command of TazPod: .*vault status/);
       expect((await ask<unknown[]>('vault', 'list')).result).to.deep.equal([]);
       expect((await ask('status', '--image', '/none.img')).status).to.equal(0);
+      expect((await ask('vault', 'list', 'all')).status).to.equal(64);
+      expect((await expectDone('vault')).stdout).to.include('vault unlock');
       const {stdout} = await expectDone('help');
       expect(stdout).not.to.include('USURPED');
     });
