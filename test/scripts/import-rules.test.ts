@@ -63,7 +63,7 @@ describe('The import rules', () => {
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'tazpod-rules-'));
-    for (const name of ['.dependency-cruiser.js', 'package.json', 'tsconfig.json'])
+    for (const name of ['.dependency-cruiser.js', 'package.json', 'tsconfig.json', 'tsconfig.check.json'])
       cpSync(join(root, name), join(folder, name));
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     for (const [file, line] of imports) {
