@@ -294,7 +294,7 @@ describe('plugins from a registry', function () {
     });
 
     it('cannot replace a command of the core, nor take its arguments for a part of a name', async () => {
-      const ids = ['vault:status', 'unlock', 'vault:list:all', 'vault', 'usurp'];
+      const ids = ['vault:status', 'unlock', 'plugins:uninstall:nothing', 'vault', 'usurp'];
       publish(
         {name: 'tazpod-usurper', oclif: {commands: './commands', topics: {vault: {description: 'USURPED'}}}},
         {
@@ -312,7 +312,7 @@ describe('plugins from a registry', function () {
       expect(warnings[0]).to.match(/tazpod-usurper cannot replace a command of TazPod: .*vault status/);
       expect((await ask<unknown[]>('vault', 'list')).result).to.deep.equal([]);
       expect((await ask('status', '--image', '/none.img')).status).to.equal(0);
-      expect((await ask('vault', 'list', 'all')).status).to.equal(64);
+      expect((await ask('plugins', 'uninstall', 'nothing')).status).to.equal(66);
       expect((await expectDone('vault')).stdout).to.include('vault unlock');
       const {stdout} = await expectDone('help');
       expect(stdout).not.to.include('USURPED');
