@@ -20,9 +20,10 @@ export default class Status extends BaseCommand<VaultState> {
 
   async run(): Promise<VaultState> {
     const {flags} = await this.parse(Status);
-    const {image} = await this.configured(flags, 'image');
-    const state = await readVaultState(locateImage(image));
+    // In a ghost its own vault is meant, wherever the working folder is.
     const here = vaultHere();
+    const {image} = await this.configured({image: flags.image ?? here?.image}, 'image');
+    const state = await readVaultState(locateImage(image));
     const pulled = here !== undefined && here.image === state.image ? summarizePulled(here.mountPoint) : undefined;
     this.log([describeState(state), ...(pulled === undefined ? [] : [describePulled(pulled)])].join('\n'));
     return {...state, ...(pulled === undefined ? {} : {pulled})};
