@@ -114,6 +114,12 @@ describe('Secrets of Infisical', function () {
     expect((await session.ask('ls ~/secrets/many | wc -l')).output.trim()).to.equal('500');
     expect((await session.ask('cat ~/secrets/many/499')).output).to.equal('value 499');
     expect((await session.ask('stat --dereference --format=%a ~/secrets/kube/config')).output.trim()).to.equal('600');
+    // The folders of the Infisical CLI are the vault's here, and what it writes there does not leave it.
+    const written = 'echo session >~/.infisical/session && echo session >~/infisical-keyring/session';
+    expect((await session.ask(written)).code).to.equal(0);
+    for (const name of ['.infisical', 'infisical-keyring']) {
+      expect(readdirSync(join(owner.home, name)), name).to.deep.equal([]);
+    }
     expectNothingOutside();
   }
 

@@ -65,6 +65,7 @@ export async function connect(context: BackendContext, settings: Settings, url: 
   const transport = await makeTransport({
     timeoutMs: context.timeoutMs,
     signal: context.signal,
+    environment: context.environment,
     ...(settings.caFile === undefined ? {} : {caFile: settings.caFile}),
   });
   const {InfisicalSDK} = await import('@infisical/sdk');

@@ -1,6 +1,6 @@
 import {readFile} from 'node:fs/promises';
-import {type IncomingHttpHeaders, request as requestHttp} from 'node:http';
-import {request as requestHttps} from 'node:https';
+import {Agent as HttpAgent, type IncomingHttpHeaders, request as requestHttp} from 'node:http';
+import {Agent as HttpsAgent, request as requestHttps} from 'node:https';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {getCACertificates} from 'node:tls';
 import {failure, quoted} from './failure.ts';
@@ -28,6 +28,8 @@ export type TransportOptions = {
   readonly signal: AbortSignal;
   /** PEM, trusted besides what Node trusts. */
   readonly caFile?: string;
+  /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY are heeded, also in small letters, by a Node that knows them (22.21, 24.5). */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
 type Raw = {readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer};
@@ -45,8 +47,10 @@ const certificateCodes =
  * of a certificate. Rejects with a `BackendError` when there is no answer in JSON; what the answer says is for the
  * caller to judge.
  */
-export async function makeTransport({timeoutMs, signal, caFile}: TransportOptions): Promise<Transport> {
+export async function makeTransport(options: TransportOptions): Promise<Transport> {
+  const {timeoutMs, signal, caFile, environment} = options;
   const ca = caFile === undefined ? undefined : [...getCACertificates('default'), await readCertificates(caFile)];
+  const agents = makeAgents(environment, ca);
   return async (asked) => {
     const deadlineMs = performance.now() + timeoutMs;
     const timeout = new AbortController();
@@ -55,7 +59,7 @@ export async function makeTransport({timeoutMs, signal, caFile}: TransportOption
     const server = asked.url.origin;
     try {
       for (;;) {
-        const raw = await send(asked, within, ca);
+        const raw = await send(asked, within, agents);
         const waitMs = retryAfterMs(raw);
         if (waitMs === undefined) return read(raw, server);
         if (performance.now() + waitMs >= deadlineMs) {
@@ -82,6 +86,21 @@ export async function makeTransport({timeoutMs, signal, caFile}: TransportOption
   };
 }
 
+type Agents = {readonly http: HttpAgent; readonly https: HttpsAgent};
+
+/** A connection for each request: a command makes two or three, and none may meet a connection that is dead. */
+function makeAgents(environment: TransportOptions['environment'], ca: string[] | undefined): Agents {
+  const options = {keepAlive: false, proxyEnv: environment as NodeJS.ProcessEnv};
+  try {
+    return {http: new HttpAgent(options), https: new HttpsAgent({...options, ...(ca === undefined ? {} : {ca})})};
+  } catch {
+    // Its own words may repeat a password that stands in the address.
+    throw failure('settings', 'The proxy that the environment names has no valid address.', {
+      next: 'Look at HTTPS_PROXY and HTTP_PROXY.',
+    });
+  }
+}
+
 async function readCertificates(path: string): Promise<string> {
   let text: string;
   try {
@@ -93,15 +112,14 @@ async function readCertificates(path: string): Promise<string> {
   throw failure('settings', `The ca-file ${quoted(path)} holds no certificate in PEM form.`);
 }
 
-/** One request on a connection of its own: a command makes two or three, and none may meet a connection that is dead. */
-function send(asked: Asked, signal: AbortSignal, ca: readonly string[] | undefined): Promise<Raw> {
+function send(asked: Asked, signal: AbortSignal, agents: Agents): Promise<Raw> {
   const {promise, resolve, reject} = Promise.withResolvers<Raw>();
   const {method, headers, url} = asked;
-  const options = {method, headers: {accept: 'application/json', ...headers}, agent: false as const, signal};
+  const options = {method, headers: {accept: 'application/json', ...headers}, signal};
   const request =
     url.protocol === 'https:'
-      ? requestHttps(url, {...options, ...(ca === undefined ? {} : {ca: [...ca]})})
-      : requestHttp(url, options);
+      ? requestHttps(url, {...options, agent: agents.https})
+      : requestHttp(url, {...options, agent: agents.http});
   request.on('error', reject);
   request.on('response', (response) => {
     const chunks: Buffer[] = [];

@@ -122,7 +122,13 @@ describe('A session with Infisical', () => {
     await logIn(context, double, 'shortlived');
     double.advance(6000);
     expect(valuesOf(await backend.readFolder(context, root))).to.have.property('/GITHUB_TOKEN');
-    expect(double.requests.map(({route}) => route)).to.deep.equal(['login', 'list', 'renew', 'login', 'list']);
+    expect(double.requests.map(({route, hasToken}) => `${route} ${hasToken}`)).to.deep.equal([
+      'login false',
+      'list true',
+      'renew false',
+      'login false',
+      'list true',
+    ]);
     double.advance(6000);
     expect(valuesOf(await backend.readFolder(context, root))).to.have.property('/GITHUB_TOKEN');
   });

@@ -1,5 +1,5 @@
 import {randomBytes} from 'node:crypto';
-import {rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {rmSync, statSync, symlinkSync, utimesSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import backend from '../src/backend.ts';
@@ -71,6 +71,20 @@ describe('A folder of pass', () => {
     expect(otherwise.state).to.equal('read');
     store.pass(['insert', '--multiline', '--force', 'work/deep/key'], 'no newline');
     expect((await backend.readFolder(contextOf(store), {...folder, validator})).state).to.equal('read');
+  });
+
+  it('is decrypted again when a file has changed although its size and time have not', async () => {
+    store.pass(['insert', '--multiline', 'changed/key'], 'before');
+    const file = join(store.folder, 'changed/key.gpg');
+    const folder = {path: '/changed', recursive: false};
+    const first = await backend.readFolder(contextOf(store), folder);
+    const {atime, mtime, size} = statSync(file);
+    writeFileSync(file, Buffer.alloc(size));
+    utimesSync(file, atime, mtime);
+    const validator = first.state === 'read' ? first.validator! : '';
+    const trouble = await troubleOf(backend.readFolder(contextOf(store), {...folder, validator}));
+    expect(trouble.what).to.match(/nothing that gpg has encrypted/);
+    rmSync(file);
   });
 
   it('gives bytes as they are', async () => {

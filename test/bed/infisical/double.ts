@@ -32,8 +32,14 @@ export type Fault =
   /** This body with 200. */
   | {readonly json: object};
 
-/** What was asked for: no header, no body, and nothing of a token. */
-export type SeenRequest = {readonly route: RouteName; readonly method: string; readonly url: string; status: number};
+/** What was asked for: no body, and of a token only whether there was one. */
+export type SeenRequest = {
+  readonly route: RouteName;
+  readonly method: string;
+  readonly url: string;
+  readonly hasToken: boolean;
+  status: number;
+};
 
 export type InfisicalDouble = {
   /** `http://127.0.0.1:PORT`. */
@@ -109,7 +115,8 @@ export async function startInfisical(options: DoubleOptions = {}): Promise<Infis
       body: await buffer(request),
     };
     const route = routeOf(call);
-    const seen: SeenRequest = {route, method: call.method, url: request.url!, status: 0};
+    const hasToken = call.authorization !== undefined;
+    const seen: SeenRequest = {route, method: call.method, url: request.url!, hasToken, status: 0};
     requests.push(seen);
     const fault = faults.get(route)?.shift();
     if (typeof fault === 'string' && (await goWrongWithoutAnswer(fault, response))) return;
