@@ -28,7 +28,7 @@ export type OpenedPlan = {
 const directory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** O_PATH of asm-generic/fcntl.h, which Node does not name. On the way, search permission is enough: /home may be 0711. */
-const onTheWay = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+export const onTheWay = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
  * Opens what the plan names, step by step, with the caller's own ids, and follows no symbolic link.
@@ -155,7 +155,7 @@ function openKeyFile(path: string): number {
  * Opens an absolute path component by component, each relative to the one before, none through a symbolic link. The
  * CLI has resolved the user's own links; one that appears since is somebody's race.
  */
-function openStepwise(path: string, what: string, flags: number, missing: ExitCode): number {
+export function openStepwise(path: string, what: string, flags: number, missing: ExitCode): number {
   const root = openSync('/', onTheWay);
   try {
     return descend(root, path.slice(1), what, flags, missing);

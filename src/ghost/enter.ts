@@ -11,13 +11,22 @@ const entered = '--in-own-namespace';
 /** What the CLI puts there where nothing is opened and there is no privilege to be had. */
 const fromOutside = '--from-outside';
 
+/** What the CLI puts there where what is asked for is in its own namespace: mounts that somebody has made by hand. */
+const inCallersNamespace = '--in-callers-namespace';
+
 export type Arguments = {
   readonly planPath: string;
   /** Where the process says that it is, or is to stay; absent: it enters a mount namespace of its own first. */
-  readonly place?: 'own-namespace' | 'outside';
+  readonly place?: 'own-namespace' | 'outside' | 'callers-namespace';
   /** The user outside, where the namespace is the user's own. */
   readonly privateIds?: PrivateIds;
 };
+
+const places = {
+  [entered]: 'own-namespace',
+  [fromOutside]: 'outside',
+  [inCallersNamespace]: 'callers-namespace',
+} as const;
 
 /** Reads the arguments of the privileged entry: `PLAN`, and what the entry adds when it runs itself, or the CLI. */
 export function parseArguments(argv: readonly string[]): Arguments {
@@ -27,7 +36,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     planPath === undefined ||
     !planPath.startsWith('/') ||
     rest.length > 0 ||
-    (flag !== undefined && flag !== entered && flag !== fromOutside) ||
+    (flag !== undefined && !Object.hasOwn(places, flag)) ||
     (ids !== undefined && (privateIds === null || flag !== entered))
   ) {
     throw new Failure(exitCode.usage, 'This is the privileged half of TazPod; it is not called by hand.', {
@@ -36,7 +45,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   }
   return {
     planPath,
-    ...(flag === undefined ? {} : {place: flag === entered ? 'own-namespace' : 'outside'}),
+    ...(flag === undefined ? {} : {place: places[flag as keyof typeof places]}),
     ...(privateIds === null ? {} : {privateIds: {uid: Number(privateIds[1]), gid: Number(privateIds[2])}}),
   };
 }

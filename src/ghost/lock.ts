@@ -57,7 +57,7 @@ async function endVault(vault: RunningVault, graceMs: number): Promise<void> {
  * Safe as root: the marker is made in the session's own /dev/shm, exclusively and through no link, so nothing that the
  * session has put there is touched; the ghost asks no more than whether it is there.
  */
-function leaveWord(vault: RunningVault): void {
+export function leaveWord(vault: RunningVault): void {
   try {
     writeFileSync(`/proc/${vault.init.pid}/root/dev/shm/${lockedMarker}`, '', {flag: 'wx', mode: 0o600});
   } catch {

@@ -7,6 +7,7 @@ import {Failure} from '../lifecycle/failure.ts';
 import type {SessionSignal} from '../lifecycle/message.ts';
 import type {GhostPlan} from '../lifecycle/plan.ts';
 import {type Caller, identifyCaller, identifyPlainUser} from './caller.ts';
+import {cleanVault, observeVault} from './clean.ts';
 import {type CliChannel, connectToCli} from './cli-channel.ts';
 import {type Arguments, confirmOwnNamespace, enterOwnNamespace, parseArguments} from './enter.ts';
 import {Interrupted} from './key-source.ts';
@@ -24,12 +25,15 @@ import {readPlan, removePlanFolder} from './read-plan.ts';
  * | open | mounts the caller's own image in a mount namespace of its own | `open.ts`, `check-plan.ts` |
  * | open, with `create` | makes a new file, with the caller's ids | `image.ts` |
  * | enter | nothing: root is refused | `join.ts` |
+ * | observe | looks at what there is of the caller's own image | `observe.ts` |
+ * | clean | signals the caller's own processes, and takes away mounts and devices of the caller's own image | `clean.ts` |
  * | lock | signals the session of the caller's own image | `lock.ts` |
  */
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2));
   process.umask(0o077);
   if (args.place === 'outside') return converse(args, identifyPlainUser());
+  if (args.place === 'callers-namespace') return converse(args, await identifyCaller(undefined));
   if (args.place === undefined) return enterOwnNamespace(fileURLToPath(import.meta.url), args.planPath);
   confirmOwnNamespace();
   return converse(args, await identifyCaller(args.privateIds));
@@ -76,6 +80,12 @@ async function carryOut(caller: Caller, plan: GhostPlan, channel: CliChannel, be
       return openVault(caller, plan, channel, began);
     case 'enter':
       return enterPrivateGhost(caller, plan, channel, began);
+    case 'observe':
+      await observeVault(caller, plan, channel);
+      return 0;
+    case 'clean':
+      await cleanVault(caller, plan, channel);
+      return 0;
     case 'lock':
       await lockVault(caller, plan);
       return 0;

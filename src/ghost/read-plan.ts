@@ -1,5 +1,6 @@
 import {closeSync, constants, fstatSync, openSync, readSync, rmdirSync, unlinkSync} from 'node:fs';
 import {dirname} from 'node:path';
+import {isCleanAction, maximumActions} from '../lifecycle/cleaning.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {type BridgePlan, type GhostPlan, type InitId, type OpenPlan, pbkdfs, planVersion} from '../lifecycle/plan.ts';
@@ -61,6 +62,8 @@ export function parsePlan(bytes: Buffer): GhostPlan {
   const plan = record(strictJson(bytes), 'plan');
   if (plan['version'] !== planVersion) throw malformed('version');
   if (plan['operation'] === 'lock') return parseLockPlan(plan);
+  if (plan['operation'] === 'observe') return parseObservePlan(plan);
+  if (plan['operation'] === 'clean') return parseCleanPlan(plan);
   return plan['operation'] === 'enter' ? parseEnterPlan(plan) : parseOpenPlan(plan);
 }
 
@@ -71,6 +74,24 @@ function parseLockPlan(plan: Fields): GhostPlan {
     operation: 'lock',
     image: absolutePath(plan['image'], 'image'),
     graceMs: integer(plan['graceMs'], 'graceMs', 0, maximumGraceMs),
+  };
+}
+
+function parseObservePlan(plan: Fields): GhostPlan {
+  only(plan, 'plan', ['version', 'operation', 'image']);
+  return {version: planVersion, operation: 'observe', image: absolutePath(plan['image'], 'image')};
+}
+
+function parseCleanPlan(plan: Fields): GhostPlan {
+  only(plan, 'plan', ['version', 'operation', 'image', 'actions']);
+  return {
+    version: planVersion,
+    operation: 'clean',
+    image: absolutePath(plan['image'], 'image'),
+    actions: array(plan['actions'], 'actions', maximumActions).map((action) => {
+      if (!isCleanAction(action)) throw malformed('actions');
+      return action;
+    }),
   };
 }
 

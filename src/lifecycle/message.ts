@@ -1,3 +1,4 @@
+import type {CleanOutcome, Observation} from './cleaning.ts';
 import type {ExitCode} from './exit-code.ts';
 import type {EngineId, InitId, Isolation, VolumeKeyDigest} from './plan.ts';
 import type {PhaseId, StepId} from './step.ts';
@@ -25,6 +26,10 @@ export type GhostMessage =
   | {readonly say: 'open'; readonly session: OpenVault}
   /** The key is right, and the private ghost of this init is to be entered by an `EnterPlan`. */
   | {readonly say: 'enter'; readonly init: InitId}
+  /** The answer to an `ObservePlan`. */
+  | {readonly say: 'observed'; readonly vault: Observation}
+  /** What became of an action of a `CleanPlan`. */
+  | ({readonly say: 'acted'; readonly index: number} & CleanOutcome)
   | {
       readonly say: 'failure';
       readonly code: ExitCode;

@@ -1,3 +1,5 @@
+import type {CleanAction} from './cleaning.ts';
+
 /**
  * The plan: what the unprivileged CLI asks of the privileged ghost. Plain data, the only thing that crosses the
  * privilege line, with no secret in it. The ghost trusts none of it (`src/ghost/check-plan.ts`).
@@ -5,7 +7,7 @@
  * What a plan cannot say is as much part of it: the order of the steps, whether the session is sealed, who the user
  * is, which program runs as root.
  */
-export type GhostPlan = OpenPlan | LockPlan | EnterPlan;
+export type GhostPlan = OpenPlan | LockPlan | EnterPlan | ObservePlan | CleanPlan;
 
 /** The number of this shape. A ghost refuses every other. */
 export const planVersion = 1;
@@ -55,6 +57,21 @@ export type EnterPlan = {
   readonly operation: 'enter';
   readonly init: InitId;
   readonly session: SessionPlan;
+};
+
+/** Tells what there is of an image on this machine: ghosts, mounts, devices, and who uses them. */
+export type ObservePlan = {
+  readonly version: typeof planVersion;
+  readonly operation: 'observe';
+  readonly image: string;
+};
+
+/** Does what a cleanup strategy has planned, as far as each action is about the image. */
+export type CleanPlan = {
+  readonly version: typeof planVersion;
+  readonly operation: 'clean';
+  readonly image: string;
+  readonly actions: readonly CleanAction[];
 };
 
 /** The init of a ghost, and no other process that has its number later. */

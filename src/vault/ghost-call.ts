@@ -48,6 +48,9 @@ export async function callGhost(plan: GhostPlan, escalation: Escalation, listene
     const [file, ...args] = [...escalation.prefix, ghostEntry, join(folder, 'plan.json')];
     // Without a privilege and in no namespace of its own: there it would not see the ghosts of its user.
     if (escalation.isolation === 'private' && plan.operation !== 'open') args.push('--from-outside');
+    if (escalation.isolation === 'sealed' && (plan.operation === 'observe' || plan.operation === 'clean')) {
+      args.push('--in-callers-namespace');
+    }
     const ghost = execa(file, args, {
       stdio: 'inherit',
       reject: false,

@@ -2,6 +2,7 @@ import {isatty} from 'node:tty';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {planVersion} from '../lifecycle/plan.ts';
+import type {CleanedAction} from './clean.ts';
 import type {Presentation} from './open-vault.ts';
 import {chooseEscalation} from './escalation.ts';
 import {callGhost, ghostEntry} from './ghost-call.ts';
@@ -12,6 +13,8 @@ export type LockResult = {
   readonly image: string;
   /** False where there was nothing to close. */
   readonly wasOpen: boolean;
+  /** What a strategy has done behind it, and what came of each action. */
+  readonly cleaned?: readonly CleanedAction[];
 };
 
 /** Closes the ghost of an image from outside it, and returns when the kernel says that nobody holds the image. */

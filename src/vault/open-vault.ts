@@ -172,6 +172,8 @@ class Stage {
         return;
       case 'open':
       case 'enter':
+      case 'observed':
+      case 'acted':
         return;
     }
   }

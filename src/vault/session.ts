@@ -1,9 +1,9 @@
 import {existsSync} from 'node:fs';
-import {createInterface} from 'node:readline/promises';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId, Isolation, KeySource} from '../lifecycle/plan.ts';
 import type {DeclaredBridge} from './bridges.ts';
+import {confirm} from './confirm.ts';
 import {type CreateFlags, createPlan, prepareImageFolder} from './create.ts';
 import {type KeyFlags, keySource} from './key-flags.ts';
 import {locateImage} from './location.ts';
@@ -83,14 +83,4 @@ async function agreedCreation(
   }
   prepareImageFolder(image);
   return plan;
-}
-
-async function confirm(question: string): Promise<boolean> {
-  const terminal = createInterface({input: process.stdin, output: process.stderr});
-  try {
-    const answer = await terminal.question(`${question} [Y/n] `);
-    return /^(y(es)?)?$/i.test(answer.trim());
-  } finally {
-    terminal.close();
-  }
 }

@@ -4,7 +4,8 @@ import {Flags} from '@oclif/core';
 export const imageFlags = {
   image: Flags.string({
     char: 'i',
-    description: 'the image of the vault [default: .tazpod-vault/vault.img, here or in a folder above; env: TAZPOD_IMAGE]',
+    description:
+      'the image of the vault [default: .tazpod-vault/vault.img, here or in a folder above; env: TAZPOD_IMAGE]',
     helpValue: 'PATH',
   }),
 };
@@ -25,7 +26,8 @@ export const keyFlags = {
 /** How it is opened. */
 export const openFlags = {
   'mount-point': Flags.string({
-    description: 'the directory, under your home, that is the vault inside the ghost [default: ~/secrets; env: TAZPOD_MOUNT_POINT]',
+    description:
+      'the directory, under your home, that is the vault inside the ghost [default: ~/secrets; env: TAZPOD_MOUNT_POINT]',
     helpValue: 'DIR',
   }),
   engine: Flags.option({
@@ -34,7 +36,8 @@ export const openFlags = {
   })(),
   isolation: Flags.option({
     options: ['sealed', 'private'] as const,
-    description: 'private makes do without root; sealed refuses to [default: sealed where it can be; env: TAZPOD_ISOLATION]',
+    description:
+      'private makes do without root; sealed refuses to [default: sealed where it can be; env: TAZPOD_ISOLATION]',
   })(),
 };
 

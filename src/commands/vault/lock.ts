@@ -1,15 +1,22 @@
 import {Flags} from '@oclif/core';
 import {BaseCommand} from '../../base-command.ts';
+import {findContributions} from '../../extensions/contributions.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {carryOutCleaning, describeAction, describeObservation, isClean, planCleaning} from '../../vault/clean.ts';
 import {lockFromInside, ownVault} from '../../vault/lock-inside.ts';
 import {lockFromOutside, type LockResult} from '../../vault/lock.ts';
 import {locateImage} from '../../vault/location.ts';
+import type {Presentation} from '../../vault/open-vault.ts';
 import {imageFlags} from '../../vault/vault-flags.ts';
 
 export default class Lock extends BaseCommand<LockResult> {
   static override aliases = ['lock'];
   static override description = [
     'Closes the vault: ends the ghost from any other shell, or from inside it.',
-    "The session's processes get SIGHUP, and SIGKILL after the grace time. The session's own unlock ends " + 'with 79.',
+    "The session's processes get SIGHUP, and SIGKILL after the grace time. The session's own unlock ends with 79.",
+    'With a strategy, what others hold of the vault (a mount made by hand, a container that died) is removed then, ' +
+      'whoever uses it. "tazpod vault clean --dry-run" shows what that would be.',
   ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --grace 10'];
   static override flags = {
@@ -21,6 +28,10 @@ export default class Lock extends BaseCommand<LockResult> {
       max: 600,
       min: 0,
     }),
+    strategy: Flags.string({
+      description: 'clean up behind it; where it does not close, cleanup.strategy of the configuration does',
+      helpValue: 'NAME',
+    }),
   };
   static override summary = 'Close the vault.';
 
@@ -31,9 +42,38 @@ export default class Lock extends BaseCommand<LockResult> {
       lockFromInside(flags.grace * 1000);
       return {image: own.image, wasOpen: true};
     }
-    const {image} = await this.configured(flags, 'image');
-    const result = await lockFromOutside(locateImage(image), flags.grace * 1000, this.presentation(flags));
+    const image = locateImage((await this.configured(flags, 'image')).image);
+    const presentation = this.presentation(flags);
+    const {strategy, grace} = flags;
+    let result: LockResult;
+    try {
+      result = await lockFromOutside(image, grace * 1000, presentation);
+    } catch (error) {
+      const busy = error instanceof Failure && error.code === exitCode.busy;
+      const fallback = strategy ?? (busy ? await this.#configuredStrategy() : undefined);
+      if (!busy || fallback === undefined) throw error;
+      return await this.#clean({image, wasOpen: true}, fallback, presentation);
+    }
+    if (strategy !== undefined) result = await this.#clean(result, strategy, presentation);
     this.log(result.wasOpen ? 'The vault is closed.' : 'The vault was not open.');
     return result;
+  }
+
+  /** Who named the vault closes it whatever the configuration is like. */
+  async #configuredStrategy(): Promise<string | undefined> {
+    return (await this.configuration().catch(() => undefined))?.values['cleanup.strategy'];
+  }
+
+  async #clean(result: LockResult, strategy: string, presentation: Presentation): Promise<LockResult> {
+    const contributions = await findContributions(this.config);
+    const cleaning = await planCleaning(result.image, strategy, contributions, presentation);
+    if (cleaning.actions.length === 0) return result;
+    const {actions, left} = await carryOutCleaning(strategy, cleaning, presentation);
+    for (const action of actions) this.log(describeAction(action));
+    if (left === undefined || isClean(left)) return {...result, cleaned: actions};
+    throw new Failure(exitCode.busy, 'Something of the vault is left.', {
+      why: `${describeObservation(left).join('; ')}.`,
+      next: 'tazpod vault clean --dry-run',
+    });
   }
 }

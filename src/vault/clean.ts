@@ -1,0 +1,169 @@
+import {isatty} from 'node:tty';
+import {type FoundContributions} from '../extensions/contributions.ts';
+import {loadModule} from '../extensions/load.ts';
+import {type CleanAction, type CleanOutcome, isCleanAction, type Observation} from '../lifecycle/cleaning.ts';
+import {maximumActions} from '../lifecycle/cleaning.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {GhostMessage} from '../lifecycle/message.ts';
+import {type GhostPlan, planVersion} from '../lifecycle/plan.ts';
+import {chooseEscalation} from './escalation.ts';
+import {callGhost, ghostEntry} from './ghost-call.ts';
+import {type Presentation} from './open-vault.ts';
+
+/** The `result` of `vault clean --json`. */
+export type CleanResult = {
+  readonly image: string;
+  readonly strategy: string;
+  /** What there was. */
+  readonly found: Observation;
+  /** What was done about it, or would be. */
+  readonly actions: readonly CleanedAction[];
+  /** What is left; absent where nothing was done. */
+  readonly left?: Observation;
+};
+
+/** An action and what became of it. */
+export type CleanedAction = {
+  readonly action: CleanAction;
+  /** Absent where nothing was done: `--dry-run`. */
+  readonly outcome?: 'done' | 'nothing' | 'refused' | 'failed';
+  /** Why it was refused, or has failed. */
+  readonly why?: string;
+};
+
+/** What is planned for a vault. */
+export type Cleaning = {readonly found: Observation; readonly actions: readonly CleanAction[]};
+
+/** Asks the kernel what there is of a vault, and a strategy what is to be done about it. Nothing is done. */
+export async function planCleaning(
+  image: string,
+  strategy: string,
+  contributions: FoundContributions,
+  presentation: Presentation,
+): Promise<Cleaning> {
+  const {plugin, module} = await loadModule(contributions, 'cleanupStrategies', strategy);
+  const found = await observeVault(image, presentation);
+  const broken = (why: string, cause?: unknown) =>
+    new Failure(exitCode.unavailable, `The strategy ${strategy} of the plugin ${plugin.name} does not work.`, {
+      why,
+      next: 'tazpod vault status',
+      cause,
+    });
+  let planned: unknown;
+  try {
+    planned = module.plan(found);
+  } catch (error) {
+    throw broken('It threw an error.', error);
+  }
+  if (!Array.isArray(planned) || planned.length > maximumActions || !planned.every(isCleanAction)) {
+    throw broken('What it has planned is no list of actions.');
+  }
+  return {found, actions: planned};
+}
+
+/** Has the actions done, each as far as it is about this vault, and tells what came of it. */
+export async function carryOutCleaning(
+  strategy: string,
+  {found, actions}: Cleaning,
+  presentation: Presentation,
+): Promise<CleanResult> {
+  const outcomes = new Map<number, CleanOutcome>();
+  const plan = {version: planVersion, operation: 'clean', image: found.image, actions} as const;
+  await converse(plan, presentation, (message) => {
+    if (message.say !== 'acted') return;
+    const {index, say: _say, ...outcome} = message;
+    outcomes.set(index, outcome);
+  });
+  return {
+    image: found.image,
+    strategy,
+    found,
+    actions: actions.map((action, index) => ({action, ...outcomes.get(index)})),
+    left: await observeVault(found.image, presentation),
+  };
+}
+
+/** Whether there is anything of a vault on this machine beside its image. */
+export function isClean({ghosts, holders, mounts, mappings, loops}: Observation): boolean {
+  return [ghosts, holders, mounts, mappings, loops].every((each) => each.length === 0);
+}
+
+/** What there is of a vault, for people: a line each. */
+export function describeObservation({ghosts, holders, mounts, mappings, loops}: Observation): string[] {
+  return [
+    ...ghosts.map(({pid}) => `a ghost, whose init is process ${pid}`),
+    ...holders.map(({pid, command}) => `process ${pid}, ${quote(command)}, uses it`),
+    ...mounts.map(({mountPoint, pid}) => `mounted at ${quote(mountPoint)}, as process ${pid} sees it`),
+    ...mappings.map(
+      ({name, openCount, deferredRemove}) =>
+        `the mapping ${quote(name)}, open ${openCount} times${deferredRemove ? ', to be removed then' : ''}`,
+    ),
+    ...loops.map(({name, autoclear}) => `the loop device ${name}${autoclear ? ', which clears itself' : ''}`),
+  ];
+}
+
+/** An action and what came of it, for people. */
+export function describeAction({action, outcome, why}: CleanedAction): string {
+  const ends = {
+    done: '',
+    nothing: ': not needed any more',
+    refused: `: refused, ${why ?? ''}`,
+    failed: `: ${why ?? ''}`,
+  };
+  return `${sentenceOf(action)}${outcome === undefined ? '' : ends[outcome]}`;
+}
+
+function sentenceOf(action: CleanAction): string {
+  switch (action.do) {
+    case 'sync':
+      return `sync ${quote(action.mountPoint)}`;
+    case 'signal':
+      return `${action.signal} to process ${action.holder.pid}, ${quote(action.holder.command)}`;
+    case 'wait':
+      return `wait up to ${action.ms / 1000} s for the processes`;
+    case 'unmount':
+      return `unmount ${quote(action.mountPoint)}${action.lazy ? ' lazily' : ''}`;
+    case 'close-mapping':
+      return `remove the mapping ${quote(action.name)}${action.deferred ? ', or as soon as nobody has it open' : ''}`;
+    case 'force-remove-mapping':
+      return `empty the mapping ${quote(action.name)} under whoever has it open`;
+    case 'detach-loop':
+      return `detach the loop device ${action.name}`;
+    case 'abort-connection':
+      return `abort the FUSE connection ${quote(action.id)}`;
+  }
+}
+
+/** Names of processes and paths may hold anything. */
+function quote(text: string): string {
+  return text.replace(/[\p{C}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+}
+
+async function observeVault(image: string, presentation: Presentation): Promise<Observation> {
+  let found: Observation | undefined;
+  await converse({version: planVersion, operation: 'observe', image}, presentation, (message) => {
+    if (message.say === 'observed') found = message.vault;
+  });
+  if (found === undefined) {
+    throw new Failure(exitCode.software, 'The ghost has not said what it sees.', {next: 'tazpod doctor'});
+  }
+  return found;
+}
+
+async function converse(
+  plan: GhostPlan,
+  presentation: Presentation,
+  onMessage: (message: GhostMessage) => void,
+): Promise<void> {
+  const escalation = await chooseEscalation(ghostEntry, undefined, isatty(0));
+  const end = await callGhost(plan, escalation, {
+    onMessage: async (message) => {
+      if (message.say === 'warning') presentation.remark(message.text);
+      else if (message.say === 'program' && presentation.debug) process.stderr.write(`+ ${message.commandLine}\n`);
+      else onMessage(message);
+    },
+  });
+  if (end.failure !== undefined) throw end.failure;
+  if (end.code !== 0) throw new Failure(exitCode.busy, 'The ghost ended before it was done.', {next: 'tazpod doctor'});
+}

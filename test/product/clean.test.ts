@@ -1,0 +1,103 @@
+import {spawnSync} from 'node:child_process';
+import {cpSync} from 'node:fs';
+import {basename, join} from 'node:path';
+import {expect} from 'chai';
+import {root} from '../../scripts/setup.js';
+import {readLoopDevices} from '../../src/kernel/loop.ts';
+import {expectNothingLeft} from '../bed/leftovers.ts';
+import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {tazpod} from '../bed/run.ts';
+import {openSession} from '../bed/session.ts';
+import type {BedUser} from '../bed/user.ts';
+import {makeVault, type TestVault} from '../bed/vault.ts';
+import {skip} from '../skip.ts';
+
+describe('vault clean', () => {
+  let owner: BedUser;
+  let vault: TestVault;
+  let loops: string[];
+
+  const clean = (...flags: string[]) => tazpod(owner, ['vault', 'clean', '--image', vault.image, ...flags]);
+
+  before(async function () {
+    needsRoot(this);
+    if (spawnSync('losetup', ['--find']).status !== 0) skip(this, 'this kernel has no loop devices');
+    owner = makeOwner();
+    vault = await makeVault(owner);
+  });
+
+  beforeEach(() => {
+    loops = [];
+  });
+
+  afterEach(async () => {
+    for (const loop of loops) if (isAttached(loop)) spawnSync('losetup', ['--detach', `/dev/${loop}`]);
+    await expectNothingLeft(vault);
+  });
+
+  /** What a program leaves that opened the vault by hand and died. */
+  function leaveLoop(): string {
+    const {stdout} = spawnSync('losetup', ['--find', '--show', vault.image], {encoding: 'utf8'});
+    loops.push(basename(stdout.trim()));
+    return loops.at(-1)!;
+  }
+
+  const isAttached = (loop: string) => readLoopDevices().some(({name}) => name === loop);
+
+  it('names the plugin that it needs', async () => {
+    const {code, stderr} = await clean();
+    expect(code).to.equal(69);
+    expect(stderr).to.include('tazpod plugins:install tazpod-smart-cleanup');
+  });
+
+  describe('with tazpod-smart-cleanup', () => {
+    before(async () => {
+      const plugin = join(owner.home, 'tazpod-smart-cleanup');
+      cpSync(join(root, 'plugins/tazpod-smart-cleanup'), plugin, {recursive: true});
+      spawnSync('chown', ['--recursive', `${owner.uid}:${owner.gid}`, plugin]);
+      const {code, stderr} = await tazpod(owner, ['plugins', 'link', plugin]);
+      expect(code, stderr).to.equal(0);
+    });
+
+    it('finds nothing where nothing is left', async () => {
+      const {code, stdout} = await clean();
+      expect([code, stdout]).to.deep.equal([0, 'There is nothing of the vault but its image.\n']);
+    });
+
+    it('shows what it would do, and does it without asking where no process is concerned', async () => {
+      const loop = leaveLoop();
+      const dry = await clean('--dry-run');
+      expect(dry.stdout).to.equal(
+        `Found:\n  the loop device ${loop}\nWould be done:\n  detach the loop device ${loop}\n`,
+      );
+      expect(isAttached(loop)).to.equal(true);
+      const {code, stdout, stderr} = await clean('--json');
+      expect(code, stderr).to.equal(0);
+      const {result} = JSON.parse(stdout) as {result: {actions: unknown; left: {loops: unknown}}};
+      expect(result.actions).to.deep.equal([{action: {do: 'detach-loop', name: loop}, outcome: 'done'}]);
+      expect(result.left.loops).to.deep.equal([]);
+      expect(isAttached(loop)).to.equal(false);
+    });
+
+    it('touches no live session unasked, and ends it when it is told to, which that knows as a lock', async () => {
+      const session = await openSession(vault);
+      const refused = await clean();
+      expect(refused.code).to.equal(75);
+      expect(refused.stderr).to.include('Live processes use the vault, and nothing was done.');
+      expect((await session.ask('echo alive')).output).to.include('alive');
+      const {code, stdout, stderr} = await clean('--yes');
+      expect(code, stdout + stderr).to.equal(0);
+      expect((await session.unlock.ended).code).to.equal(79);
+    });
+
+    it('comes behind a lock that has a strategy', async () => {
+      const session = await openSession(vault);
+      const loop = leaveLoop();
+      const {code, stdout, stderr} = await tazpod(owner, ['lock', '--image', vault.image, '--strategy', 'smart']);
+      expect(code, stderr).to.equal(0);
+      expect(stdout).to.equal(`detach the loop device ${loop}\nThe vault is closed.\n`);
+      expect((await session.unlock.ended).code).to.equal(79);
+      expect(isAttached(loop)).to.equal(false);
+    });
+  });
+});
