@@ -9,6 +9,7 @@ import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {kill, processTree} from '../bed/process-tree.ts';
+import {tazpod} from '../bed/run.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
@@ -203,5 +204,44 @@ describe('A bridge', function () {
     expect(ended.code, ended.stderr).to.equal(77);
     expect(ended.said).to.include('a symbolic link or a file');
     expect(readdirSync(join(owner.home, 'real'))).to.deep.equal(['token']);
+  });
+
+  describe('of the configuration', () => {
+    const exec = (command: string) => tazpod(owner, ['exec', ...vault.flags, '--', 'sh', '-c', command]);
+
+    function configure(...lines: readonly string[]): void {
+      for (const folder of ['.config', '.config/tazpod']) {
+        mkdirSync(join(owner.home, folder), {recursive: true});
+        chownTo(owner, join(owner.home, folder));
+      }
+      writeAs(owner, join(owner.home, '.config/tazpod/config.yaml'), `${['bridges:', ...lines].join('\n')}\n`);
+    }
+
+    after(() => rmSync(join(owner.home, '.config'), {recursive: true}));
+
+    it('is there in what the CLI opens, and the user is told what was moved', async () => {
+      configure('  - {home: .agent, vault: agent}');
+      writeOutside('token', 'secret');
+      const {code, stdout, stderr} = await exec('cat ~/.agent/token ~/secrets/agent/token');
+      expect({code, stdout}, stderr).to.deep.equal({code: 0, stdout: 'secretsecret'});
+      expect(stderr).to.match(/warning: ~\/\.agent lives in the vault from now on: .*1 entry/);
+      expect(outside()).to.deep.equal([]);
+    });
+
+    it('is refused with 78 where it cannot be, with the line that asks for it', async () => {
+      configure('  - {home: .agent, vault: agent}', '  - {home: secrets, vault: x}');
+      const {code, stderr} = await exec('true');
+      expect(code).to.equal(78);
+      expect(stderr).to.match(/error: The bridge from "secrets" .*config\.yaml:\d+ asks for it\.\n.*mount point/);
+    });
+
+    it('is refused with 78 where it is no relative path', async () => {
+      for (const path of ['../other', '/etc', '.', 'a/../b']) {
+        configure(`  - {home: ${path}, vault: x}`);
+        const {code, stderr} = await exec('true');
+        expect(code, path).to.equal(78);
+        expect(stderr, path).to.match(/config\.yaml:2:\d+.*relative path/);
+      }
+    });
   });
 });
