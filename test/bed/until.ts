@@ -1,7 +1,10 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 
-/** How long a fact is waited for when nothing else is said: much longer than it takes on a slow machine. */
-const patienceMs = 20_000;
+/**
+ * How long a fact is waited for when nothing else is said: much longer than it takes on a slow machine. A machine whose
+ * processor is emulated says how long it wants.
+ */
+const patienceMs = Number(process.env['TAZPOD_TEST_PATIENCE_MS'] ?? 20_000);
 const pollMs = 20;
 
 export type UntilOptions = {

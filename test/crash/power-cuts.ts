@@ -11,8 +11,16 @@ import {quickKdf} from '../bed/vault.ts';
 import {Machine, makeDisk} from '../vm/machine.ts';
 import {VolatileDisk} from './volatile-disk.ts';
 
-/** One session and its end: what was found at its begin, and what it has acknowledged by its end. */
-export type Cut = {readonly engine: EngineId; readonly acknowledged: number; readonly lost: readonly string[]};
+/** One session and its end. */
+export type Cut = {
+  readonly engine: EngineId;
+  /** How many records the session was told to be safe. */
+  readonly acknowledged: number;
+  /** Records of the sessions before that it did not find. */
+  readonly lost: readonly string[];
+  /** Files that the sessions before have left on the disk, beside the image. */
+  readonly left: readonly string[];
+};
 
 const diskBytes = 256 * 2 ** 20;
 /** The power goes this long, at most, after the first record of a session. */
@@ -67,8 +75,9 @@ export class PowerCuts {
         throw new Error(`The session ended with ${code}: ${stderr}\n${machine.console()}`);
       }
       for (const record of records) this.#acknowledged.add(record);
+      const left = [...found].filter((line) => line.startsWith(leftMark)).map((line) => line.slice(leftMark.length));
       session.ended.catch(() => {});
-      return {engine, acknowledged: records.length, lost};
+      return {engine, acknowledged: records.length, lost, left};
     } finally {
       await machine.kill();
       await this.#disk.cutPower();
@@ -87,6 +96,7 @@ export class PowerCuts {
 }
 
 const begin = 'begin\n';
+const leftMark = 'left: ';
 
 /** Shows what is there, then appends records, syncs each, and tells of each when it is synced. What it writes beside is not. */
 function guestScript(engine: EngineId, name: string): string {
@@ -94,6 +104,7 @@ function guestScript(engine: EngineId, name: string): string {
     open(my $noise, ">>", "/root/secrets/noise"); truncate($noise, 0) if $i % 32 == 0; syswrite($noise, "x" x 65536);
     syswrite($log, "${name} $i\\n"); $log->sync or die; syswrite(STDOUT, "${name} $i\\n") }`;
   return `export HOME=/root; mkdir -p /disk; mount -t ext4 /dev/vda /disk || exit 1
+    ls -A /disk | grep -vx 'vault.img\\|passphrase\\|lost+found' | sed 's/^/${leftMark}/'
     exec ${projectNode()} ${root}/bin/run.js vault exec --image /disk/vault.img --passphrase-file /disk/passphrase \\
       --engine ${engine} -- sh -c 'cat ~/secrets/log; echo begin; exec perl -e '\\''${write}'\\'`;
 }

@@ -1,6 +1,7 @@
 import {spawnSync} from 'node:child_process';
 import {join} from 'node:path';
 import {projectNode, root} from '../../scripts/setup.js';
+import {install} from '../bed/install.ts';
 import {skip} from '../skip.ts';
 import type {TestLine} from './line-reporter.ts';
 import {whyNoMachine, type Started} from './machine.ts';
@@ -9,6 +10,8 @@ import {sharedMachine} from './shared-machine.ts';
 export type GuestTestOptions = {
   /** Added to the environment of the tests. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** The tests use the product through `test/bed`: give them the copy of this run, which takes minutes to make there. */
+  readonly product?: boolean;
   /** For all of them together. Default five minutes. */
   readonly timeoutMs?: number;
 };
@@ -21,7 +24,7 @@ export type GuestTestOptions = {
  * @param files paths from the checkout's folder
  */
 export function describeInMachine(title: string, files: readonly string[], options: GuestTestOptions = {}): void {
-  const {environment = {}, timeoutMs = 300_000} = options;
+  const {environment = {}, product = false, timeoutMs = 300_000} = options;
   const tests = listTests(files, environment);
 
   describe(title, function () {
@@ -31,8 +34,9 @@ export function describeInMachine(title: string, files: readonly string[], optio
     before(async function () {
       const reason = whyNoMachine();
       if (reason !== undefined) skip(this, reason);
+      const copy = product ? {TAZPOD_TEST_INSTALL: install().folder} : {};
       const machine = await sharedMachine();
-      running = machine.start(script(files, environment), {timeoutMs});
+      running = machine.start(script(files, {...environment, ...copy}), {timeoutMs});
     });
 
     for (const titles of tests) {
@@ -55,7 +59,7 @@ function nest(titles: readonly string[], define: () => void): void {
 }
 
 /** What a program of Node's has compiled is kept for the next: in software emulation that is most of its start. */
-const defaults = {NODE_COMPILE_CACHE: '/scratch/.compiled', TMPDIR: '/scratch'};
+const defaults = {NODE_COMPILE_CACHE: '/scratch/.compiled', TAZPOD_TEST_PATIENCE_MS: '120000', TMPDIR: '/scratch'};
 
 const mocha = 'node_modules/mocha/bin/mocha.js';
 const reporter = 'test/vm/line-reporter.ts';
