@@ -1,18 +1,21 @@
 // `npm run test:crash`: every case, one bench for each scenario, as many at a time as there are cores. The last line
-// is "N cases, N leaks, N losses". Arguments: regular expressions for `SCENARIO: SIGNAL to VICTIM at POINT`.
+// is "N cases, N leaks, N losses". Arguments: names of scenarios, or regular expressions for
+// `SCENARIO: SIGNAL to VICTIM at POINT`.
 import {availableParallelism} from 'node:os';
 import {Bench, type Death, type Verdict} from './bench.ts';
 import {deathsOf, nameOfDeath} from './matrix.ts';
 import {AskedUser, type Interruption, interruptions, interrupts, prompts} from './prompts.ts';
 import {type Scenario, scenarios} from './scenarios.ts';
 
-const patterns = process.argv.slice(2).map((argument) => new RegExp(argument));
+const names = scenarios.map(({name}) => name).filter((name) => process.argv.includes(name));
+const patterns = process.argv
+  .slice(2)
+  .filter((argument) => !names.includes(argument))
+  .map((argument) => new RegExp(argument));
 const count = {cases: 0, leaks: 0, losses: 0};
 
 async function runScenario(scenario: Scenario): Promise<void> {
-  const surveyor = await Bench.make(scenario);
-  const deaths = deathsOf(scenario, await surveyor.survey());
-  surveyor.close();
+  const deaths = await survey(scenario);
   let bench: Bench | undefined;
   for (const death of deaths) {
     const name = `${scenario.name}: ${nameOfDeath(death)}`;
@@ -26,6 +29,19 @@ async function runScenario(scenario: Scenario): Promise<void> {
     bench = undefined;
   }
   bench?.close();
+}
+
+/** The deaths of a scenario; none, and a leak, where it did not come to its end even unharmed. */
+async function survey(scenario: Scenario): Promise<Death[]> {
+  const bench = await Bench.make(scenario);
+  try {
+    return deathsOf(scenario, await bench.survey());
+  } catch (error) {
+    tell(`${scenario.name}: unharmed`, {leaks: [error instanceof Error ? error.message : String(error)], losses: []});
+    return [];
+  } finally {
+    bench.close();
+  }
 }
 
 /** A case that could not be played to its end counts as a leak: nobody knows what it left. */
@@ -57,7 +73,8 @@ function tell(name: string, {leaks, losses}: Verdict): void {
   process.stdout.write(`  ${bad.length === 0 ? '✔' : '✘'} ${name}\n${bad.map((what) => `      ${what}\n`).join('')}`);
 }
 
-const waiting = [...scenarios.map((scenario) => () => runScenario(scenario)), runPrompts];
+const chosen = names.length === 0 ? scenarios : scenarios.filter(({name}) => names.includes(name));
+const waiting = [...chosen.map((scenario) => () => runScenario(scenario)), ...(names.length === 0 ? [runPrompts] : [])];
 const worker = async () => {
   for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) await run();
 };

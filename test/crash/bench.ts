@@ -65,7 +65,7 @@ export class Bench {
   readonly #writer: Writer;
   #terminal: TestTerminal;
   #count = 0;
-  /** The session that is joined. */
+  /** The session that is joined or locked. */
   #companion: Background | undefined;
 
   private constructor(scenario: Scenario, install: FaultyInstall, vault: TestVault, terminal: TestTerminal) {
@@ -127,7 +127,7 @@ export class Bench {
         stations.push({point: held.point, names: this.#tree().map(nameOf)});
         this.#install.release(held);
         this.#wakeSudo();
-      } else if (!busy && this.#tree().some((process) => nameOf(process) === 'bash')) {
+      } else if (!busy && this.#hasSession()) {
         await this.#untilBusy();
         busy = true;
         stations.push({point: inSession, names: this.#tree().map(nameOf)});
@@ -156,7 +156,7 @@ export class Bench {
     const held =
       death.point === inSession ? undefined : await this.#install.untilHeld(() => this.#terminal.screen(true));
     const tree = this.#tree();
-    const devices = devicesOf(tree);
+    const devices = devicesOf([...tree, ...(this.#companion === undefined ? [] : processTree(this.#companion.pid))]);
     const victims =
       death.victim === everybody
         ? tree.filter((process) => nameOf(process) !== "the terminal's guard")
@@ -200,13 +200,18 @@ export class Bench {
   /** Waits until the session of the terminal writes. */
   async #untilBusy(): Promise<void> {
     const seen = () => this.#terminal.screen(true);
-    await until('the session has begun', () => this.#tree().some((process) => nameOf(process) === 'bash'), {seen});
+    await until('the session has begun', () => this.#hasSession(), {seen});
     await this.#writer.untilMore(seen);
   }
 
   /** Everything between the terminal's shell and the session, parents before children. */
   #tree(): TreeProcess[] {
     return processTree(this.#terminal.shellPid).slice(1);
+  }
+
+  /** Whether the program of the session runs; the shell of the terminal is a bash too, and forks before each command. */
+  #hasSession(): boolean {
+    return this.#tree().some((process) => nameOf(process) === 'bash' && process.command.includes(this.#writer.path));
   }
 
   /** sudo stops itself when the program that it waits for is stopped, and waits for its shell to go on. */
@@ -223,12 +228,16 @@ export class Bench {
 
   /** Waits until nothing is left, and says what is when the time is over. */
   async #leaks(tree: readonly ProcessIdentity[], devices: ReadonlySet<string>, mayLive: boolean): Promise<string[]> {
-    if (this.#companion !== undefined) {
+    if (this.#companion !== undefined && this.#scenario.session) {
       // Whoever joins it and dies, it goes on.
       await this.#writer.untilMore(() => this.#companion!.stderr());
       this.#writer.finish();
-      await this.#companion.ended;
+    } else if (this.#companion !== undefined) {
+      // A lock that died may have ended it or not; the next one does.
+      const {code, stderr} = await tazpod(this.#vault.owner, ['lock', ...this.#vault.flags.slice(0, 2)]);
+      if (code !== 0) return [`the next lock ended with ${code}: ${stderr}`];
     }
+    await this.#companion?.ended;
     if (mayLive) {
       // It goes on without the victim, as it may, to an end as ever.
       this.#writer.finish();

@@ -42,7 +42,7 @@ export class Conductor extends ProductConductor {
  * @param {string} step
  * @param {'before' | 'after'} when
  */
-async function reach(step, when) {
+export async function reach(step, when) {
   const point = `${step} ${when}`;
   // Programs that are started in a step may run after it.
   if (when === 'before') writeFileSync(`${folder}place`, step);

@@ -34,6 +34,14 @@ const neverHeld = new Set(['setpriv', 'sh', 'sudo', 'cat', 'getent', 'id', 'stty
 /** Programs that become another one, or stay as long as the session does: they have no end of their own. */
 const endless = ['fuse2fs', 'nsenter', 'prlimit', 'script', 'unshare'];
 
+/** Where a lock from outside can be held: the statements of `src/ghost/lock.ts` that change something. */
+const lockPoints: readonly {readonly point: string; readonly around: RegExp}[] = [
+  {point: 'lock/word', around: /^ *leaveWord\(vault\);$/m},
+  {point: 'lock/hangUp', around: /^ *for \(const member of .*\n *signalProcess\(member, 'SIGHUP'\);$/m},
+  {point: 'lock/end', around: /^ *signalProcess\(vault\.init, 'SIGKILL'\);$/m},
+  {point: 'lock/closed', around: /^ *if \(await unlockedWithin\(.*\n *return;$/m},
+];
+
 export type FaultyInstallOptions = {
   /** Whether it finds loop devices. */
   readonly loops: boolean;
@@ -70,6 +78,8 @@ export class FaultyInstall implements Install {
     this.#wrapPrograms();
     renameSync(join(this.folder, 'dist/ghost/conductor.js'), join(this.folder, 'dist/ghost/product-conductor.js'));
     cpSync(new URL('./faulty-conductor.js', import.meta.url), join(this.folder, 'dist/ghost/conductor.js'));
+    for (const {point, around} of lockPoints) this.#holdLock(point, around);
+    this.#replace('dist/ghost/lock.js', (content) => `import {reach} from './conductor.js';\n${content}`);
   }
 
   /** From now on, whoever reaches this point is held there; `everywhere` holds everybody. */
@@ -141,6 +151,16 @@ export class FaultyInstall implements Install {
     for (const name of names.filter((each) => !neverHeld.has(each))) {
       writeFileSync(join(folder, name), programScript(this.#faults, name), {mode: 0o755});
     }
+  }
+
+  /** A lock has no conductor: it is no part of a ghost's life. The last of its statements returns. */
+  #holdLock(point: string, around: RegExp): void {
+    this.#replace('dist/ghost/lock.js', (content) =>
+      content.replace(around, (statement) => {
+        const after = statement.endsWith('return;') ? '' : `\nawait reach('${point}', 'after');`;
+        return `await reach('${point}', 'before');\n${statement}${after}`;
+      }),
+    );
   }
 
   #replace(path: string, change: (content: string) => string): void {

@@ -5,7 +5,7 @@ import type {FaultyInstallOptions} from './faulty-install.ts';
 export type Scenario = {
   readonly name: string;
   readonly install: FaultyInstallOptions;
-  /** What is there before: the image, nothing, or an open vault that is joined. */
+  /** What is there before: the image, nothing, or an open vault that is joined, or locked where no session begins. */
   readonly vault: 'there' | 'made' | 'open';
   /** Whether a session of the writer begins. */
   readonly session: boolean;
@@ -95,6 +95,17 @@ export const scenarios: readonly Scenario[] = [
       [`SHELL=${session} tazpod unlock --create --size 32M`, ...vault.flags, ...quickKdf].join(' '),
     matrix: 'essential',
     sample: /^openCreated/,
+    isolation: 'sealed',
+    driver: 'kernel',
+  },
+  {
+    name: 'a vault that is locked from outside',
+    install: {loops: true},
+    vault: 'open',
+    session: false,
+    command: (vault) => ['tazpod lock', ...vault.flags.slice(0, 2)].join(' '),
+    matrix: 'essential',
+    sample: /^lock\/(hangUp|end)/,
     isolation: 'sealed',
     driver: 'kernel',
   },
