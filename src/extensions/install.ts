@@ -249,7 +249,10 @@ async function inspect(shop: Shop, offer: Offer, entry: InstalledEntry): Promise
 async function checkSections(packages: readonly InstalledPackage[]): Promise<void> {
   for (const each of packages) {
     const {problems} = await contributionsOf([each]);
-    if (problems[0] !== undefined) throw new Failure(exitCode.data, problems[0].replace('is left out', 'is refused'));
+    const [what, ...more] = problems.map((problem) => problem.replace('is left out', 'is refused'));
+    if (what !== undefined) {
+      throw new Failure(exitCode.data, what, more.length === 0 ? {} : {why: more.join('\n  ')});
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import {spawn, spawnSync} from 'node:child_process';
-import {chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {createHash} from 'node:crypto';
+import {chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {projectNode, root} from '../../scripts/setup.js';
@@ -14,6 +15,8 @@ export type Registry = {
   readonly environment: Readonly<Record<string, string>>;
   /** Publishes the package of a folder, or an archive. */
   publish(path: string, tag?: string): void;
+  /** The same for a package that is there as its files only: without npm, which takes its time to start. */
+  offer(files: PackageFiles, tag?: string): Promise<void>;
   /** Ends it. What was published is gone. */
   stop(): Promise<void>;
 };
@@ -66,12 +69,47 @@ export async function startRegistry(): Promise<Registry> {
         npm_config_userconfig: userConfig,
       });
     },
+    offer: async (files, tag = 'latest') => {
+      const staged = mkdtempSync(join(folder, 'offer-'));
+      writePackage(join(staged, 'package'), files);
+      const archive = join(staged, 'archive.tgz');
+      spawnSync('tar', ['--create', '--gzip', '--file', archive, '--directory', staged, 'package']);
+      await upload(url, files['package.json'] as PackageName, readFileSync(archive), tag);
+    },
     stop: async () => {
       child.stdin.end();
       await ended;
       rmSync(folder, {recursive: true, force: true});
     },
   };
+}
+
+type PackageName = {readonly name: string; readonly version: string};
+
+/** What `npm publish` sends, of which the registry reads no more than this. */
+async function upload(url: string, pjson: PackageName, archive: Buffer, tag: string): Promise<void> {
+  const {name, version} = pjson;
+  const file = `${name}-${version}.tgz`;
+  const hash = (algorithm: string) => createHash(algorithm).update(archive);
+  const dist = {
+    integrity: `sha512-${hash('sha512').digest('base64')}`,
+    shasum: hash('sha1').digest('hex'),
+    tarball: `${url}${name}/-/${file}`,
+  };
+  const answer = await fetch(`${url}${name.replace('/', '%2f')}`, {
+    method: 'PUT',
+    headers: {'content-type': 'application/json'},
+    body: JSON.stringify({
+      _id: name,
+      name,
+      'dist-tags': {[tag]: version},
+      versions: {[version]: {...pjson, _id: `${name}@${version}`, dist}},
+      _attachments: {
+        [file]: {content_type: 'application/octet-stream', data: archive.toString('base64'), length: archive.length},
+      },
+    }),
+  });
+  if (!answer.ok) throw new Error(`${name}@${version} was not taken: ${answer.status} ${await answer.text()}`);
 }
 
 /** Runs npm with a small environment of its own; throws with its words where it fails. Returns its standard output. */

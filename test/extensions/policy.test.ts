@@ -105,7 +105,7 @@ describe('a policy for plugins', () => {
       const read = readPolicies([], surroundings({user: 'plugins: {allow: [{nam: a}]}\n'}));
       const failure = await read.then(
         () => undefined,
-        (error: Error) => error,
+        (error: unknown) => error as Error,
       );
       expect(failure?.message).to.match(/config\.yaml:1:\d+: plugins\.allow\[0\]/);
     });
