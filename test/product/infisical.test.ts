@@ -64,6 +64,9 @@ describe('Secrets of Infisical', function () {
         '',
       ].join('\n'),
     );
+    const settings = `{infisical_project_id: ${there!.id}, infisical_url: ${double.url}/api}`;
+    const entry = '{folder: /, files: all, env-prefix: ""}';
+    writeAs(owner, join(project, 'folder.yml'), `config: ${settings}\nsecrets: [${entry}]\n`);
     const bin = makeFolder('bin');
     writeAs(owner, join(bin, 'kubectl'), '#!/bin/sh\nexec sha256sum <"$KUBECONFIG"\n');
     chmodSync(join(bin, 'kubectl'), 0o755);
@@ -85,6 +88,7 @@ describe('Secrets of Infisical', function () {
       try {
         await lookInside(session);
         await pullAgain(session);
+        await refuseHostileNames(session);
         await logOut(session);
       } finally {
         await session.leave();
@@ -137,7 +141,24 @@ describe('Secrets of Infisical', function () {
     const offline = await session.ask('tazpod pull --offline-ok');
     expect(offline.code, offline.output).to.equal(0);
     expect(offline.output).to.include('Offline: ');
-    expect((await session.ask('~/bin/kubectl')).output).to.include(digest(inFile));
+  }
+
+  /** Whoever may write into the project may name secrets as they like. What was pulled before stays as it is. */
+  async function refuseHostileNames(session: TestSession): Promise<void> {
+    const hostile: [string, RegExp][] = [
+      ['../../.bashrc', /cannot be the name of a file/],
+      ['a\0b', /a\\u\{0\}b .* cannot be seen/],
+      ['LD_PRELOAD', /changes how programs load/],
+    ];
+    for (const [secretKey, said] of hostile) {
+      double.answerNext('list', {secrets: [{secretKey, secretValue: 'v', secretPath: '/'}]});
+      const {code, output} = await session.ask(`tazpod pull --secrets-file ${project}/folder.yml`);
+      expect(code, output).to.equal(65);
+      expect(output).to.match(said);
+    }
+    expect((await session.ask('~/bin/kubectl; ls ~/secrets')).output)
+      .to.include(digest(inFile))
+      .and.match(/^many$/m);
   }
 
   /** At the server too; and a wrong client secret afterwards changes nothing and is repeated nowhere. */

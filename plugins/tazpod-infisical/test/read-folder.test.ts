@@ -79,6 +79,14 @@ describe('A folder of Infisical', () => {
     expect(double.requests).to.have.lengthOf(1);
   });
 
+  it('gives the personal secret of a user in place of the shared one of its name', async () => {
+    const secret = (type: string, secretValue: string) => ({secretKey: 'A', secretValue, secretPath: '/', type});
+    const shared = [secret('shared', 'everybody’s'), secret('personal', 'mine')];
+    const imports = [{secretPath: '/x', secrets: [{secretKey: 'A', secretValue: 'imported', type: 'shared'}]}];
+    double.answerNext('list', {secrets: shared, imports});
+    expect(valuesOf(await backend.readFolder(context, root))).to.deep.equal({'/A': 'mine'});
+  });
+
   it('hands over names as they are: what a name may be is for the core to say', async () => {
     const names = ['../x', '$(id)', 'a\nb', 'a\0b', 'ＰＡＴＨ', 'e\u0301', '__proto__', 'a\u202eb'];
     const project = double.world.projects[0]!;
