@@ -29,8 +29,8 @@ const checks = [
 
 const everything = ['test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'];
 
-/** These wait for a virtual machine most of the time, and touch nothing of the machine around it. */
-const inVirtualMachine = 'test/vm/**/*.test.ts';
+/** Tests that can run beside the others: they mind no vault of this machine, or wait for a virtual machine. */
+const beside = ['plugins/*/test/**/*.test.ts', 'test/{config,extensions,secrets,shell,vm}/**/*.test.ts'];
 
 /** @type {string[]} */
 const atTheEnd = [];
@@ -96,8 +96,8 @@ async function runChecks() {
 async function runEverything() {
   if (availableParallelism() < 2) return [await runTests(everything)];
   return Promise.all([
-    runTests([...everything, '--ignore', inVirtualMachine]),
-    runTests([inVirtualMachine], {showAtTheEnd: true}),
+    runTests([...everything, ...beside.flatMap((pattern) => ['--ignore', pattern])]),
+    runTests(beside, {showAtTheEnd: true}),
   ]);
 }
 
