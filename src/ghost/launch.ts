@@ -1,4 +1,15 @@
-import {closeSync, fstatSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync} from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
+import {isKnownVault} from '../lifecycle/vault-mark.ts';
 import type {SessionPlan} from '../lifecycle/plan.ts';
 
 /**
@@ -44,12 +55,13 @@ function withoutOuterTerminals(environment: LaunchOrder['environment']): Record<
  * That also gives tmux a server of the session's own; with the one outside, its panes would be outside. And so does
  * the history of commands: a secret that was typed would be in the home otherwise.
  */
-function ghostEnvironment({mountPoint, first}: LaunchOrder): Record<string, string> {
+function ghostEnvironment({mountPoint, first, environment}: LaunchOrder): Record<string, string> {
   const temporary = temporaryFolder(mountPoint, first);
+  const usable = !first || withholdForeignVariables(mountPoint, environment);
   return {
     HISTFILE: historyFile(mountPoint),
     TAZPOD_GHOST_MODE: 'true',
-    TAZPOD_VAULT: mountPoint,
+    ...(usable ? {TAZPOD_VAULT: mountPoint} : {}),
     TMPDIR: temporary,
     TMUX_TMPDIR: temporary,
   };
@@ -69,6 +81,27 @@ function temporaryFolder(mountPoint: string, first: boolean): string {
     return temporary;
   } catch {
     return '/dev/shm';
+  }
+}
+
+/**
+ * Shells of the session read what a pull has rendered in the vault, which is code. Where that was no pull of this
+ * account's, it is put out of their reach; a pull, or `tazpod env --trust`, brings it back. False where that fails: then
+ * the session is not told where the vault is, and finds nothing to read.
+ */
+function withholdForeignVariables(mountPoint: string, environment: LaunchOrder['environment']): boolean {
+  const path = `${mountPoint}/.tazpod/environment`;
+  const there = lstatSync(path, {throwIfNoEntry: false});
+  if (there === undefined || isKnownVault(mountPoint, environment)) return true;
+  try {
+    if (there.isDirectory()) renameSync(path, `${path}-${process.pid}`);
+    else unlinkSync(path);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    process.stderr.write('tazpod: the variables in this vault were not pulled by this account, and are not set.\n');
+    process.stderr.write('  Next: tazpod pull, or tazpod env --trust if you know who pulled them\n');
   }
 }
 

@@ -3,7 +3,9 @@ import {join} from 'node:path';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {audit} from './audit.ts';
+import {userEnvironment} from './environment.ts';
 import {Generations} from './generations.ts';
+import {needKnownVault} from './own-vault.ts';
 
 /** The shells that exports are rendered for. */
 export const exportShells = ['sh', 'fish'] as const;
@@ -17,6 +19,7 @@ export async function printExports(
   if (record === undefined) {
     throw new Failure(exitCode.noInput, 'Nothing was pulled into this vault yet.', {next: 'tazpod pull'});
   }
+  needKnownVault(mountPoint, userEnvironment());
   const names = record.variables.map(({name}) => name);
   const bytes = readFileSync(join(mountPoint, `.tazpod/environment/environment.${shell}`));
   try {

@@ -79,11 +79,14 @@ export type Difference = {
 /** The generations of one vault. All calls are synchronous; the caller holds the lock where it writes. */
 export class Generations {
   readonly #mountPoint: string;
+  readonly #known: boolean;
   readonly #own: string;
   readonly #folder: string;
 
-  constructor(mountPoint: string) {
+  /** @param known false: what is here was not pulled by this account; it is replaced, and not believed */
+  constructor(mountPoint: string, known = true) {
     this.#mountPoint = mountPoint;
+    this.#known = known;
     this.#own = join(mountPoint, '.tazpod');
     this.#folder = join(this.#own, 'pulled');
   }
@@ -96,8 +99,16 @@ export class Generations {
 
   /** What a store answered when the generation that holds was pulled. */
   answer(key: string): Buffer | undefined {
-    const number = this.#current();
+    const number = this.#known ? this.#current() : undefined;
     return number === undefined ? undefined : readIfThere(join(this.#folder, String(number), 'folders', key));
+  }
+
+  /** Puts the variables of the generation that holds back within reach, after they were withheld from a session. */
+  linkEnvironment(operations: FileOperations = realFileOperations): void {
+    for (const [name, target] of ownLinks) {
+      const path = join(this.#own, name);
+      if (lstatSync(path, {throwIfNoEntry: false}) === undefined) operations.makeLink(target, path);
+    }
   }
 
   /** What `install` would do, without doing it. */
@@ -159,6 +170,7 @@ export class Generations {
         [files, variables, next.source, next.profile],
       ) &&
       !overwrite &&
+      this.#known &&
       next.answers.every(({key, bytes}) => this.answer(key)?.equals(bytes) === true);
     if (unchanged && this.#allLinked(files, detached)) return {changed: false, kept};
 

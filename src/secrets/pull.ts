@@ -11,7 +11,9 @@ import {type FetchedFolder, fetchFolder, type FolderRequest, folderRequests, wip
 import {type Difference, Generations} from './generations.ts';
 import type {Mapping} from './mapping.ts';
 import {whileLocked} from './pull-lock.ts';
-import {demandsOf, Trust, untrusted} from './trust.ts';
+import {isKnownVault} from '../lifecycle/vault-mark.ts';
+import {rememberVault} from './own-vault.ts';
+import {demandsOf, forgetTrust, Trust, untrusted} from './trust.ts';
 
 /** Who watches a pull. Titles and notes are for people, on one line, without a value. */
 export type PullProgress = {
@@ -61,10 +63,12 @@ export async function pull(request: PullRequest): Promise<PullResult> {
   const {mountPoint} = surroundings;
   const waiting = () => surroundings.warn('another pull is at work in this vault; waiting for it');
   return whileLocked(mountPoint, lockPatienceMs, waiting, async () => {
-    const generations = new Generations(mountPoint);
+    const known = isKnownVault(mountPoint, surroundings.environment);
+    const generations = new Generations(mountPoint, known);
     try {
-      const result = await withFetched(request, generations, ({set, absent}, index) => {
+      const result = await withFetched(request, generations, ({set, absent}, index, backends) => {
         const {changed, kept} = generations.install(set, {overwrite: request.overwrite ?? false});
+        if (!known) adopt(request, backends);
         const checked = now();
         generations.markChecked(checked);
         const [files, variables] = [set.files.length, set.variables.length];
@@ -76,7 +80,7 @@ export async function pull(request: PullRequest): Promise<PullResult> {
       return result;
     } catch (error) {
       const record = generations.record();
-      if (request.offlineOk !== true || record === undefined || !isUnreachable(error)) throw error;
+      if (request.offlineOk !== true || !known || record === undefined || !isUnreachable(error)) throw error;
       const checked = (generations.lastChecked() ?? new Date(record.pulled)).toISOString();
       const counts = {files: record.files.length, variables: record.variables.length};
       return {state: 'offline', ...counts, checked, kept: [], absent: []};
@@ -86,7 +90,8 @@ export async function pull(request: PullRequest): Promise<PullResult> {
 
 /** What `pull` would change. Nothing in the vault is touched but the sessions of the backends. */
 export async function compare(request: PullRequest): Promise<readonly Difference[]> {
-  const generations = new Generations(request.surroundings.mountPoint);
+  const {mountPoint, environment} = request.surroundings;
+  const generations = new Generations(mountPoint, isKnownVault(mountPoint, environment));
   return withFetched(request, generations, ({set}, index) => {
     const differences = generations.compare(set);
     request.progress.done(index, `${differences.length} differences`);
@@ -101,21 +106,39 @@ export async function openTrusted(request: Omit<PullRequest, 'progress'>): Promi
   const demands = demandsOf(mapping, backends.values());
   if (demands.length === 0) return backends;
   const trust = new Trust(surroundings.mountPoint, mapping, backends.values());
-  if (trust.isGiven()) return backends;
+  const known = isKnownVault(surroundings.mountPoint, surroundings.environment);
+  if (known && trust.isGiven()) return backends;
   if (!request.trust && (await request.agree?.(demands)) !== true) throw untrusted(mapping, demands);
-  trust.give();
-  audit(surroundings.mountPoint, 'trust', [mapping.file.path]);
+  // In a vault that is not known yet nothing is noted: the first pull makes it known, see `adopt`.
+  if (known) noteTrust(surroundings.mountPoint, mapping, backends);
   return backends;
+}
+
+/**
+ * Makes a vault one of this account's, now that everything that was pulled into it was pulled by this one. Of what was
+ * agreed to in it, only this pull's own agreement holds on.
+ */
+function adopt({mapping, surroundings}: PullRequest, backends: ReadonlyMap<string, OpenedBackend>): void {
+  const {mountPoint, environment} = surroundings;
+  forgetTrust(mountPoint);
+  rememberVault(mountPoint, environment);
+  if (demandsOf(mapping, backends.values()).length > 0) noteTrust(mountPoint, mapping, backends);
+}
+
+function noteTrust(mountPoint: string, mapping: Mapping, backends: ReadonlyMap<string, OpenedBackend>): void {
+  new Trust(mountPoint, mapping, backends.values()).give();
+  audit(mountPoint, 'trust', [mapping.file.path]);
 }
 
 /** Fetches, assembles, and hands over what came of it; wipes every value at the end, whatever the end is. */
 async function withFetched<T>(
   request: PullRequest,
   generations: Generations,
-  use: (assembled: Assembled, progressIndex: number) => T,
+  use: (assembled: Assembled, progressIndex: number, backends: ReadonlyMap<string, OpenedBackend>) => T,
 ): Promise<T> {
   const {mapping, surroundings, bridgeEnds, progress, now = () => new Date()} = request;
-  const requests = folderRequests(mapping, await openTrusted(request));
+  const backends = await openTrusted(request);
+  const requests = folderRequests(mapping, backends);
   const outcome: (FetchedFolder | undefined)[] = requests.map(() => undefined);
   let assembled: Assembled | undefined;
   progress.begin([...requests.map(titleOf), 'Switch everything over']);
@@ -138,7 +161,7 @@ async function withFetched<T>(
     const fetched = outcome.filter((folder) => folder !== undefined);
     try {
       assembled = assemble(mapping, fetched, {mountPoint, now: now(), bridgeEnds});
-      return use(assembled, requests.length);
+      return use(assembled, requests.length, backends);
     } catch (error) {
       progress.failed(requests.length);
       throw error;

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {readFileSync} from 'node:fs';
+import {readFileSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {printable} from '../config/printable.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
@@ -64,6 +64,11 @@ export class Trust {
       return [];
     }
   }
+}
+
+/** Takes every agreement back. */
+export function forgetTrust(mountPoint: string): void {
+  rmSync(join(mountPoint, '.tazpod/trusted.json'), {recursive: true, force: true});
 }
 
 /** What is told where an agreement is missing and nobody can be asked. */

@@ -1,4 +1,4 @@
-import {chmodSync, mkdirSync} from 'node:fs';
+import {chmodSync, mkdirSync, renameSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
@@ -159,6 +159,18 @@ templates:
     const offline = await command('pull', ...vault.flags, '--no-shell', '--offline-ok');
     expect(offline).to.include({code: 0, stdout: 'Offline: 3 files, 3 variables, as they were just now.\n'});
     expect((await inGhost('cat "$KUBECONFIG"')).stdout).to.equal('apiVersion: v2\n');
+  });
+
+  it('are set in no session of an account that has not pulled them, until it says so', async () => {
+    const marks = join(owner.home, '.local/share/tazpod/vaults');
+    renameSync(marks, `${marks}.away`);
+    const withheld = await inGhost('echo "<$API_TOKEN>"; tazpod env');
+    expect(withheld.stdout).to.equal('<>\n');
+    expect(withheld.stderr)
+      .to.include('tazpod: the variables in this vault were not pulled by this account, and are not set.')
+      .and.include('error: What is in this vault was not pulled by this account on this machine.');
+    expect((await inGhost('tazpod env --trust > /dev/null')).code).to.equal(0);
+    expect(await inGhost('echo "<$API_TOKEN>"')).to.include({stdout: '<other-other>\n', stderr: ''});
   });
 
   it('are nowhere outside', async () => {

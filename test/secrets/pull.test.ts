@@ -46,7 +46,7 @@ describe('A pull', () => {
       surroundings: {
         mountPoint: vault,
         projectFolder: folder,
-        environment: {},
+        environment: {HOME: folder},
         timeoutMs: 5000,
         signal: new AbortController().signal,
         warn: () => {},
@@ -224,6 +224,22 @@ templates: [{file: out, template: t.mustache, env: OUT}]
     const changed = wanting.replace('type: fixture', 'type: fixture, command: x');
     expect((await failureOf(() => pull(request(changed)))).code).to.equal(77);
     await pull(request(changed, {trust: true}));
+  });
+
+  it('believes nothing in a vault that it was not pulled into by this account', async () => {
+    store.demands = ['runs the program ./evil'];
+    await pull(request(yaml, {trust: true}));
+    await pull(request(yaml));
+    const [mark] = readdirSync(join(folder, '.local/share/tazpod/vaults'));
+    expect(inVault('.tazpod/mark')).to.equal(mark);
+    rmSync(join(folder, '.local'), {recursive: true});
+    writeFileSync(join(vault, '.tazpod/pulled/1/environment/environment.sh'), 'evil');
+    expect((await failureOf(() => pull(request(yaml)))).code).to.equal(77);
+    expect(await pull(request(yaml, {trust: true}))).to.include({state: 'changed'});
+    expect(store.asked.at(-1)).not.to.have.property('validator');
+    expect(inVault('.tazpod/environment/environment.sh')).to.include('hunter22').and.not.include('evil');
+    expect(inVault('.tazpod/mark')).not.to.equal(mark);
+    expect((await pull(request(yaml))).state).to.equal('unchanged');
   });
 
   it('is written down with the names and the parent process, and so is no value', async () => {

@@ -3,7 +3,9 @@ import {isatty} from 'node:tty';
 import {SecretsCommand} from '../../secrets-command.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {exportShells, printExports} from '../../secrets/exports.ts';
+import {userEnvironment} from '../../secrets/environment.ts';
 import {Generations} from '../../secrets/generations.ts';
+import {rememberVault} from '../../secrets/own-vault.ts';
 
 /** The `result` of `env --json`: names only. */
 export type EnvResult = {readonly variables: readonly string[]};
@@ -25,14 +27,21 @@ export default class Env extends SecretsCommand<EnvResult> {
       default: 'sh' as const,
       description: 'the language: sh is for bash and zsh too',
     })(),
+    trust: Flags.boolean({
+      description: 'what is in this vault was pulled by you, or by somebody you know: use it here',
+    }),
   };
   static override summary = 'Print the variables for a shell to evaluate.';
 
   async run(): Promise<EnvResult> {
     const {flags} = await this.parse(Env);
     const {mountPoint} = this.needVault('Secrets do not leave the ghost.');
-    if (!isatty(1) && !this.jsonEnabled()) return {variables: await printExports(mountPoint, flags.shell)};
     const generations = new Generations(mountPoint);
+    if (flags.trust) {
+      rememberVault(mountPoint, userEnvironment());
+      generations.linkEnvironment();
+    }
+    if (!isatty(1) && !this.jsonEnabled()) return {variables: await printExports(mountPoint, flags.shell)};
     const variables = (generations.record()?.variables ?? []).map(({name}) => name);
     const checked = generations.lastChecked();
     const use = flags.shell === 'fish' ? 'tazpod env --shell fish | source' : 'eval "$(tazpod env)"';

@@ -1,0 +1,37 @@
+import {randomBytes} from 'node:crypto';
+import {mkdirSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {isKnownVault, knownVaultsFolder, vaultMarkPath} from '../lifecycle/vault-mark.ts';
+import {realFileOperations} from './file-operations.ts';
+import {makeOwnFolder} from './private-store.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Makes a vault one of this account's: see `vault-mark.ts`. The number is a new one where it was not known: whoever has
+ * made the vault knows the old one.
+ */
+export function rememberVault(mountPoint: string, environment: Environment): void {
+  if (isKnownVault(mountPoint, environment)) return;
+  const folder = knownVaultsFolder(environment);
+  if (folder === undefined) return;
+  const mark = randomBytes(32).toString('hex');
+  makeOwnFolder(join(mountPoint, '.tazpod'));
+  const next = join(mountPoint, `.tazpod/mark.${mark.slice(0, 8)}`);
+  realFileOperations.writeFile(next, Buffer.from(mark), 0o600);
+  realFileOperations.syncFile(next);
+  realFileOperations.rename(next, vaultMarkPath(mountPoint));
+  mkdirSync(folder, {recursive: true, mode: 0o700});
+  writeFileSync(join(folder, mark), '', {mode: 0o600});
+}
+
+/** Throws a Failure (77) where what was rendered in the vault is not from a pull of this account's. */
+export function needKnownVault(mountPoint: string, environment: Environment): void {
+  if (isKnownVault(mountPoint, environment)) return;
+  throw new Failure(exitCode.noPermission, 'What is in this vault was not pulled by this account on this machine.', {
+    why: 'Its exports are code that would run here, and the vault may have come from somebody else.',
+    next: 'tazpod pull, or tazpod env --trust if you know who pulled it',
+  });
+}
