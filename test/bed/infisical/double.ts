@@ -29,8 +29,8 @@ export type Fault =
   | {readonly retryAfterSeconds: number}
   /** A redirection to this address. */
   | {readonly redirect: string}
-  /** This body with 200. */
-  | {readonly json: object};
+  /** This body, with 200 where nothing is said. */
+  | {readonly json: object; readonly status?: number};
 
 /** What was asked for: no body, and of a token only whether there was one. */
 export type SeenRequest = {
@@ -54,6 +54,8 @@ export type InfisicalDouble = {
   breakNext(route: RouteName, fault: Fault, times?: number): void;
   /** Lets the next answers of a route be this, with 200. */
   answerNext(route: RouteName, json: object, times?: number): void;
+  /** Lets all answers be right again. */
+  mend(): void;
   /** Moves the clock by which tokens expire and locks end. */
   advance(ms: number): void;
   close(): Promise<void>;
@@ -129,7 +131,7 @@ export async function startInfisical(options: DoubleOptions = {}): Promise<Infis
     const reply: Reply = limited
       ? refusal(429, 'RateLimitExceeded', `Rate limit exceeded. Please try again in ${waitSeconds} seconds`)
       : typeof fault === 'object' && 'json' in fault
-        ? {status: 200, body: fault.json}
+        ? {status: fault.status ?? 200, body: fault.json}
         : answer(state, call);
     const body = Buffer.from(JSON.stringify(reply.body));
     const etag = `"${etagOf(reply, body)}"`;
@@ -187,6 +189,7 @@ export async function startInfisical(options: DoubleOptions = {}): Promise<Infis
     forget: () => void requests.splice(0),
     breakNext,
     answerNext: (route, json, times) => breakNext(route, {json}, times),
+    mend: () => faults.clear(),
     advance: (ms) => {
       aheadMs += ms;
     },
