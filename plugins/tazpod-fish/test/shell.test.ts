@@ -118,6 +118,51 @@ describe('The snippet for fish', function () {
     expect(shell("complete -C 'tazpod unlock --i'").stdout).to.equal('--image\n');
   });
 
+  describe('after a ghost', () => {
+    /** What a shell says that goes on living after a command of TazPod's, which ends with `code`. */
+    function afterwards(command: string, {code = 0, flags = ['-i'], first = true, before = ''} = {}): string {
+      const file = join(folder, 'snippet-after');
+      writeFileSync(file, fish.renderSnippet({...input, tazpod: ['sh', '-c', `exit ${code}`, 'sh']}));
+      const lines = join(folder, 'lines');
+      writeFileSync(lines, `source ${quote(file)}\n${before}\n${command}\necho alive $status\n`);
+      const words = ['fish', '--no-config', ...flags, '-c', `source ${quote(lines)}`];
+      return spawnSync('setsid', ['--wait', ...(first ? [] : ['sh', '-c', '"$@"; exit', 'sh']), ...words], {
+        cwd: folder,
+        encoding: 'utf8',
+        env: {HOME: folder, LANG: 'C.UTF-8', PATH: '/usr/bin:/bin', TERM: 'dumb'},
+      }).stdout;
+    }
+
+    for (const command of ['unlock', 'vault unlock', 'vault:unlock', 'pull', 'sync', 'secrets pull', 'reinit']) {
+      it(`the first shell of a terminal ends when "${command}" has ended well`, () => {
+        expect(afterwards(`tazpod ${command} --image x`)).to.equal('');
+      });
+    }
+
+    it('it stays after a lock, a failure, and a signal', () => {
+      for (const code of [79, 1, 77, 130]) expect(afterwards('tazpod unlock', {code})).to.equal(`alive ${code}\n`);
+    });
+
+    it('it stays after what has opened no shell', () => {
+      for (const command of [
+        'unlock --help',
+        'pull --no-shell',
+        'pull --json',
+        'status',
+        'exec -- true',
+        'vault lock',
+      ]) {
+        expect(afterwards(`tazpod ${command}`), command).to.equal('alive 0\n');
+      }
+    });
+
+    it('it stays if its user wants that, if it is not the first of its terminal, and if nobody types', () => {
+      expect(afterwards('tazpod unlock', {before: 'set -g TAZPOD_STAY 1'})).to.equal('alive 0\n');
+      expect(afterwards('tazpod unlock', {first: false})).to.equal('alive 0\n');
+      expect(afterwards('tazpod unlock', {flags: []})).to.equal('alive 0\n');
+    });
+  });
+
   it('starts no process when a shell starts', () => {
     const count = (env: object, source: boolean) => {
       const start = source ? `source ${quote(snippet)}` : 'true';
