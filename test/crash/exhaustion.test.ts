@@ -1,14 +1,17 @@
 import {expect} from 'chai';
-import {spawnSync} from 'node:child_process';
+import {spawn, spawnSync} from 'node:child_process';
+import {once} from 'node:events';
 import {existsSync, mkdirSync, mkdtempSync, rmdirSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {atTheEnd} from '../bed/made-by.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo} from '../bed/ownership.ts';
+import {processTree} from '../bed/process-tree.ts';
 import {startTazpod, tazpod} from '../bed/run.ts';
+import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import {makeVault, planVault, type TestVault} from '../bed/vault.ts';
 import {findDamage} from './plaintext.ts';
 
 /** Writes and syncs records until that fails, and tells of each on standard output. */
@@ -101,8 +104,42 @@ describe('When something runs out', () => {
       const {stdout} = await tazpod(owner, ['exec', ...vault.flags, '--', 'sh', '-c', 'wc -c < ~/secrets/record-1']);
       expect(stdout.trim()).to.equal('10');
     });
+
+    it('in the key derivation: the call says so and leaves nothing, and the vault opens when there is memory', async () => {
+      const argon = planVault(owner);
+      const slow = ['--pbkdf', 'argon2id', '--pbkdf-memory', '196608', '--pbkdf-force-iterations', '5'];
+      const made = ['vault', 'create', ...argon.flags.slice(0, 2), ...argon.flags.slice(4), '--size', '32M', ...slow];
+      const created = await tazpod(owner, made);
+      expect(created.code, created.stderr).to.equal(0);
+      const open = ['exec', ...argon.flags, '--', 'true'];
+      const room = new ControlGroup(500);
+      const eater = spawn('perl', ['-e', eatWhenTold], {stdio: ['pipe', 'ignore', 'inherit']});
+      try {
+        const unlock = startTazpod(owner, open);
+        room.add(unlock.pid);
+        room.add(eater.pid!);
+        // Not the eater is to be killed, but who has the most of the others.
+        writeFileSync(`/proc/${unlock.pid}/oom_score_adj`, '500');
+        await until('a key is derived', () =>
+          processTree(unlock.pid).some(({command}) => /^\S*cryptsetup luksDump /.test(command)),
+        );
+        eater.stdin.write('\n');
+        const {code, stderr} = await unlock.ended;
+        expect(code, stderr).to.equal(69);
+        expect(stderr).to.include('not enough memory');
+        await expectNothingLeft(argon);
+      } finally {
+        eater.kill('SIGKILL');
+        await once(eater, 'exit');
+        room.remove();
+      }
+      expect((await tazpod(owner, open)).code).to.equal(0);
+    });
   });
 });
+
+/** Takes 300 MiB, and keeps them. */
+const eatWhenTold = '<STDIN>; my @eaten; push @eaten, q(x) x 1048576 for 1 .. 300; sleep 3600';
 
 /** A control group of memory, of the first version or the second. */
 class ControlGroup {
@@ -110,7 +147,7 @@ class ControlGroup {
 
   constructor(mebibytes: number) {
     const first = existsSync('/sys/fs/cgroup/memory');
-    this.#folder = `/sys/fs/cgroup/${first ? 'memory/' : ''}tazpod-test-${process.pid}`;
+    this.#folder = `/sys/fs/cgroup/${first ? 'memory/' : ''}tazpod-test-${process.pid}-${mebibytes}`;
     mkdirSync(this.#folder);
     writeFileSync(join(this.#folder, first ? 'memory.limit_in_bytes' : 'memory.max'), String(mebibytes * 2 ** 20));
     atTheEnd(() => this.remove());
