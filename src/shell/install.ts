@@ -1,10 +1,11 @@
 import {homedir} from 'node:os';
-import {join} from 'node:path';
+import {isAbsolute, join} from 'node:path';
 import type {Interfaces} from '@oclif/core';
 import type {Configuration} from '../config/config.ts';
 import type {Shell} from '../contract/index.ts';
-import {findContributions} from '../extensions/contributions.ts';
+import {findContributions, type PluginIdentity} from '../extensions/contributions.ts';
 import {loadModule} from '../extensions/load.ts';
+import {askPlugin, isOneLine} from './ask-plugin.ts';
 import {shellEnvironment} from './environment.ts';
 import {type Edit, withBlock, withoutBlock} from './marked-block.ts';
 import {dropEqualCopies, keepCopy, readIfThere, removeFile, replaceFile, targetOf} from './replace-file.ts';
@@ -31,8 +32,11 @@ export async function installShell(
   config: Interfaces.Config,
   latches: Configuration['latches'],
 ): Promise<ShellInstallResult> {
-  const {shell, snippet} = await renderShell(name, config, latches);
-  const place = placeOf(name, shell, config);
+  const {plugin, shell, snippet} = await renderShell(name, config, latches);
+  const place = placeOf(name, plugin, shell, config);
+  const earlier = readRecord(name, config);
+  // The start-up file has moved (ZDOTDIR, XDG_CONFIG_HOME): the block is in one of them.
+  if (earlier !== undefined && earlier.file !== place.file) edit(name, earlier, takenOutOf(earlier));
   // The code first: a block that reads nothing is never there.
   writeOwn(place.snippet, snippet);
   writeOwn(recordPath(name, config), JSON.stringify(place));
@@ -44,26 +48,30 @@ export async function installShell(
  * installed is known without it. Throws a Failure (69) where neither is there.
  */
 export async function uninstallShell(name: string, config: Interfaces.Config): Promise<ShellInstallResult> {
-  const place = readRecord(name, config) ?? placeOf(name, await loadShell(name, config), config);
-  const result = edit(name, place, (content) =>
-    content === undefined ? {content: undefined} : withoutBlock(content, place.line),
-  );
+  const place = readRecord(name, config) ?? (await placeOfInstalled(name, config));
+  const result = edit(name, place, takenOutOf(place));
   removeFile(place.snippet);
   removeFile(recordPath(name, config));
   return result;
 }
 
-async function loadShell(name: string, config: Interfaces.Config): Promise<Shell> {
-  return (await loadModule(await findContributions(config), 'shells', name)).module;
+function takenOutOf({line}: Place): (content: string | undefined) => Edit {
+  return (content) => (content === undefined ? {content} : withoutBlock(content, line));
+}
+
+async function placeOfInstalled(name: string, config: Interfaces.Config): Promise<Place> {
+  const {plugin, module: shell} = await loadModule(await findContributions(config), 'shells', name);
+  return placeOf(name, plugin, shell, config);
 }
 
 type Place = {readonly file: string; readonly snippet: string; readonly line: string};
 
-function placeOf(name: string, shell: Shell, {dataDir}: Interfaces.Config): Place {
+function placeOf(name: string, plugin: PluginIdentity, shell: Shell, {dataDir}: Interfaces.Config): Place {
   const snippet = join(dataDir, 'shell', `tazpod.${name}`);
-  const file = targetOf(shell.startUpFile({home: homedir(), environment: shellEnvironment()}));
-  const line = Buffer.from(shell.renderSourceLine(snippet), 'utf8').toString('latin1');
-  return {file, snippet, line};
+  const surroundings = {home: homedir(), environment: shellEnvironment()};
+  const file = askPlugin(plugin, 'startUpFile', () => shell.startUpFile(surroundings), isAbsolute);
+  const line = askPlugin(plugin, 'renderSourceLine', () => shell.renderSourceLine(snippet), isOneLine);
+  return {file: targetOf(file), snippet, line: Buffer.from(line, 'utf8').toString('latin1')};
 }
 
 /** What was installed where, for the day on which the plugin is gone. */

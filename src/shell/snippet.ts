@@ -6,6 +6,7 @@ import type {Configuration} from '../config/config.ts';
 import type {Shell} from '../contract/index.ts';
 import {findContributions, type PluginIdentity} from '../extensions/contributions.ts';
 import {loadModule} from '../extensions/load.ts';
+import {askPlugin} from './ask-plugin.ts';
 import {shellEnvironment} from './environment.ts';
 import {collectLatches} from './latches.ts';
 import {typedCommands} from './typed-commands.ts';
@@ -24,12 +25,13 @@ export async function renderShell(
 ): Promise<RenderedShell> {
   const found = await findContributions(config);
   const {plugin, module: shell} = await loadModule(found, 'shells', name);
-  const snippet = shell.renderSnippet({
+  const input = {
     tazpod: tazpodWords(shellEnvironment()['PATH'] ?? ''),
     latches: collectLatches(found, latches),
     environmentFolder,
     commands: typedCommands(config.commands),
-  });
+  };
+  const snippet = askPlugin(plugin, 'renderSnippet', () => shell.renderSnippet(input));
   return {plugin, shell, snippet};
 }
 

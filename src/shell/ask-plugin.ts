@@ -1,0 +1,34 @@
+import type {PluginIdentity} from '../extensions/contributions.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+
+/**
+ * What a plugin's function returns, if that is what it is to return. Throws a Failure (69) that names the plugin where
+ * it throws or returns something else; what it has thrown is the `cause`, because it may hold anything.
+ */
+export function askPlugin(
+  {name, version}: PluginIdentity,
+  function_: string,
+  ask: () => unknown,
+  isRight: (text: string) => boolean = () => true,
+): string {
+  const refused = (why: string, cause?: unknown) =>
+    new Failure(exitCode.unavailable, `The plugin ${name} ${version} cannot be used.`, {
+      why: `Its ${function_} ${why}.`,
+      next: 'tazpod plugins:update, or report it to its author',
+      cause,
+    });
+  let answer: unknown;
+  try {
+    answer = ask();
+  } catch (error) {
+    throw refused('threw an error', error);
+  }
+  if (typeof answer === 'string' && isRight(answer)) return answer;
+  throw refused('did not return what it is to return');
+}
+
+/** A line of a start-up file. */
+export function isOneLine(text: string): boolean {
+  return text !== '' && !/[\n\r\0]/.test(text);
+}
