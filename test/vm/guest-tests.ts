@@ -59,7 +59,12 @@ function nest(titles: readonly string[], define: () => void): void {
 }
 
 /** What a program of Node's has compiled is kept for the next: in software emulation that is most of its start. */
-const defaults = {NODE_COMPILE_CACHE: '/scratch/.compiled', TAZPOD_TEST_PATIENCE_MS: '120000', TMPDIR: '/scratch'};
+const defaults = {
+  NODE_COMPILE_CACHE: '/scratch/.compiled',
+  TAZPOD_TEST_PATIENCE_MS: '120000',
+  TAZPOD_TEST_VM: process.env['TAZPOD_TEST_VM'] ?? '',
+  TMPDIR: '/scratch',
+};
 
 const mocha = 'node_modules/mocha/bin/mocha.js';
 const reporter = 'test/vm/line-reporter.ts';
