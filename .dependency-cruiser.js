@@ -21,6 +21,7 @@ const userRooms = {
     'config',
   ],
   'session-command': ['base-command', 'vault', 'secrets', 'shell', 'pod', 'extensions', 'config'],
+  hooks: ['base-command', 'config'],
   'plugins-command': ['base-command', 'extensions', 'config'],
   'secrets-command': ['base-command', 'vault', 'secrets', 'extensions', 'config'],
   'base-command': ['vault', 'secrets', 'shell', 'pod', 'doctor', 'tour', 'extensions', 'config'],

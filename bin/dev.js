@@ -8,6 +8,7 @@ import {pluginOptions} from '../src/extensions/start.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pjson = JSON.parse(readFileSync(root + 'package.json', 'utf8'));
 pjson.oclif.commands = './src/commands';
+pjson.oclif.hooks = {command_not_found: './src/hooks/command-not-found.ts'};
 
 settings.debug = true;
 settings.enableAutoTranspile = false;

@@ -112,7 +112,7 @@ export abstract class BaseCommand<T> extends Command {
       const {code, ...rest} = failure.toJSON();
       this.#printEnvelope({status: code, error: rest, warnings: this.#warnings});
     } else {
-      process.stderr.write(render(failure));
+      process.stderr.write(renderFailure(failure));
     }
     if (process.argv.includes('--debug'))
       process.stderr.write(`${(failure.cause as Error | undefined)?.stack ?? failure.stack}\n`);
@@ -143,7 +143,8 @@ function paint(colour: string, text: string): string {
   return wanted ? `\u001b[${colour}m${text}\u001b[39m` : text;
 }
 
-function render(failure: Failure): string {
+/** A failure as people read it: what happened, why, and the next command, a line each. */
+export function renderFailure(failure: Failure): string {
   return [
     `${paint('31', 'error:')} ${failure.message}`,
     ...(failure.why === undefined ? [] : [`  ${failure.why}`]),

@@ -91,6 +91,21 @@ describe('the start of a command, with plugins in the user’s folder', () => {
     });
   }
 
+  it('says of a command that is not there what was meant, or where it may come from', async () => {
+    const slip = await tazpod(user, ['vault', 'stauts']);
+    const foreign = await tazpod(user, ['greet', 'you', '--json']);
+
+    expect(slip.code).to.equal(64);
+    expect(slip.stderr).to.match(
+      /error: There is no command "vault stauts"\.\n.*"vault status".*\n.*tazpod vault status/,
+    );
+    expect(foreign.code).to.equal(64);
+    const {status, error} = JSON.parse(foreign.stdout) as {status: number; error: {what: string; next: string}};
+    expect(status).to.equal(64);
+    expect(error.what).to.equal('There is no command "greet you".');
+    expect(error.next).to.match(/^tazpod plugins:install NAME/);
+  });
+
   it('runs nothing of a package that has no section for oclif', async () => {
     const ran = join(user.home, 'ran');
     const code = `require('fs').writeFileSync(${JSON.stringify(ran)}, '')`;
