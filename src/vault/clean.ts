@@ -10,6 +10,7 @@ import {type GhostPlan, planVersion} from '../lifecycle/plan.ts';
 import {chooseEscalation} from './escalation.ts';
 import {callGhost, ghostEntry} from './ghost-call.ts';
 import {type Presentation} from './open-vault.ts';
+import {readVaultState} from './state.ts';
 
 /** The `result` of `vault clean --json`. */
 export type CleanResult = {
@@ -152,11 +153,13 @@ async function observeVault(image: string, presentation: Presentation): Promise<
 }
 
 async function converse(
-  plan: GhostPlan,
+  plan: Extract<GhostPlan, {operation: 'observe' | 'clean'}>,
   presentation: Presentation,
   onMessage: (message: GhostMessage) => void,
 ): Promise<void> {
-  const escalation = await chooseEscalation(ghostEntry, undefined, isatty(0));
+  // A private ghost is the user's own: root would not believe what it says that it is.
+  const {session} = await readVaultState(plan.image);
+  const escalation = await chooseEscalation(ghostEntry, session?.isolation, isatty(0));
   const end = await callGhost(plan, escalation, {
     onMessage: async (message) => {
       if (message.say === 'warning') presentation.remark(message.text);

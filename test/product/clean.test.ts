@@ -4,6 +4,7 @@ import {basename, join} from 'node:path';
 import {expect} from 'chai';
 import {root} from '../../scripts/setup.js';
 import {readLoopDevices} from '../../src/kernel/loop.ts';
+import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {tazpod} from '../bed/run.ts';
@@ -85,6 +86,13 @@ describe('vault clean', () => {
       expect(refused.code).to.equal(75);
       expect(refused.stderr).to.include('Live processes use the vault, and nothing was done.');
       expect((await session.ask('echo alive')).output).to.include('alive');
+      const {code, stdout, stderr} = await clean('--yes');
+      expect(code, stdout + stderr).to.equal(0);
+      expect((await session.unlock.ended).code).to.equal(79);
+    });
+
+    it('ends a private session without a privilege', async () => {
+      const session = await openSession(vault, ['--isolation', 'private'], {within: fuseForAll});
       const {code, stdout, stderr} = await clean('--yes');
       expect(code, stdout + stderr).to.equal(0);
       expect((await session.unlock.ended).code).to.equal(79);
