@@ -7,6 +7,7 @@ import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {linkPlugins} from '../bed/plugin.ts';
 import {runAs, tazpod} from '../bed/run.ts';
+import {atGhostPrompt, atPrompt, openTerminal} from '../bed/terminal.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
 
@@ -61,6 +62,34 @@ describe('Secrets of pass', function () {
     await must(['mv', `${owner.home}/elsewhere`, `${owner.home}/.gnupg`]);
     expect(pull.code, pull.stderr).to.equal(0);
     expect(pull.stdout).to.match(/^Nothing has changed/m);
+  });
+
+  it('are unlocked on the terminal of the session, where gpg asks for the passphrase of the key itself', async () => {
+    await must(['rm', '-r', `${owner.home}/.gnupg`, `${owner.home}/.password-store`]);
+    const unlocked = ['--pinentry-mode', 'loopback', '--passphrase', 'the passphrase'];
+    await must(['gpg', '--batch', ...unlocked, '--quick-generate-key', 'locked@example.com', 'future-default']);
+    await must(['pass', 'init', 'locked@example.com']);
+    await must(['pass', 'insert', '--echo', 'work/token'], 'another token\n');
+    await must(['pass', 'insert', '--multiline', 'work/key'], 'another key');
+    await must(['gpgconf', '--kill', 'gpg-agent']);
+    const terminal = await openTerminal(owner, {cwd: project});
+    try {
+      terminal.enter(`tazpod unlock ${vault.flags.join(' ')}`);
+      await terminal.shows(atGhostPrompt);
+      terminal.enter('clear; tazpod pull');
+      await terminal.shows(/The key for "locked@example[.]com" is locked[^]*Next: tazpod login mine/);
+      terminal.enter('clear; tazpod login mine');
+      await terminal.shows(/Please enter the passphrase[^]*locked@example[.]com/);
+      terminal.enter('the passphrase');
+      await terminal.shows(/Logged in to mine as locked@example[.]com/);
+      terminal.enter('clear; tazpod pull; cat ~/secrets/ssh/key; echo " was read"');
+      await terminal.shows(/^another key was read$/m);
+      terminal.enter('exit');
+      await terminal.shows(atPrompt);
+    } finally {
+      terminal.close();
+    }
+    await expectNothingLeft(vault);
   });
 
   async function must(command: readonly string[], stdin = ''): Promise<void> {

@@ -41,9 +41,9 @@ async function logIn(
   settings: Settings,
   url: string,
 ): Promise<LoginAnswer> {
-  const given = request.identity ?? settings.clientId ?? (await request.ask('Client id of the machine identity'));
+  const given = request.identity ?? settings.clientId ?? (await request.ask('Client id of the machine identity:'));
   const clientId = given.trim();
-  const secret = request.secret ?? (await request.askSecret('Client secret'));
+  const secret = request.secret ?? (await request.askSecret('Client secret:'));
   const clientSecret = withoutNewline(Buffer.from(secret).toString('utf8'));
   if (clientId === '' || clientSecret === '') {
     throw failure('settings', 'A client id and a client secret are needed.', {next: 'tazpod login'});
@@ -70,7 +70,7 @@ async function keepToken(
       next: 'tazpod pull',
     });
   }
-  const secret = request.secret ?? (await request.askSecret('Access token'));
+  const secret = request.secret ?? (await request.askSecret('Access token:'));
   const token = Buffer.from(secret).toString('utf8').trim();
   if (!isToken(token)) throw failure('settings', 'This is no access token.', {next: 'tazpod login'});
   const identity = identityOf(token) ?? request.identity ?? 'an access token';

@@ -52,7 +52,7 @@ describe('A session with Infisical', () => {
       },
     });
     expect(answer.identity).to.equal('tazpod-reader');
-    expect(asked).to.deep.equal(['Client id of the machine identity', 'Client secret']);
+    expect(asked).to.deep.equal(['Client id of the machine identity:', 'Client secret:']);
   });
 
   it('is not begun a second time with a wrong secret, and says what the third one does', async () => {

@@ -14,7 +14,7 @@ export type RunOptions = {
   readonly store: string;
   /** Added to the options of gpg that the user has set for pass. */
   readonly gpgOptions: string;
-  /** Milliseconds; absent for what waits for its user. */
+  /** Milliseconds; absent for what asks its user, however long that takes, on the terminal that is standard input. */
   readonly timeoutMs?: number;
 };
 
@@ -43,7 +43,8 @@ export async function run(
       PASSWORD_STORE_GPG_OPTS: `${context.environment['PASSWORD_STORE_GPG_OPTS'] ?? ''} ${gpgOptions}`.trim(),
     },
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // pass looks there for the terminal that it names to gpg, and gpg to pinentry.
+    stdio: [timeoutMs === undefined ? 'inherit' : 'ignore', 'pipe', 'pipe'],
   });
   const chunks: Buffer[] = [];
   let sizeBytes = 0;

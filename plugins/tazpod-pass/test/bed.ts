@@ -49,7 +49,8 @@ export function makeStore(passphrase = ''): Store {
     endAgent,
     remove: () => {
       endAgent();
-      rmSync(home, {recursive: true, force: true});
+      // The agent takes its sockets away meanwhile.
+      rmSync(home, {recursive: true, force: true, maxRetries: 5});
     },
   };
 }
