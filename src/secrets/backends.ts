@@ -74,18 +74,21 @@ export async function callBackend<T>(
   limitMs = answersPerCall * context.timeoutMs,
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
+  let stop = () => {};
   try {
     return await Promise.race([
       call(),
       new Promise<never>((_resolve, reject) => {
         timer = setTimeout(() => reject(tooLate(definition.name, limitMs)), limitMs);
-        context.signal.addEventListener('abort', () => reject(interrupted()), {once: true});
+        stop = () => reject(interrupted());
+        context.signal.addEventListener('abort', stop);
       }),
     ]);
   } catch (error) {
     throw error instanceof Failure ? error : asFailure(error, definition.name, what);
   } finally {
     clearTimeout(timer);
+    context.signal.removeEventListener('abort', stop);
   }
 }
 

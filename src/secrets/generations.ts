@@ -171,7 +171,7 @@ export class Generations {
       ) &&
       !overwrite &&
       this.#known &&
-      next.answers.every(({key, bytes}) => this.answer(key)?.equals(bytes) === true);
+      next.answers.every(({key, bytes}) => this.#hasAnswer(key, bytes));
     if (unchanged && this.#allLinked(files, detached)) return {changed: false, kept};
 
     const number = Math.max(0, ...this.#numbers()) + 1;
@@ -295,6 +295,13 @@ export class Generations {
       const expendable = pulledBefore && stat.isFile();
       if (!expendable && (own === 'overwrite' || !own.has(path))) throw inTheWay(path, path);
     }
+  }
+
+  #hasAnswer(key: string, bytes: Uint8Array): boolean {
+    const kept = this.answer(key);
+    const same = kept?.equals(bytes) === true;
+    kept?.fill(0);
+    return same;
   }
 
   #isLinked(path: string): boolean {

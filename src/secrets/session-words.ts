@@ -19,14 +19,7 @@ export function withVariables(command: readonly string[], choice: VariableChoice
 /** The words of a command and, if it ends well, of another one with the variables that are there then. */
 export function thenWithVariables(command: readonly string[], next: readonly string[]): string[] {
   const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-  return [
-    ...shell(),
-    '-c',
-    `first=$1; shift; eval "$first" || exit; unset first; ${sourceAll}`,
-    'tazpod',
-    quoted,
-    ...next,
-  ];
+  return [...shell(), '-c', `eval "$1" || exit; shift; ${sourceAll}`, 'tazpod', quoted, ...next];
 }
 
 /** An environment without any of the pulled variables, for a command that gets some or none. */
@@ -60,8 +53,9 @@ const sourceSome = [
 
 /**
  * bash keeps variables whose names are none to a shell (functions of other shells, names with dots), and with `-p` it
- * neither reads BASH_ENV nor takes functions from the environment. dash loses them, and is taken where there is no bash.
+ * neither reads BASH_ENV nor takes functions from the environment. Where standard input is a socket it would take itself
+ * for the child of sshd and read the user's .bashrc. dash loses such variables, and is taken where there is no bash.
  */
 function shell(): string[] {
-  return existsSync('/bin/bash') ? ['/bin/bash', '-p'] : ['/bin/sh'];
+  return existsSync('/bin/bash') ? ['/bin/bash', '--norc', '-p'] : ['/bin/sh'];
 }

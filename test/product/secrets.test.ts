@@ -66,6 +66,16 @@ templates:
   const inGhost = (script: string, ...flags: string[]) =>
     command('exec', ...vault.flags, ...flags, '--', 'bash', '-c', script);
 
+  it('are checked without a store and without a vault', async () => {
+    expect((await command('secrets', 'check')).stdout).to.match(
+      /secrets\.yml is right: 3 secrets and folders, 1 templates/,
+    );
+    const wrong = writeAs(owner, join(project, 'wrong.yml'), 'backend: exec\nsecrets:\n  - {name: A, env: PATH}\n');
+    const {code, stderr} = await command('secrets', 'check', '--secrets-file', wrong);
+    expect(stderr).to.match(/wrong\.yml:3:15: secrets\[0\]\.env is a variable that changes how programs load/);
+    expect(code).to.equal(78);
+  });
+
   it('are not pulled by a program that nobody has agreed to', async () => {
     const {code, stderr} = await command('pull', ...vault.flags, '--no-shell');
     expect(stderr)
