@@ -1,4 +1,4 @@
-import {mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {printable} from '../config/printable.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
@@ -13,21 +13,59 @@ type DataPackage = {
   readonly oclif?: {readonly schema?: number; readonly plugins?: readonly InstalledEntry[]};
 };
 
+/** In the folder as long as a process changes something there; its content is the process id. */
+const lockName = '.lock';
+
 /**
- * Makes the folder in which plugins are installed where there is none. Throws a Failure (77) where it is somebody
- * else's: what root would install there, its owner could exchange.
+ * Makes the folder in which plugins are installed where there is none, and keeps others from changing it: npm does not
+ * expect another npm beside it. Returns what lets them again. A lock of a process that has ended is no lock.
+ *
+ * Throws a Failure: 75 where another process is at work, 77 where the folder is somebody else's: what root would install
+ * there, its owner could exchange.
  */
-export function prepareDataFolder(folder: string): void {
+export function lockDataFolder(folder: string): () => void {
+  const lock = join(folder, lockName);
   try {
     mkdirSync(folder, {recursive: true, mode: 0o700});
     const why = distrust(folder, process.geteuid!());
     if (why !== undefined) throw new Failure(exitCode.noPermission, `${shown(folder)} is not used.`, {why: `${why}.`});
-    if (read(folder) === undefined) write(folder, {private: true, dependencies: {}, oclif: {schema: 1, plugins: []}});
+    const other = lockedBy(lock);
+    if (other !== undefined) {
+      throw new Failure(exitCode.busy, 'Another TazPod is changing the plugins.', {
+        why: `It is the process ${other}.`,
+        next: 'wait for it, and try again',
+      });
+    }
+    writeFileSync(lock, String(process.pid), {flag: 'wx'});
   } catch (error) {
     if (error instanceof Failure) throw error;
     const why = `The kernel answered ${(error as NodeJS.ErrnoException).code ?? 'with an error'}.`;
     throw new Failure(exitCode.cannotCreate, `Plugins cannot be installed in ${shown(folder)}.`, {why, cause: error});
   }
+  return () => rmSync(lock, {force: true});
+}
+
+/** The process that holds a lock. One that has ended is removed. */
+function lockedBy(lock: string): number | undefined {
+  let pid: number;
+  try {
+    pid = Number(readFileSync(lock, 'utf8'));
+  } catch {
+    return undefined;
+  }
+  try {
+    if (pid > 0) process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') pid = 0;
+  }
+  if (pid > 0) return pid;
+  rmSync(lock, {force: true});
+  return undefined;
+}
+
+/** Sees to it that the folder has a package.json of oclif's form. Throws a Failure (78) for one that is no JSON. */
+export function prepareDataFolder(folder: string): void {
+  if (read(folder) === undefined) write(folder, {private: true, dependencies: {}, oclif: {schema: 1, plugins: []}});
 }
 
 /** What npm was told to install for a package: a version, `file:…`. Undefined for what is not installed. */
@@ -62,7 +100,7 @@ function read(folder: string): DataPackage | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     if (!(error instanceof SyntaxError)) throw error;
     throw new Failure(exitCode.config, `${shown(join(folder, 'package.json'))} is not JSON.`, {
-      next: 'tazpod plugins:reset --hard',
+      next: 'tazpod plugins:reset',
     });
   }
 }

@@ -77,6 +77,7 @@ export async function installPlugin(
 
 /** Brings plugins to what their tags say now: all that were installed, or those that are named. */
 export async function updatePlugins(shop: Shop, names: readonly string[]): Promise<PluginChange[]> {
+  prepareDataFolder(shop.dataFolder);
   const entries = readEntries(shop.dataFolder).filter(({type}) => type === 'user');
   const wanted = names.length === 0 ? entries : names.map((name) => findEntry(entries, name) ?? notInstalled(name));
   const changes: PluginChange[] = [];
@@ -97,6 +98,7 @@ export async function updatePlugins(shop: Shop, names: readonly string[]): Promi
 
 /** Takes a plugin away, by its name, its short name, or the folder that is linked. */
 export async function uninstallPlugin(shop: Shop, name: string, workingFolder: string): Promise<PluginChange> {
+  prepareDataFolder(shop.dataFolder);
   const entries = readEntries(shop.dataFolder);
   const linked = entries.find(({type, root}) => type === 'link' && root === resolvedFolder(workingFolder, name));
   const entry = findEntry(entries, name) ?? linked;

@@ -180,6 +180,31 @@ describe('plugins from a registry', function () {
     expect(ms).to.be.below(15_000);
   });
 
+  it('are not changed by two at once, and a lock of one that has ended is none', async () => {
+    await expectDone('plugins:install', 'greet');
+    const lock = join(user.home, '.local/share/tazpod/.lock');
+    writeAs(user, lock, String(process.pid));
+    const busy = await ask('plugins:uninstall', 'greet');
+    writeAs(user, lock, '4194305');
+    const done = await ask('plugins:uninstall', 'greet');
+
+    expect(busy.status).to.equal(75);
+    expect(busy.error.why).to.equal(`It is the process ${process.pid}.`);
+    expect(done.status).to.equal(0);
+    expect(existsSync(lock)).to.equal(false);
+  });
+
+  it('that are in no order any more can be taken away all the same', async () => {
+    const folder = join(user.home, '.local/share/tazpod');
+    await link({name: 'tazpod-one'});
+    writeAs(user, join(folder, 'package.json'), '{');
+
+    expect((await ask('plugins:install', 'greet')).error.next).to.equal('tazpod plugins:reset');
+    await expectDone('plugins:reset');
+    await expectDone('plugins:install', 'greet');
+    expect(await listed()).to.deep.equal(['tazpod-greet@1.1.0']);
+  });
+
   it('that are not there are told with both names', async () => {
     const {status, error} = await ask('plugins:install', 'nothing-like-this');
 
