@@ -19,7 +19,7 @@ export function makeContext(given: Partial<BackendContext> = {}): TestContext {
     settings: {},
     environment: {},
     projectFolder: '/',
-    timeoutMs: 5000,
+    timeoutMs: 30_000,
     signal: new AbortController().signal,
     warn: (text) => void warnings.push(text),
     store: {

@@ -132,7 +132,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
       double.breakNext('list', fault);
       const startedMs = performance.now();
       const trouble = await read({}, {timeoutMs: 400});
-      expect(performance.now() - startedMs).to.be.within(390, 3000);
+      expect(performance.now() - startedMs).to.be.within(390, 20_000);
       expect(trouble.what).to.match(/ did not answer within 0\.4 s\.$/);
       expect(double.requests).to.have.lengthOf(1);
     });
@@ -150,7 +150,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
     double.breakNext('list', {retryAfterSeconds: 1});
     const startedMs = performance.now();
     expect((await backend.readFolder(context, root)).state).to.equal('read');
-    expect(performance.now() - startedMs).to.be.within(990, 4000);
+    expect(performance.now() - startedMs).to.be.within(990, 20_000);
     expect(double.requests.map(({status}) => status)).to.deep.equal([429, 200]);
   });
 
@@ -159,7 +159,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
     await double.close();
     const startedMs = performance.now();
     const trouble = await read();
-    expect(performance.now() - startedMs).to.be.below(1000);
+    expect(performance.now() - startedMs).to.be.below(5000);
     expect(trouble).to.deep.include({what: `${url} cannot be reached.`, why: 'Nothing listens there.'});
   });
 
