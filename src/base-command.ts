@@ -39,6 +39,7 @@ export abstract class BaseCommand<T> extends Command {
   static override enableJsonFlag = true;
 
   readonly #warnings: string[] = [];
+  #configuration: Promise<Configuration> | undefined;
 
   abstract override run(): Promise<T>;
 
@@ -54,8 +55,9 @@ export abstract class BaseCommand<T> extends Command {
   }
 
   /** The configuration that holds here, with what plugins bring as defaults. Throws a Failure (78). */
-  protected async configuration(): Promise<Configuration> {
-    return loadConfig(await this.surroundings(), (text) => this.remark(text));
+  protected configuration(): Promise<Configuration> {
+    // Once: what is to be remarked is said once.
+    return (this.#configuration ??= this.surroundings().then((from) => loadConfig(from, (text) => this.remark(text))));
   }
 
   /** What the configuration is read from. */

@@ -12,7 +12,8 @@ import {callByHand, makeMountPoint, planOf} from '../isolation/by-hand.ts';
 /** What the CLI puts behind the plan when it cleans. */
 const further = ['--in-callers-namespace'];
 
-describe('The privileged entry in its caller’s mount namespace', () => {
+describe('The privileged entry in its caller’s mount namespace', function () {
+  this.timeout(180_000);
   let user: BedUser;
   let victim: BedUser;
   let vault: TestVault;

@@ -13,7 +13,8 @@ import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
 import {skip} from '../skip.ts';
 
-describe('vault clean', () => {
+describe('vault clean', function () {
+  this.timeout(180_000);
   let owner: BedUser;
   let vault: TestVault;
   let loops: string[];

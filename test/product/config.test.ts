@@ -1,4 +1,4 @@
-import {existsSync, mkdirSync, readFileSync, rmSync} from 'node:fs';
+import {chmodSync, existsSync, mkdirSync, readFileSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
@@ -8,7 +8,8 @@ import {type RunOptions, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
 import {planVault, quickKdf, type TestVault} from '../bed/vault.ts';
 
-describe('The configuration of a project and its user', () => {
+describe('The configuration of a project and its user', function () {
+  this.timeout(180_000);
   let owner: BedUser;
   let project: string;
   let vault: TestVault;
@@ -105,6 +106,17 @@ describe('The configuration of a project and its user', () => {
       expect(existsSync(join(owner.home, '.ssh'))).to.equal(false);
     } finally {
       writeAs(owner, config(), whole);
+    }
+  });
+
+  it('is left unread, with one remark, where everybody may write it', async () => {
+    chmodSync(config(), 0o666);
+    try {
+      const {code, stderr} = await inProject(['exec', '--', 'true'], {env: {TAZPOD_MOUNT_POINT: '~/by-environment'}});
+      expect(code).to.equal(0);
+      expect(stderr.match(/config\.yaml is not read: everybody may write it/g)).to.have.length(1);
+    } finally {
+      chmodSync(config(), 0o600);
     }
   });
 
