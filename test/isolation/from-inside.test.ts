@@ -7,6 +7,7 @@ import {isLocked} from '../../src/kernel/file-lock.ts';
 import {install} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {kill, processTree} from '../bed/process-tree.ts';
 import {type Background, runAs, startAs} from '../bed/run.ts';
 import {openSession, type TestSession} from '../bed/session.ts';
 import {until} from '../bed/until.ts';
@@ -281,6 +282,24 @@ describe('A session that reaches out', () => {
           await session.leave();
           return {got, what: 'open'};
         },
+      },
+      {
+        attack:
+          'keeps key, device and lock alive by an open file that it handed out, when root, or want of memory, has killed the session’s ghost',
+        expected: 'succeeds',
+        because:
+          'nobody is left to take the device away; it goes when that file is closed, and neither the session nor another process of the user can kill a ghost',
+        run: async () => {
+          const {session, holder} = await handOut();
+          for (const ghost of processTree(session.unlock.pid).filter(({role}) => role === 'the ghost')) kill(ghost);
+          await session.unlock.ended;
+          const got = await isLocked(session.vault.image);
+          holder.child.kill('SIGKILL');
+          await holder.ended;
+          await expectNothingLeft(session.vault);
+          return {got, what: 'open until the file is closed'};
+        },
+        without: '',
       },
     ],
     () => worlds!,
