@@ -113,6 +113,12 @@ function understand(given: BackendContext['settings'], projectFolder: string, ho
   if (givenUrl !== undefined && url === undefined) {
     problems.push('url has to be the address of a server, as https://infisical.example.com.');
   }
+  const isGiven = (name: string) => given[name] !== undefined && given[name] !== null;
+  if (isGiven('token-file') && auth !== 'access-token') problems.push('token-file needs auth: access-token.');
+  for (const name of ['client-id', 'client-secret-file', 'keep-client-secret'].filter(isGiven)) {
+    if (auth !== 'universal-auth') problems.push(`${name} needs auth: universal-auth.`);
+  }
+  if (isGiven('client-secret-file') && !isGiven('client-id')) problems.push('client-secret-file needs client-id.');
   const understood: Settings = {
     project: project ?? '',
     environment: text('environment') ?? 'dev',

@@ -48,6 +48,9 @@ describe('The settings of Infisical', () => {
     [{project, url: 'https://user:word@infisical.example.com'}, /^url has to be the address/],
     [{project, auth: 'password'}, /^auth has to be one of universal-auth, access-token, cli/],
     [{project, 'keep-client-secret': 'yes'}, /^keep-client-secret has to be true or false/],
+    [{project, 'token-file': 'token'}, /^token-file needs auth: access-token/],
+    [{project, auth: 'cli', 'keep-client-secret': true}, /^keep-client-secret needs auth: universal-auth/],
+    [{project, 'client-secret-file': 'secret'}, /^client-secret-file needs client-id/],
     [{project, environment: ''}, /^environment has to be a text/],
     [{project, 'client-secret': 'in the file'}, /^"client-secret" is no setting/],
   ];
