@@ -1,6 +1,7 @@
-import {mkdtempSync, rmSync} from 'node:fs';
+import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {root} from '../../scripts/setup.js';
 import {type PackageFiles, writePackage} from '../bed/registry.ts';
 import type {PluginIdentity} from '../../src/extensions/contributions.ts';
 
@@ -54,3 +55,6 @@ export function makeFolder(): string {
 export function removeFolders(): void {
   for (const folder of folders.splice(0)) rmSync(folder, {recursive: true, force: true});
 }
+
+/** The version of the core, which is that of its plugins. */
+export const {version: coreVersion} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {version: string};
