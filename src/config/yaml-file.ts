@@ -34,17 +34,18 @@ const tooDeep = 'This is nested too deeply.';
 /**
  * Reads a YAML file (1.2, one document, no aliases, no tags) and checks it. An empty file is an empty mapping. Undefined
  * where there is no file. Throws a Failure (78) that tells each fault with file, line, column and key; no value of the
- * file is repeated in it, because a value may be a secret that was put in the wrong place.
+ * file is repeated in it, because a value may be a secret that was put in the wrong place. `next` is what each says at
+ * its end.
  */
-export function readYamlFile<T>(path: string, schema: z.ZodType<T>): YamlFile<T> | undefined {
+export function readYamlFile<T>(path: string, schema: z.ZodType<T>, next?: string): YamlFile<T> | undefined {
   const text = readText(path);
-  return text === undefined ? undefined : parseYaml(text, path, schema);
+  return text === undefined ? undefined : parseYaml(text, path, schema, next);
 }
 
 /** As `readYamlFile`, of a text that was read already. `path` is for the messages. */
-export function parseYaml<T>(text: string, path: string, schema: z.ZodType<T>): YamlFile<T> {
+export function parseYaml<T>(text: string, path: string, schema: z.ZodType<T>, next?: string): YamlFile<T> {
   try {
-    return checkYaml(text, path, schema);
+    return checkYaml(text, path, schema, next);
   } catch (error) {
     // The stack has an end, which the parser mostly sees coming.
     if (error instanceof RangeError) throw new Failure(exitCode.config, `${printable(path, 4096)}:1:1: ${tooDeep}`);
@@ -52,8 +53,8 @@ export function parseYaml<T>(text: string, path: string, schema: z.ZodType<T>): 
   }
 }
 
-function checkYaml<T>(text: string, path: string, schema: z.ZodType<T>): YamlFile<T> {
-  const document = new PositionedDocument(text, path);
+function checkYaml<T>(text: string, path: string, schema: z.ZodType<T>, next?: string): YamlFile<T> {
+  const document = new PositionedDocument(text, path, next);
   const result = schema.safeParse(document.value, {error: sentenceOf});
   if (result.success) {
     return {
@@ -89,12 +90,14 @@ type Fault = {readonly at: Position; readonly sentence: string};
 /** A parsed document that knows where everything stands. */
 class PositionedDocument {
   readonly #path: string;
+  readonly #next: string | undefined;
   readonly #lines = new LineCounter();
   readonly #contents: Node | null;
   readonly value: unknown;
 
-  constructor(text: string, path: string) {
+  constructor(text: string, path: string, next?: string) {
     this.#path = path;
+    this.#next = next;
     const document = parseDocument(text, {
       ...{version: '1.2', schema: 'core', merge: false},
       ...{stringKeys: true, uniqueKeys: false, prettyErrors: false, lineCounter: this.#lines},
@@ -151,7 +154,7 @@ class PositionedDocument {
     return [{at: this.#at(value ?? key), sentence: startWith(path, issue.message)}];
   }
 
-  failure(faults: readonly Fault[], next?: string): Failure {
+  failure(faults: readonly Fault[], next = this.#next): Failure {
     const sorted = [...faults].sort(({at: one}, {at: other}) => one.line - other.line || one.column - other.column);
     const [first, ...more] = sorted.map(
       ({at, sentence}) => `${printable(this.#path, 4096)}:${at.line}:${at.column}: ${sentence}`,

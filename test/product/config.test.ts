@@ -78,7 +78,10 @@ describe('The configuration of a project and its user', function () {
       for (const command of [['status'], ['lock'], ['vault', 'create'], ['exec', '--', 'true']]) {
         const {code, stderr} = await inProject(command);
         expect(code, command.join(' ')).to.equal(78);
-        expect(stderr).to.equal(`error: ${config()}:2:1: mount-pont is not known; did you mean "mount-point"?\n`);
+        expect(stderr).to.equal(
+          `error: ${config()}:2:1: mount-pont is not known; did you mean "mount-point"?\n` +
+            '  Next: tazpod config schema config, which has every key\n',
+        );
       }
       const {code, stdout, stderr} = await inProject(['config', '--explain']);
       expect(code).to.equal(78);
