@@ -38,6 +38,11 @@ export async function npm(args: readonly string[], {folder, registry, allowScrip
     [
       npmProgram(),
       command!,
+      // Whatever npm's configuration or an npm around this process says, it works in the folder, and notes what it does.
+      `--prefix=${folder}`,
+      '--global=false',
+      '--save',
+      '--install-strategy=hoisted',
       '--json',
       '--loglevel=error',
       '--no-audit',

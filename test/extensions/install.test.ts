@@ -45,7 +45,8 @@ describe('plugins from a registry', function () {
   });
 
   afterEach(() => {
-    for (const name of ['.local', '.config', 'ran']) rmSync(join(user.home, name), {recursive: true, force: true});
+    for (const name of ['.local', '.config', '.npmrc', 'ran'])
+      rmSync(join(user.home, name), {recursive: true, force: true});
   });
 
   after(async () => {
@@ -158,7 +159,15 @@ describe('plugins from a registry', function () {
     expect(await listed()).to.deep.equal([]);
   });
 
-  it('run install scripts only when they are asked to', async () => {
+  it('run install scripts only when they are asked to, whatever npm’s own configuration says', async () => {
+    const npmrc = [
+      'ignore-scripts=false',
+      'global=true',
+      'save=false',
+      'install-strategy=linked',
+      'package-lock=false',
+    ];
+    writeAs(user, join(user.home, '.npmrc'), npmrc.join('\n'));
     await publish({name: 'tazpod-scripted', more: {scripts: {postinstall: 'touch "$HOME/ran"'}}});
     const ran = () => existsSync(join(user.home, 'ran'));
 
