@@ -1,3 +1,7 @@
+import {existsSync} from 'node:fs';
+import {printable} from '../config/printable.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
 import {assemble, type Assembled} from './assemble.ts';
 import {audit} from './audit.ts';
 import {
@@ -37,6 +41,8 @@ export type PullRequest = {
   readonly trust: boolean;
   readonly offlineOk?: boolean;
   readonly overwrite?: boolean;
+  /** What another `secrets.yml` has brought may go away. */
+  readonly replace?: boolean;
   readonly now?: () => Date;
 };
 
@@ -65,6 +71,7 @@ export async function pull(request: PullRequest): Promise<PullResult> {
   return whileLocked(mountPoint, lockPatienceMs, waiting, async () => {
     const known = isKnownVault(mountPoint, surroundings.environment);
     const generations = new Generations(mountPoint, known);
+    if (request.replace !== true) checkSource(request.mapping, generations);
     try {
       const result = await withFetched(request, generations, ({set, absent}, index, backends) => {
         const {changed, kept} = generations.install(set, {overwrite: request.overwrite ?? false});
@@ -112,6 +119,16 @@ export async function openTrusted(request: Omit<PullRequest, 'progress'>): Promi
   // In a vault that is not known yet nothing is noted: the first pull makes it known, see `adopt`.
   if (known) noteTrust(surroundings.mountPoint, mapping, backends);
   return backends;
+}
+
+/** Two projects that share a vault would take each other's secrets away. One that is gone has been moved, most likely. */
+function checkSource({file}: Mapping, generations: Generations): void {
+  const source = generations.record()?.source;
+  if (source === undefined || source === file.path || !existsSync(source)) return;
+  throw new Failure(exitCode.cannotCreate, 'This vault was filled by another secrets.yml.', {
+    why: `It is ${printable(source, 1024)}, and what it has brought would go away.`,
+    next: 'tazpod pull --replace, or take another vault with --image',
+  });
 }
 
 /**

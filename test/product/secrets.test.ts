@@ -21,7 +21,7 @@ describe('Secrets that are pulled', () => {
     needsRoot(this);
     owner = makeOwner();
     vault = await makeVault(owner);
-    givePlugins(owner, 'tazpod-exec');
+    givePlugins(owner, 'tazpod-exec', 'tazpod-dotenv');
     project = join(owner.home, 'project');
     mkdirSync(project);
     chownTo(owner, project);
@@ -54,12 +54,12 @@ templates:
 
   afterEach(() => expectNothingLeft(vault));
 
-  function answer(texts: Record<string, string>, bytes: Record<string, Buffer> = {}): void {
+  function answer(texts: Record<string, string>, bytes: Record<string, Buffer> = {}, file = 'answer.json'): void {
     const secrets = [
       ...Object.entries(texts).map(([name, value]) => ({name, value})),
       ...Object.entries(bytes).map(([name, value]) => ({name, base64: value.toString('base64')})),
     ];
-    writeAs(owner, join(project, 'answer.json'), JSON.stringify({secrets}));
+    writeAs(owner, join(project, file), JSON.stringify({secrets}));
   }
 
   const command = (...words: string[]) => tazpod(owner, words, {cwd: project});
@@ -106,21 +106,18 @@ templates:
   });
 
   it('cost nothing where nothing has changed, and are switched over where it has', async () => {
-    const same = await command('pull', ...vault.flags, '--no-shell', '--json');
-    const {result} = JSON.parse(same.stdout) as {result: {state: string}};
-    expect(result.state).to.equal('unchanged');
-    answer({KUBE: 'apiVersion: v2\n', TOKEN: 'other-other'}, {BINARY: binary});
-    const diff = await command('secrets', 'diff', ...vault.flags);
-    expect(diff.stdout)
-      .to.match(/^~ file kube\/config: changed, 15 bytes \w{8} → 15 bytes \w{8}$/m)
-      .and.not.include('other');
-    await command('pull', ...vault.flags, '--no-shell');
+    answer({KUBE: 'apiVersion: v2\n', TOKEN: 'other-other'}, {BINARY: binary}, 'next.json');
+    const {stdout, stderr} = await inGhost(`tazpod pull; cp next.json answer.json; tazpod secrets diff; tazpod pull`);
+    expect(stdout, stderr)
+      .to.match(/^Nothing has changed: 3 files, 3 variables\.$/m)
+      .and.match(/^~ file kube\/config: changed, 15 bytes \w{8} → 15 bytes \w{8}$/m)
+      .and.match(/^Pulled 3 files, 3 variables\.$/m)
+      .and.not.include('other-other');
     expect((await inGhost('cat "$KUBECONFIG"; echo $API_TOKEN')).stdout).to.equal('apiVersion: v2\nother-other\n');
   });
 
   it('are given to a command as far as it is said, also from within', async () => {
     const names = 'env | grep -cE "^(API_TOKEN|KUBECONFIG)="';
-    expect((await inGhost(names)).stdout).to.equal('2\n');
     expect((await inGhost(names, '--only', 'API_TOKEN')).stdout).to.equal('1\n');
     expect((await inGhost(names, '--without-env')).stdout).to.equal('0\n');
     const within = `tazpod exec --only API_TOKEN -- sh -c '${names}'; tazpod exec --without-env -- sh -c '${names}'`;
@@ -159,16 +156,16 @@ templates:
   });
 
   it('stay as they were when the store has lost one, or fails', async () => {
-    answer({KUBE: 'apiVersion: v3\n'});
-    const missing = await command('pull', ...vault.flags, '--no-shell');
-    expect(missing.stderr).to.include('The store does not have TOKEN (mine:/), BINARY (mine:/).');
-    expect(missing.code).to.equal(66);
+    answer({KUBE: 'apiVersion: v3\n'}, {}, 'poor.json');
     const error = {kind: 'unreachable', what: 'The store is on the moon.'};
-    writeAs(owner, join(project, 'answer.json'), JSON.stringify({error}));
-    expect((await command('pull', ...vault.flags, '--no-shell')).stderr).to.include('error: The store is on the moon.');
-    const offline = await command('pull', ...vault.flags, '--no-shell', '--offline-ok');
-    expect(offline).to.include({code: 0, stdout: 'Offline: 3 files, 3 variables, as they were just now.\n'});
-    expect((await inGhost('cat "$KUBECONFIG"')).stdout).to.equal('apiVersion: v2\n');
+    writeAs(owner, join(project, 'error.json'), JSON.stringify({error}));
+    const {stdout, stderr} = await inGhost(
+      'cp poor.json answer.json; tazpod pull; echo $?; cp error.json answer.json; tazpod pull; echo $?; tazpod pull --offline-ok; echo $?; cat "$KUBECONFIG"',
+    );
+    expect(stderr)
+      .to.include('error: The store does not have TOKEN (mine:/), BINARY (mine:/).')
+      .and.include('error: The store is on the moon.');
+    expect(stdout).to.match(/^66\n69\nOffline: 3 files, 3 variables, as they were .*\n0\napiVersion: v2\n$/);
   });
 
   it('are set in no session of an account that has not pulled them, until it says so', async () => {
@@ -183,12 +180,29 @@ templates:
     expect(await inGhost('echo "<$API_TOKEN>"')).to.include({stdout: '<other-other>\n', stderr: ''});
   });
 
+  it('come from .env files too, which are removed if that is said and all of it is in the vault', async () => {
+    writeAs(owner, join(project, 'env.yml'), 'backend: dotenv\nsecrets: [{folder: /, env-prefix: ""}]\n');
+    writeAs(owner, join(project, '.env'), "# mine\nexport LEGACY='it is legacy'\nOTHER=1\n");
+    const pulled = 'tazpod pull --secrets-file env.yml';
+    const {stdout, stderr} = await inGhost(
+      `${pulled}; ${pulled} --replace; ls .env; ${pulled} --remove-sources; ls .env; tazpod get LEGACY; ${pulled}`,
+    );
+    expect(stderr)
+      .to.include('This vault was filled by another secrets.yml.')
+      .and.include('/.env" still has in the clear what is in the vault')
+      .and.include('/.env". It may still be in backups')
+      .and.include("cannot access '.env'");
+    expect(stdout).to.equal(
+      'Pulled 0 files, 2 variables.\n.env\nNothing has changed: 0 files, 2 variables.\nit is legacyNothing has changed: 0 files, 2 variables.\n',
+    );
+  });
+
   it('are nowhere outside', async () => {
     const ours = `find ~ /tmp /var/tmp /dev/shm -xdev -user ${owner.uid} -type f -size -1M -not -path '*/node_modules/*'`;
     const {stdout} = await runAs(owner, [
       'sh',
       '-c',
-      `${ours} -exec grep -laE 'hunter22|other-other' {} + 2>/dev/null; ls ~/secrets`,
+      `${ours} -exec grep -laE 'hunter22|other-other|is legacy' {} + 2>/dev/null; ls ~/secrets`,
     ]);
     expect(stdout).to.equal('');
   });

@@ -242,6 +242,19 @@ templates: [{file: out, template: t.mustache, env: OUT}]
     expect((await pull(request(yaml))).state).to.equal('unchanged');
   });
 
+  it('does not take away what another project has brought, unless that is said or the project is gone', async () => {
+    const other = join(folder, 'other.yml');
+    writeFileSync(other, yaml);
+    const mapping = makeMapping(parseYaml(yaml, other, secretsSchema));
+    await pull({...request(yaml), mapping});
+    const failure = await failureOf(() => pull(request(yaml)));
+    expect(failure).to.include({code: 73, why: `It is ${other}, and what it has brought would go away.`});
+    await pull(request(yaml, {replace: true}));
+    await pull({...request(yaml), mapping, replace: true});
+    rmSync(other);
+    expect((await pull(request(yaml))).state).to.equal('changed');
+  });
+
   it('is written down with the names and the parent process, and so is no value', async () => {
     await pull(request(yaml));
     await pull(request(yaml));

@@ -34,6 +34,7 @@ export default class Pull extends SecretsCommand<PullResult> {
       description: 'remove the .env files in the project of which everything is in the vault now, without asking',
     }),
     overwrite: Flags.boolean({description: 'take what the store has, also for pulled files that were edited here'}),
+    replace: Flags.boolean({description: 'take away what the secrets.yml of another project has brought'}),
     ...vaultFlags,
   };
   static override summary = 'Fill the vault from the stores of secrets.yml.';
@@ -53,6 +54,7 @@ export default class Pull extends SecretsCommand<PullResult> {
       progress: pullGraph(live ? 'live' : 'silent'),
       offlineOk: flags['offline-ok'],
       overwrite: flags.overwrite,
+      replace: flags.replace,
     });
     for (const path of result.kept)
       this.remark(`${path} was edited here and is left so; --overwrite takes the store's.`);
