@@ -1,5 +1,6 @@
 import {lstatSync, realpathSync} from 'node:fs';
 import {dirname, join} from 'node:path';
+import {findWriter} from '../kernel/writers.ts';
 import {type BridgeSurroundings, refuseBridges} from '../lifecycle/bridge-rules.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
@@ -20,7 +21,8 @@ export type CollectedBridges = {readonly bridges: readonly BridgePlan[]; readonl
 /**
  * Puts together who asks for which bridge. The same one twice is one. What cannot be, a nested one, one over the mount
  * point or through a symbolic link, is a Failure (78) where the user asks for it; a plugin's is left out with a remark,
- * so that no plugin keeps anybody out of the vault.
+ * so that no plugin keeps anybody out of the vault. One that a program writes to is left out as well: what lies there is
+ * moved into the vault the next time.
  */
 export function collectBridges(
   declared: readonly DeclaredBridge[],
@@ -40,7 +42,17 @@ export function collectBridges(
       remarks.push(`${describe(bridge)} is left out, which ${bridge.source} brings: ${why}.`);
     else throw refused(bridge, why);
   }
-  return {bridges: accepted.map(({home: inHome, vault}) => ({home: inHome, vault})), remarks};
+  const bridges = accepted.filter((bridge) => {
+    const writer = findWriter(join(home, bridge.home));
+    if (writer === undefined) return true;
+    // Moved away from under it, the file would take what is written from then on along into nothing.
+    const what = `process ${writer.pid} has ${JSON.stringify(writer.path)} in it open for writing`;
+    remarks.push(
+      `~/${bridge.home} is not bridged and stays as it is, outside the vault too: ${what}. Please end it first.`,
+    );
+    return false;
+  });
+  return {bridges: bridges.map(({home: inHome, vault}) => ({home: inHome, vault})), remarks};
 }
 
 function refusalOf(bridges: readonly DeclaredBridge[], surroundings: BridgeSurroundings): string | undefined {

@@ -9,7 +9,7 @@ import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {kill, processTree} from '../bed/process-tree.ts';
-import {tazpod} from '../bed/run.ts';
+import {startAs, tazpod} from '../bed/run.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
@@ -225,6 +225,22 @@ describe('A bridge', function () {
       const {code, stdout, stderr} = await exec('cat ~/.agent/token ~/secrets/agent/token');
       expect({code, stdout}, stderr).to.deep.equal({code: 0, stdout: 'secretsecret'});
       expect(stderr).to.match(/warning: ~\/\.agent lives in the vault from now on: .*1 entry/);
+      expect(outside()).to.deep.equal([]);
+    });
+
+    it('is left out while a program of the user’s writes to what is there', async () => {
+      configure('  - {home: .agent, vault: agent}');
+      writeOutside('log', 'one\n');
+      const log = join(owner.home, '.agent/log');
+      const program = startAs(owner, ['sh', '-c', `exec >>${log}; echo two; exec sleep 60`]);
+      await until('it writes', () => readFileSync(log, 'utf8') === 'one\ntwo\n');
+      const ended = await exec('cat ~/.agent/log');
+      expect(ended.stdout, ended.stderr).to.equal('one\ntwo\n');
+      expect(ended.stderr).to.match(/~\/\.agent is not bridged .*: process \d+ has "log" in it open for writing/);
+      expect(outside()).to.deep.equal(['log']);
+      program.child.kill('SIGKILL');
+      await program.ended;
+      expect((await exec('cat ~/.agent/log')).stdout).to.equal('one\ntwo\n');
       expect(outside()).to.deep.equal([]);
     });
 
