@@ -8,11 +8,18 @@ import {type Registry, runNpm} from './registry.ts';
 import {runAs} from './run.ts';
 import type {BedUser} from './user.ts';
 
+let packed: string | undefined;
+
 /**
  * Packs the core as it is published, with all that it depends on in the archive, so that no registry is needed to
- * install it. Returns the archive, which every user can read.
+ * install it. Returns the archive, which every user can read; it is made once in a test run.
  */
 export function packCore(): string {
+  packed ??= makeArchive();
+  return packed;
+}
+
+function makeArchive(): string {
   // It builds, where that is needed.
   install();
   const folder = mkdtempSync(join(tmpdir(), 'tazpod-packed-'));
