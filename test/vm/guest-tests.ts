@@ -12,7 +12,9 @@ export type GuestTestOptions = {
   readonly environment?: Readonly<Record<string, string>>;
   /** The tests use the product through `test/bed`: give them the copy of this run, which takes minutes to make there. */
   readonly product?: boolean;
-  /** For all of them together. Default five minutes. */
+  /** Of the tests in the files, those whose full titles match. Default all. */
+  readonly only?: RegExp;
+  /** For all of them together. Default ten minutes: many times what they take on a quiet machine. */
   readonly timeoutMs?: number;
 };
 
@@ -24,8 +26,9 @@ export type GuestTestOptions = {
  * @param files paths from the checkout's folder
  */
 export function describeInMachine(title: string, files: readonly string[], options: GuestTestOptions = {}): void {
-  const {environment = {}, product = false, timeoutMs = 300_000} = options;
-  const tests = listTests(files, environment);
+  const {environment = {}, product = false, only = /./, timeoutMs = 600_000} = options;
+  const words = ['--grep', only.source, ...files];
+  const tests = listTests(words, environment);
 
   describe(title, function () {
     this.timeout(timeoutMs);
@@ -36,7 +39,7 @@ export function describeInMachine(title: string, files: readonly string[], optio
       if (reason !== undefined) skip(this, reason);
       const copy = product ? {TAZPOD_TEST_INSTALL: install().folder} : {};
       const machine = await sharedMachine();
-      running = machine.start(script(files, {...environment, ...copy}), {timeoutMs});
+      running = machine.start(script(words, {...environment, ...copy}), {timeoutMs});
     });
 
     for (const titles of tests) {
@@ -70,20 +73,21 @@ const mocha = 'node_modules/mocha/bin/mocha.js';
 const reporter = 'test/vm/line-reporter.ts';
 
 /** Which tests there are, without running any. */
-function listTests(files: readonly string[], environment: Readonly<Record<string, string>>): (readonly string[])[] {
-  const args = [join(root, mocha), '--dry-run', '--reporter', reporter, ...files];
+function listTests(words: readonly string[], environment: Readonly<Record<string, string>>): (readonly string[])[] {
+  const args = [join(root, mocha), '--dry-run', '--reporter', reporter, ...words];
   const {stdout, stderr, status} = spawnSync(projectNode(), args, {
     cwd: root,
     encoding: 'utf8',
     env: {...process.env, ...environment},
   });
-  if (status !== 0) throw new Error(`The tests of ${files.join(', ')} cannot be listed: ${stderr}${stdout}`);
+  if (status !== 0) throw new Error(`The tests of ${words.join(' ')} cannot be listed: ${stderr}${stdout}`);
   return linesOf(stdout).map(({titles}) => titles);
 }
 
-function script(files: readonly string[], environment: Readonly<Record<string, string>>): string {
+function script(words: readonly string[], environment: Readonly<Record<string, string>>): string {
   const variables = Object.entries({...defaults, ...environment}).map(([name, value]) => `${name}='${value}'`);
-  return `cd '${root}' && exec env ${variables.join(' ')} '${projectNode()}' ${mocha} --reporter ${reporter} ${files.join(' ')}`;
+  const quoted = words.map((word) => `'${word}'`);
+  return `cd '${root}' && exec env ${variables.join(' ')} '${projectNode()}' ${mocha} --reporter ${reporter} ${quoted.join(' ')}`;
 }
 
 /** Waits for the line of one test. Lines come in the order of the tests, but a failed hook takes tests away. */

@@ -7,13 +7,15 @@ import {createInterface} from 'node:readline';
 import {expect} from 'chai';
 import {projectNode, root} from '../../../scripts/setup.js';
 import {engines} from '../../../src/engines/choose.ts';
+import {fuseEngine} from '../../../src/engines/fuse/engine.ts';
 import {readMappings} from '../../../src/kernel/device-mapper.ts';
 import {readLoopDevices} from '../../../src/kernel/loop.ts';
 import {readOpenVaults} from '../../../src/kernel/open-vaults.ts';
 import {fuseConnections} from '../../bed/fuse-connections.ts';
 import {until} from '../../bed/until.ts';
-import {quickKdf} from '../../bed/vault.ts';
+import {whole} from '../extent.ts';
 import {sh} from './file-tree.ts';
+import {LuksImage, passphrase} from './image.ts';
 
 const diskBytes = 128 * 2 ** 20;
 const sectors = diskBytes / 512;
@@ -44,10 +46,19 @@ for (my $i = 1; my $order = <STDIN>; $i++) {
   print "record $i ", store("records", "record $i\n"), "\n";
 }`;
 
+/** What `vault create` makes, in a tenth of the time. */
+function makeVaultByHand(): LuksImage {
+  const image = new LuksImage([], {}, 31 * 2 ** 20);
+  const name = image.openByHand();
+  sh(`mke2fs -q -t ext4 -b 4096 -O none,has_journal,extent,filetype /dev/mapper/${name}`);
+  image.closeByHand(name);
+  return image;
+}
+
 describe('When the disk under an open vault fails', function () {
   this.timeout(180_000);
   let folder: string;
-  let template: string;
+  let template: LuksImage;
   let passphraseFile: string;
   let loop: string;
 
@@ -55,10 +66,8 @@ describe('When the disk under an open vault fails', function () {
     folder = mkdtempSync(join(tmpdir(), 'tazpod-broken-'));
     mkdirSync(mountPoint());
     passphraseFile = join(folder, 'passphrase');
-    writeFileSync(passphraseFile, 'a passphrase\n', {mode: 0o600});
-    template = join(folder, 'template.img');
-    const created = tazpod('create', template, '--size', '32M', ...quickKdf);
-    expect(created.status, created.stderr).to.equal(0);
+    writeFileSync(passphraseFile, passphrase, {mode: 0o600});
+    template = makeVaultByHand();
     sh(`truncate -s ${diskBytes} ${folder}/blocks`);
     loop = sh(`losetup --find --show --direct-io=on ${folder}/blocks`).trim();
     sh(`dmsetup create disk --noudevsync --table '${tables.whole(loop)}'; dmsetup mknodes
@@ -67,6 +76,7 @@ describe('When the disk under an open vault fails', function () {
 
   after(() => {
     sh(`umount ${mountPoint()}; dmsetup remove disk; losetup --detach ${loop}`);
+    template.remove();
     rmSync(folder, {recursive: true});
   });
 
@@ -82,13 +92,13 @@ describe('When the disk under an open vault fails', function () {
     sh(`dmsetup suspend --noflush --nolockfs --noudevsync disk
       dmsetup load disk --table '${tables[state](loop)}'; dmsetup resume --noudevsync disk`);
 
-  for (const {id: engine} of engines) {
+  for (const {id: engine} of whole ? engines : [fuseEngine]) {
     describe(`with the ${engine} engine`, () => {
       const image = (): string => join(mountPoint(), `${engine}.img`);
       const stored: string[] = [];
 
       it('what is read is right or an error, what is synced is synced or an error, and nothing is left', async () => {
-        sh(`cp ${template} ${image()}; sync -f ${mountPoint()}`);
+        sh(`cp ${template.path} ${image()}; sync -f ${mountPoint()}`);
         const exec = words('exec', image(), '--engine', engine, '--', 'perl', '-e', worker);
         const session = spawn(projectNode(), exec, {env, stdio: 'pipe'});
         let complaints = '';
