@@ -12,6 +12,7 @@ import {
   openBackends,
 } from './backends.ts';
 import {type FetchedFolder, fetchFolder, type FolderRequest, folderRequests, wipe} from './fetch.ts';
+import {count} from './count.ts';
 import {type Difference, Generations} from './generations.ts';
 import type {Mapping} from './mapping.ts';
 import {whileLocked} from './pull-lock.ts';
@@ -79,7 +80,10 @@ export async function pull(request: PullRequest): Promise<PullResult> {
         const checked = now();
         generations.markChecked(checked);
         const [files, variables] = [set.files.length, set.variables.length];
-        request.progress.done(index, changed ? `${files} files, ${variables} variables` : 'nothing has changed');
+        request.progress.done(
+          index,
+          changed ? `${count(files, 'file')}, ${count(variables, 'variable')}` : 'nothing has changed',
+        );
         const state = changed ? ('changed' as const) : ('unchanged' as const);
         return {state, files, variables, checked: checked.toISOString(), kept, absent};
       });
@@ -101,7 +105,7 @@ export async function compare(request: PullRequest): Promise<readonly Difference
   const generations = new Generations(mountPoint, isKnownVault(mountPoint, environment));
   return withFetched(request, generations, ({set}, index) => {
     const differences = generations.compare(set);
-    request.progress.done(index, `${differences.length} differences`);
+    request.progress.done(index, count(differences.length, 'difference'));
     return differences;
   });
 }
@@ -165,7 +169,7 @@ async function withFetched<T>(
         try {
           const folder = await fetchFolder(each, generations.answer(each.key));
           outcome[index] = folder;
-          progress.done(index, folder.unchanged ? 'unchanged' : `${folder.secrets.length} secrets`);
+          progress.done(index, folder.unchanged ? 'unchanged' : count(folder.secrets.length, 'secret'));
         } catch (error) {
           progress.failed(index);
           throw error;

@@ -73,7 +73,7 @@ describe('Secrets on a terminal', () => {
       terminal.enter(`tazpod pull ${vault.flags.join(' ')}; echo "code=$?"`);
       await terminal.shows(atGhostPrompt);
       expect(terminal.screen()).to.match(
-        /✔ Read safe \/: 1 secrets\n✔ Switch everything over: 0 files, 1 variables\nPulled/,
+        /✔ Read safe \/: 1 secret\n✔ Switch everything over: 0 files, 1 variable\nPulled/,
       );
       terminal.clear();
 
@@ -83,7 +83,7 @@ describe('Secrets on a terminal', () => {
         .to.match(/A secret is not shown on a terminal unasked\./)
         .and.match(/Secrets are not shown on a terminal unasked\./)
         .and.match(/^Pulled just now: WORD$/m)
-        .and.match(/^pulled {7}just now: 0 files, 1 variables$/m)
+        .and.match(/^pulled {7}just now: 0 files, 1 variable$/m)
         .and.not.include('hunter22');
       terminal.clear();
 

@@ -68,7 +68,7 @@ templates:
 
   it('are checked without a store and without a vault', async () => {
     expect((await command('secrets', 'check')).stdout).to.match(
-      /secrets\.yml is right: 3 secrets and folders, 1 templates/,
+      /secrets\.yml is right: 3 entries, 1 template, 0 profiles\./,
     );
     const wrong = writeAs(owner, join(project, 'wrong.yml'), 'backend: exec\nsecrets:\n  - {name: A, env: PATH}\n');
     const {code, stderr} = await command('secrets', 'check', '--secrets-file', wrong);

@@ -2,6 +2,7 @@ import {Flags} from '@oclif/core';
 import {toJsonSchema} from '../../config/json-schema.ts';
 import {mappingFlags, SecretsCommand} from '../../secrets-command.ts';
 import {checkSettings} from '../../secrets/backends.ts';
+import {count} from '../../secrets/count.ts';
 import {makeMapping} from '../../secrets/mapping.ts';
 import {secretsSchema} from '../../secrets/secrets-schema.ts';
 
@@ -47,7 +48,7 @@ export default class Check extends SecretsCommand<CheckResult | object> {
     }
     const {file, secrets, templates, backends} = mapping;
     this.log(
-      `${file.path} is right: ${secrets.length} secrets and folders, ${templates.length} templates, ${profiles.length} profiles.`,
+      `${file.path} is right: ${count(secrets.length, 'entry', 'entries')}, ${count(templates.length, 'template')}, ${count(profiles.length, 'profile')}.`,
     );
     return {
       file: file.path,

@@ -1,5 +1,6 @@
 import {Flags} from '@oclif/core';
 import {mappingFlags, SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
+import {count} from '../../secrets/count.ts';
 import {findClearCopies, removeClearCopies} from '../../secrets/clear-copies.ts';
 import {confirm} from '../../secrets/prompt.ts';
 import {describeAge} from '../../secrets/age.ts';
@@ -81,7 +82,7 @@ export default class Pull extends SecretsCommand<PullResult> {
 }
 
 function describe({state, files, variables, checked}: PullResult): string {
-  const what = `${files} ${files === 1 ? 'file' : 'files'}, ${variables} ${variables === 1 ? 'variable' : 'variables'}`;
+  const what = `${count(files, 'file')}, ${count(variables, 'variable')}`;
   switch (state) {
     case 'changed':
       return `Pulled ${what}.`;

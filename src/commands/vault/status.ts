@@ -1,5 +1,6 @@
 import {BaseCommand} from '../../base-command.ts';
 import {describeAge} from '../../secrets/age.ts';
+import {count} from '../../secrets/count.ts';
 import {summarizePulled} from '../../secrets/summary.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
 import {locateImage} from '../../vault/location.ts';
@@ -32,5 +33,5 @@ export default class Status extends BaseCommand<VaultState> {
 
 function describePulled({files, variables, checked, profile}: PulledSummary): string {
   const of = profile === undefined ? '' : ` of the profile ${profile}`;
-  return `${'pulled'.padEnd(12)} ${describeAge(new Date(checked))}: ${files} files, ${variables} variables${of}`;
+  return `${'pulled'.padEnd(12)} ${describeAge(new Date(checked))}: ${count(files, 'file')}, ${count(variables, 'variable')}${of}`;
 }
