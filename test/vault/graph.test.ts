@@ -5,10 +5,10 @@ import {type GraphStyle, LifecycleGraph, type StepMessage} from '../../src/vault
 async function drawn(style: GraphStyle, messages: readonly StepMessage[]): Promise<string> {
   const write = process.stderr.write.bind(process.stderr);
   let text = '';
-  process.stderr.write = ((chunk: string | Uint8Array) => {
+  process.stderr.write = (chunk: string | Uint8Array) => {
     text += chunk.toString();
     return true;
-  });
+  };
   try {
     const graph = new LifecycleGraph(style);
     for (const message of messages) await graph.show(message);
