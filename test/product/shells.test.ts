@@ -1,4 +1,4 @@
-import {chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import {install} from '../bed/install.ts';
@@ -22,6 +22,8 @@ type ShellUnderTest = {
   readonly variable: (name: string, value: string) => string;
   /** The name of the file that a pull renders for it. */
   readonly environmentFile: string;
+  /** The variable that leads to another start-up file, and that file, relative to what it names. */
+  readonly elsewhere?: {readonly variable: string; readonly file: string};
 };
 
 const shells: Readonly<Record<string, ShellUnderTest>> = {
@@ -39,6 +41,7 @@ const shells: Readonly<Record<string, ShellUnderTest>> = {
     lastStatus: '$?',
     variable: (name, value) => `export ${name}='${value}'`,
     environmentFile: 'environment.sh',
+    elsewhere: {variable: 'ZDOTDIR', file: '.zshrc'},
   },
   fish: {
     startUpFile: '.config/fish/config.fish',
@@ -46,6 +49,7 @@ const shells: Readonly<Record<string, ShellUnderTest>> = {
     lastStatus: '$status',
     variable: (name, value) => `set -gx ${name} '${value}'`,
     environmentFile: 'environment.fish',
+    elsewhere: {variable: 'XDG_CONFIG_HOME', file: 'fish/config.fish'},
   },
 };
 
@@ -169,6 +173,22 @@ for (const [name, shell] of Object.entries(shells)) {
       terminal.press('C-c');
     });
 
+    const {elsewhere} = shell;
+    if (elsewhere !== undefined) {
+      it(`${elsewhere.variable} takes the block along to another start-up file, and back`, async () => {
+        const installed = readFileSync(startUpFile, 'utf8');
+        const folder = join(owner.home, 'elsewhere');
+        const moved = await tazpod(owner, ['shell', 'install', name], {env: {[elsewhere.variable]: folder}});
+        expect(moved.code, moved.stderr).to.equal(0);
+        expect(readFileSync(startUpFile, 'utf8')).to.equal(shell.startUp);
+        expect(readFileSync(join(folder, elsewhere.file), 'utf8')).to.match(/^# >>> tazpod >>> \(made this file\)\n/);
+        const back = await tazpod(owner, ['shell', 'install', name]);
+        expect(back.code, back.stderr).to.equal(0);
+        expect(readFileSync(startUpFile, 'utf8')).to.equal(installed);
+        expect(existsSync(join(folder, elsewhere.file))).to.equal(false);
+      });
+    }
+
     it('a shell takes everything of TazPod out again, byte for byte', async () => {
       const installed = readFileSync(startUpFile, 'utf8');
       expect(installed).to.include('# >>> tazpod >>>');
@@ -179,6 +199,7 @@ for (const [name, shell] of Object.entries(shells)) {
       const removed = await tazpod(owner, ['shell', 'uninstall', name]);
       expect(removed.code, removed.stderr).to.equal(0);
       expect(readFileSync(startUpFile, 'utf8')).to.equal(shell.startUp);
+      expect(readdirSync(dirname(startUpFile)).filter((each) => each.includes('tazpod'))).to.deep.equal([]);
       const missing = await tazpod(owner, ['shell', 'init', name]);
       expect(missing.code).to.equal(69);
       expect(missing.stderr).to.include(`tazpod plugins:install tazpod-${name}`);
