@@ -27,6 +27,14 @@ export function fullFrom(point: number): FaultyDisk {
   });
 }
 
+/** A disk of which one operation fails, and goes on. */
+export function failingAt(point: number): FaultyDisk {
+  return wrapOperations((index, act) => {
+    if (index === point) throw Object.assign(new Error('EIO: i/o error'), {code: 'EIO'});
+    act();
+  });
+}
+
 export type Judge = (index: number, act: () => void, half: () => void, makes: boolean) => void;
 
 /** The real operations, each of which a judge carries out, does half, or not at all. */

@@ -20,7 +20,7 @@ import {expect} from 'chai';
 import {Generations} from '../../src/secrets/generations.ts';
 import {failureOf} from '../failure-of.ts';
 import {earlier, later, setOf} from './sets.ts';
-import {fullFrom, Killed, killedAt} from './faulty-disk.ts';
+import {failingAt, fullFrom, Killed, killedAt} from './faulty-disk.ts';
 
 describe('A pull as one transaction', () => {
   let vault: string;
@@ -176,6 +176,29 @@ describe('A pull as one transaction', () => {
       expect(failure).to.include({code: 73, message: 'The vault is full.'});
       expect(seen(), `full from ${point}`).to.deep.equal(old);
       expect(readdirSync(vault, {recursive: true}).sort(), `full from ${point}`).to.deep.equal(names);
+    }
+  });
+
+  it('shows the old or the new set, whichever operation fails, and can be repeated', () => {
+    for (let point = 0; ; point++) {
+      rmSync(vault, {recursive: true});
+      mkdirSync(vault);
+      const generations = new Generations(vault);
+      generations.install(before);
+      const old = seen();
+      const disk = failingAt(point);
+      try {
+        generations.install(after, {operations: disk});
+      } catch (error) {
+        expect((error as NodeJS.ErrnoException).code).to.equal('EIO');
+      }
+      const left = seen();
+      if (left['kube/config'] === 'old kube') expect(left, `failed at ${point}`).to.deep.equal(old);
+      else
+        expect(Object.keys(left), `failed at ${point}`).to.include.members(['ssh/keys/id', 'token', '(environment)']);
+      generations.install(after);
+      expect(seen()['kube/config']).to.equal('new kube');
+      if (disk.count() <= point) break;
     }
   });
 

@@ -221,6 +221,8 @@ templates: [{file: out, template: t.mustache, env: OUT}]
       'sets PATH, which change how programs load',
     ]);
     await pull(request(wanting));
+    const more = wanting.replace('[PATH]', '[PATH, LD_PRELOAD]');
+    expect((await failureOf(() => pull(request(more)))).code).to.equal(77);
     const changed = wanting.replace('type: fixture', 'type: fixture, command: x');
     expect((await failureOf(() => pull(request(changed)))).code).to.equal(77);
     await pull(request(changed, {trust: true}));
