@@ -67,6 +67,34 @@ function mountPlainly(image: LuksImage): Mounted {
   });
 }
 
+/** Ciphers that cryptsetup offers and OpenSSL's XTS is not, with sizes of their keys in bits. */
+const otherCiphers = [
+  ['serpent-xts-plain64', 512],
+  ['twofish-xts-plain64', 256],
+  ['aes-cbc-essiv:sha256', 256],
+  ['xchacha20,aes-adiantum-plain64', 256],
+] as const;
+
+describe('the choice of an engine', () => {
+  for (const [encryption] of otherCiphers) {
+    it(`falls on dm-crypt for ${encryption}, and fuse names it`, async () => {
+      const segment = {
+        encryption,
+        ivTweak: 0n,
+        offsetBytes: mebibyte,
+        sectorSizeBytes: 4096,
+        sizeBytes: 'dynamic',
+      } as const;
+      expect((await chooseEngine(segment)).id).to.equal('dm-crypt');
+      expect(await failureOf(() => chooseEngine(segment, 'fuse'))).to.deep.include({
+        code: 65,
+        why: 'It knows aes-xts-plain64 only. The dm-crypt engine, on a kernel with device-mapper, knows the others.',
+        next: 'tazpod vault unlock --engine dm-crypt',
+      });
+    });
+  }
+});
+
 describe('an image', function () {
   this.timeout(180_000);
   let image: LuksImage;
@@ -83,10 +111,11 @@ describe('an image', function () {
 
     afterEach(() => rmSync(tree, {recursive: true}));
 
-    for (const [maker, other, files] of [
-      [fuseEngine, dmCryptEngine, whole ? 4000 : 1000],
-      [dmCryptEngine, fuseEngine, whole ? 2000 : 100],
-    ] as const) {
+    const ways = [
+      [fuseEngine, dmCryptEngine, whole ? 4000 : 1500],
+      [dmCryptEngine, fuseEngine, 2000],
+    ] as const;
+    for (const [maker, other, files] of whole ? ways : ways.slice(0, 1)) {
       it(`that ${maker.id} made and filled is the same to ${other.id} and to plain cryptsetup, and they to it`, async () => {
         tree = mkdtempSync(join(tmpdir(), 'tazpod-tree-'));
         makeTree(tree, {files, seed: files});
@@ -124,7 +153,8 @@ describe('an image', function () {
   });
 
   describe('that is trimmed in an open vault', () => {
-    for (const engine of [fuseEngine, dmCryptEngine]) {
+    // Where cryptsetup would punch no holes either, the tests of the dm-crypt engine show it once.
+    for (const engine of whole ? [fuseEngine, dmCryptEngine] : [fuseEngine]) {
       it(`keeps the space it was given, with ${engine.id}`, async () => {
         image = new LuksImage([], {}, 24 * mebibyte);
         const {path, close} = await mountBy(engine, image, true);
@@ -160,7 +190,7 @@ describe('an image', function () {
       [1024, 512, 16 * mebibyte],
       [2048, 256, mebibyte],
     ] as const;
-    for (const [sectorSizeBytes, keyBits, offsetBytes] of whole ? formats : formats.slice(0, 2)) {
+    for (const [sectorSizeBytes, keyBits, offsetBytes] of whole ? formats : formats.slice(0, 1)) {
       const place = `data from ${offsetBytes / mebibyte} MiB on`;
       it(`is one to both engines: ${sectorSizeBytes} bytes, ${keyBits} bits, ${place}`, async () => {
         image = new LuksImage(['--key-size', String(keyBits)], {sectorSizeBytes, offsetBytes}, 2 * mebibyte);
@@ -180,21 +210,9 @@ describe('an image', function () {
   });
 
   describe('with another cipher', () => {
-    const ciphers = [
-      ['serpent-xts-plain64', 512],
-      ['twofish-xts-plain64', 256],
-      ['aes-cbc-essiv:sha256', 256],
-      ['xchacha20,aes-adiantum-plain64', 256],
-    ] as const;
-    for (const [encryption, keyBits] of whole ? ciphers : ciphers.slice(0, 2)) {
-      it(`is opened by dm-crypt alone, and fuse names it: ${encryption}`, async () => {
+    for (const [encryption, keyBits] of whole ? otherCiphers : otherCiphers.slice(0, 1)) {
+      it(`is the same to dm-crypt as to plain cryptsetup: ${encryption}`, async () => {
         image = new LuksImage(['--key-size', String(keyBits)], {encryption}, mebibyte);
-        expect((await chooseEngine(image.segment)).id).to.equal('dm-crypt');
-        expect(await failureOf(() => chooseEngine(image.segment, 'fuse'))).to.deep.include({
-          code: 65,
-          why: 'It knows aes-xts-plain64 only. The dm-crypt engine, on a kernel with device-mapper, knows the others.',
-          next: 'tazpod vault unlock --engine dm-crypt',
-        });
         await writeBy(dmCryptEngine);
       });
     }
