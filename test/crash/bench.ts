@@ -1,5 +1,6 @@
 import {setTimeout as sleep} from 'node:timers/promises';
-import {existsSync, rmSync} from 'node:fs';
+import {existsSync, mkdirSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
 import {type Mount, readMounts} from '../../src/kernel/mountinfo.ts';
 import {readProcessStat} from '../../src/kernel/process-record.ts';
 import {type ProcessIdentity, signalProcess} from '../../src/kernel/process.ts';
@@ -10,7 +11,8 @@ import {kill, processTree, type TreeProcess} from '../bed/process-tree.ts';
 import {type Background, startTazpod, tazpod} from '../bed/run.ts';
 import {until} from '../bed/until.ts';
 import {openTerminal, type TestTerminal} from '../bed/terminal.ts';
-import {makeUser} from '../bed/user.ts';
+import {chownTo, writeAs} from '../bed/ownership.ts';
+import {type BedUser, makeUser} from '../bed/user.ts';
 import {makeVault, planVault, type TestVault} from '../bed/vault.ts';
 import {everywhere, FaultyInstall, type Held, type Point} from './faulty-install.ts';
 import {findDamage} from './plaintext.ts';
@@ -65,6 +67,7 @@ export class Bench {
   readonly #writer: Writer;
   #terminal: TestTerminal;
   #count = 0;
+  readonly #bridged: string[] = [];
   /** The session that is joined or locked. */
   #companion: Background | undefined;
 
@@ -82,6 +85,7 @@ export class Bench {
     allowSudo(owner);
     const vault = scenario.vault === 'made' ? planVault(owner) : await makeVault(owner);
     allowSudo(owner, 'own', copy);
+    if (scenario.bridge !== undefined) configureBridge(owner, scenario.bridge);
     return new Bench(
       scenario,
       copy,
@@ -189,12 +193,31 @@ export class Bench {
   async #begin(point: Point | undefined): Promise<void> {
     if (this.#scenario.vault === 'made') rmSync(this.#vault.image, {force: true});
     this.#writer.begin(`life-${++this.#count}`);
+    this.#layBeforeBridge();
     if (this.#scenario.vault === 'open') {
       this.#companion = startTazpod(this.#vault.owner, ['exec', ...this.#vault.flags, '--', this.#writer.path]);
       await this.#writer.untilMore(() => this.#companion!.stderr());
     }
     this.#install.hold(point);
     this.#terminal.enter(this.#scenario.command(this.#vault, this.#writer.path));
+  }
+
+  /** What is to be moved into the vault by the bridge: it must be somewhere afterwards, outside or inside. */
+  #layBeforeBridge(): void {
+    const {bridge} = this.#scenario;
+    if (bridge === undefined) return;
+    const {owner} = this.#vault;
+    const [folder, record] = [join(owner.home, bridge), `bridged in life ${this.#count}`];
+    mkdirSync(folder, {recursive: true});
+    chownTo(owner, folder);
+    writeAs(owner, join(folder, `life-${this.#count}`), `${record}\n`);
+    this.#bridged.push(record);
+  }
+
+  /** Shell code that writes out all that was ever laid before the bridge, wherever it is. */
+  #readBridged(): string {
+    const {bridge} = this.#scenario;
+    return bridge === undefined ? ':' : `grep -rhs "^bridged" ${this.#vault.mountPoint} ~/${bridge}`;
   }
 
   /** Waits until the session of the terminal writes. */
@@ -263,15 +286,31 @@ export class Bench {
     const {code, stdout, stderr} = await tazpod(
       this.#vault.owner,
       // There is no log yet where no session has begun.
-      ['exec', ...this.#vault.flags, '--', 'sh', '-c', `cat ${this.#vault.mountPoint}/log 2>&-; true`],
+      [
+        'exec',
+        ...this.#vault.flags,
+        '--',
+        'sh',
+        '-c',
+        `${this.#readBridged()}; cat ${this.#vault.mountPoint}/log 2>&-; true`,
+      ],
       {env: environment(this.#install)},
     );
-    const acknowledged = this.#writer.acknowledged();
+    const acknowledged = [...this.#writer.acknowledged(), ...this.#bridged];
     if (code !== 0) losses.push(`the next open ended with ${code}: ${stderr}`);
     const there = new Set(stdout.split('\n'));
     losses.push(...acknowledged.filter((record) => !there.has(record)).map((record) => `the record "${record}"`));
     return losses;
   }
+}
+
+function configureBridge(owner: BedUser, bridge: string): void {
+  const folder = join(owner.home, '.config/tazpod');
+  for (const path of [join(owner.home, '.config'), folder]) {
+    mkdirSync(path, {mode: 0o700});
+    chownTo(owner, path);
+  }
+  writeAs(owner, join(folder, 'config.yaml'), `bridges:\n  - home: ${bridge}\n    vault: bridged\n`);
 }
 
 function environment(copy: FaultyInstall): Record<string, string> {

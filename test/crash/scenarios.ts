@@ -18,6 +18,8 @@ export type Scenario = {
   readonly isolation: 'sealed' | 'private';
   /** What serves the file system: fuse2fs keeps no journal. */
   readonly driver: 'kernel' | 'fuse2fs';
+  /** A directory of the home that is bridged, and has something new in it at each beginning. */
+  readonly bridge?: string;
 };
 
 const open = (vault: TestVault, session: string, ...flags: readonly string[]) =>
@@ -108,6 +110,18 @@ export const scenarios: readonly Scenario[] = [
     sample: /^lock\/(hangUp|end)/,
     isolation: 'sealed',
     driver: 'kernel',
+  },
+  {
+    name: 'a vault with a bridge',
+    install: {loops: true},
+    vault: 'there',
+    session: true,
+    command: (vault, session) => open(vault, session),
+    matrix: 'essential',
+    sample: /^open\/bridge/,
+    isolation: 'sealed',
+    driver: 'kernel',
+    bridge: '.agent',
   },
   {
     name: 'a session that joins another',
