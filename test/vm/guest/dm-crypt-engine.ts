@@ -20,7 +20,7 @@ import {
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {dmCryptEngine} from '../../../src/engines/dm-crypt/engine.ts';
-import type {AttachedDevice} from '../../../src/engines/engine.ts';
+import type {AttachedDevice, AttachRequest} from '../../../src/engines/engine.ts';
 import {isRemovedWhenClosed, mappingsOfLuks, readMappings} from '../../../src/kernel/device-mapper.ts';
 import {identifyFile} from '../../../src/kernel/file-identity.ts';
 import {loopDevicesOf} from '../../../src/kernel/loop.ts';
@@ -230,20 +230,22 @@ describe('the dm-crypt engine', () => {
       copyFileSync(image.path, copy);
       const byHand = spawnSync('cryptsetup', ['open', '--key-file', '-', copy, 'copy-by-hand'], {input: passphrase});
       expect(byHand.stderr.toString()).to.equal('');
-      const expected = {
-        code: 75,
-        message: 'A copy of this vault is open.',
-        next: 'Close the copy, or: tazpod vault unlock --engine fuse',
+      const expectRefusal = async (request: AttachRequest): Promise<void> => {
+        const startedMs = performance.now();
+        expect(await failureOf(dmCryptEngine.attach(request))).to.deep.include({
+          code: 75,
+          message: 'A copy of this vault is open.',
+          next: 'Close the copy, or: tazpod vault unlock --engine fuse',
+        });
+        // One that ends is waited for, so long at least.
+        expect(performance.now() - startedMs).to.be.below(5000);
       };
-      const startedMs = performance.now();
-      expect(await failureOf(dmCryptEngine.attach(image.request))).to.deep.include(expected);
+      await expectRefusal(image.request);
       image.closeByHand('copy-by-hand');
 
       await attach();
       const fd = openSync(copy, 'r+');
-      expect(await failureOf(dmCryptEngine.attach({...image.request, imageFd: fd}))).to.deep.include(expected);
-      // One that ends would have been waited for, twice five seconds.
-      expect(performance.now() - startedMs).to.be.below(5000);
+      await expectRefusal({...image.request, imageFd: fd});
       closeSync(fd);
     });
 
@@ -370,7 +372,7 @@ describe('the dm-crypt engine', () => {
     /** After which of them who is killed: those that leave something new behind, or all. */
     const killing = whole
       ? {ghost: calls.map((_, index) => index + 1), holder: byHolder, all: byHolder}
-      : {ghost: [1, 2, 5, 8], holder: [2, 5], all: [2, 5]};
+      : {ghost: [2, 5, 8], holder: [5], all: [2, 5]};
 
     /** Shell code that puts a program in the place of each that is called, which kills right after the Nth call. */
     function killAfter(call: number, victim: string): string {

@@ -112,7 +112,7 @@ describe('an image', function () {
     afterEach(() => rmSync(tree, {recursive: true}));
 
     const ways = [
-      [fuseEngine, dmCryptEngine, whole ? 4000 : 1500],
+      [fuseEngine, dmCryptEngine, whole ? 4000 : 1000],
       [dmCryptEngine, fuseEngine, 2000],
     ] as const;
     for (const [maker, other, files] of whole ? ways : ways.slice(0, 1)) {
