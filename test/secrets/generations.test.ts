@@ -30,7 +30,9 @@ describe('A pull as one transaction', () => {
     vault = mkdtempSync('/dev/shm/tazpod-generations-');
   });
 
-  afterEach(() => rmSync(vault, {recursive: true, force: true}));
+  afterEach(() => {
+    for (const path of [vault, `${vault}-template`, `${vault}-outside`]) rmSync(path, {recursive: true, force: true});
+  });
 
   const inVault = (path: string) => join(vault, path);
 
