@@ -27,7 +27,7 @@ const shapes: Readonly<Record<ModuleKind, {readonly needs: readonly string[]; re
 };
 
 /** How long a module may take to be loaded: reading files and nothing else. */
-const deadlineMs = 5000;
+const deadlineMs = 10_000;
 
 /**
  * Loads the module that a plugin brings under a name. Its shape is checked by value.
