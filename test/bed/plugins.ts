@@ -3,6 +3,7 @@ import {cpSync, existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:f
 import {dirname, join} from 'node:path';
 import {root} from '../../scripts/setup.js';
 import {install} from './install.ts';
+import {tazpod} from './run.ts';
 import type {BedUser} from './user.ts';
 
 /** Gives a user plugins of this repository as `tazpod plugins install` leaves them, without a registry. */
@@ -13,9 +14,21 @@ export function givePlugins(user: BedUser, ...names: readonly string[]): void {
     const from = join(root, 'plugins', name);
     givePlugin(user, name, (to) => {
       cpSync(join(from, 'package.json'), join(to, 'package.json'));
-      cpSync(join(from, 'dist'), join(to, 'dist'), {recursive: true});
+      // One that is data alone has nothing to build.
+      if (existsSync(join(from, 'dist'))) cpSync(join(from, 'dist'), join(to, 'dist'), {recursive: true});
     });
   }
+}
+
+/** Links a plugin of this repository that needs npm packages: a copy of root's beside the product, and so beside those. */
+export async function linkPlugin(user: BedUser, name: string): Promise<void> {
+  const copy = join(install().folder, 'plugins', name);
+  for (const part of ['package.json', 'dist']) {
+    cpSync(join(root, 'plugins', name, part), join(copy, part), {recursive: true});
+  }
+  spawnSync('chmod', ['-R', 'u=rwX,go=rX', join(install().folder, 'plugins')]);
+  const {code, stdout, stderr} = await tazpod(user, ['plugins', 'link', copy]);
+  if (code !== 0) throw new Error(`plugins link ${name} ended with ${code}: ${stdout}${stderr}`);
 }
 
 /** Gives a user a plugin that a test has written: its files by their names. */

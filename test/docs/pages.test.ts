@@ -90,7 +90,7 @@ describe('The documentation', () => {
 
   it('names npm scripts that there are', () => {
     const named = pages().flatMap(({code}) =>
-      code.flatMap((line) => [...line.matchAll(/\bnpm (?:run )?([\w:]+)/g)].map(([, name]) => name!)),
+      code.flatMap((line) => [...line.matchAll(/\bnpm (?:run )?([\w:-]+)/g)].map(([, name]) => name!)),
     );
     const npmOwn = ['pack', 'install', 'ci'];
     expect(named.filter((name) => scripts[name] === undefined && !npmOwn.includes(name))).to.deep.equal([]);

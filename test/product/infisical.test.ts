@@ -9,7 +9,7 @@ import {allPids} from '../../src/kernel/process.ts';
 import {type InfisicalDouble, startInfisical} from '../bed/infisical/double.ts';
 import {makeIdentity, makeProject, putSecret} from '../bed/infisical/world.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {linkPlugins} from '../bed/plugin.ts';
+import {linkPlugin} from '../bed/plugins.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {startTazpod, tazpod} from '../bed/run.ts';
@@ -70,7 +70,7 @@ describe('Secrets of Infisical', function () {
     const bin = makeFolder('bin');
     writeAs(owner, join(bin, 'kubectl'), '#!/bin/sh\nexec sha256sum <"$KUBECONFIG"\n');
     chmodSync(join(bin, 'kubectl'), 0o755);
-    await linkPlugins(owner, 'tazpod-infisical');
+    await linkPlugin(owner, 'tazpod-infisical');
     folders = [...temporaryFolders, owner.home, '/run', '/var/log'];
   });
 
@@ -152,7 +152,7 @@ describe('Secrets of Infisical', function () {
     ];
     for (const [secretKey, said] of hostile) {
       double.answerNext('list', {secrets: [{secretKey, secretValue: 'v', secretPath: '/'}]});
-      const {code, output} = await session.ask(`tazpod pull --secrets-file ${project}/folder.yml`);
+      const {code, output} = await session.ask(`tazpod pull --replace --secrets-file ${project}/folder.yml`);
       expect(code, output).to.equal(65);
       expect(output).to.match(said);
     }

@@ -5,7 +5,7 @@ import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
-import {linkPlugins} from '../bed/plugin.ts';
+import {givePlugins} from '../bed/plugins.ts';
 import {runAs, tazpod} from '../bed/run.ts';
 import {atGhostPrompt, atPrompt, openTerminal} from '../bed/terminal.ts';
 import type {BedUser} from '../bed/user.ts';
@@ -42,7 +42,7 @@ describe('Secrets of pass', function () {
     await must(['pass', 'insert', '--echo', 'work/token'], 'the token\n');
     await must(['pass', 'insert', '--multiline', 'work/key'], key);
     await must(['gpgconf', '--kill', 'gpg-agent']);
-    await linkPlugins(owner, 'tazpod-pass');
+    givePlugins(owner, 'tazpod-pass');
   });
 
   it('come into the ghost, decrypted there by the user’s own gpg, whose agent ends with it', async () => {

@@ -5,7 +5,7 @@ import {install} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
-import {linkPlugins} from '../bed/plugin.ts';
+import {givePlugins} from '../bed/plugins.ts';
 import {tazpod} from '../bed/run.ts';
 import {openTerminal, type TestTerminal} from '../bed/terminal.ts';
 import {until} from '../bed/until.ts';
@@ -81,7 +81,7 @@ for (const [name, shell] of Object.entries(shells)) {
         '#!/bin/sh\necho "the real one, ghost=$TAZPOD_GHOST_MODE:$#:$2"; [ -e ~/.gemini/memory ] || echo remembered >~/.gemini/memory\n',
       );
       chmodSync(program, 0o755);
-      await linkPlugins(owner, `tazpod-${name}`, 'tazpod-gemini');
+      givePlugins(owner, `tazpod-${name}`, 'tazpod-gemini');
       const {code, stderr} = await tazpod(owner, ['shell', 'install', name]);
       expect(code, stderr).to.equal(0);
     });
