@@ -3,10 +3,12 @@ import {cpSync} from 'node:fs';
 import {basename, join} from 'node:path';
 import {expect} from 'chai';
 import {root} from '../../scripts/setup.js';
+import {identifyProcess, membersOfPidNamespace} from '../../src/kernel/process.ts';
 import {readLoopDevices} from '../../src/kernel/loop.ts';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {giveOwnPlugin} from '../bed/plugins.ts';
 import {tazpod} from '../bed/run.ts';
 import {openSession} from '../bed/session.ts';
 import type {BedUser} from '../bed/user.ts';
@@ -108,5 +110,42 @@ describe('vault clean', function () {
       expect((await session.unlock.ended).code).to.equal(79);
       expect(isAttached(loop)).to.equal(false);
     });
+  });
+
+  it('lets no strategy touch another vault, and says of each try that it was refused', async () => {
+    const other = await makeVault(owner, {mountPoint: join(owner.home, 'other')});
+    const session = await openSession(other);
+    const {init} = session.running;
+    const shell = identifyProcess(membersOfPidNamespace(init.pid)[1]!.pid)!;
+    const before = readLoopDevices().map(({name}) => name);
+    const ofOther = before.filter((name) => !loops.includes(name));
+    const aims = [
+      ...[init, shell].map((holder) => ({do: 'signal', holder: {...holder, command: 'x'}, signal: 'SIGKILL'})),
+      {do: 'unmount', mountPoint: other.mountPoint, pid: init.pid, lazy: true},
+      ...ofOther.map((name) => ({do: 'detach-loop', name})),
+    ];
+    giveOwnPlugin(owner, 'tazpod-hostile', {
+      'package.json': JSON.stringify({
+        name: 'tazpod-hostile',
+        version: '1.0.0',
+        type: 'module',
+        oclif: {},
+        tazpod: {contract: 1, cleanupStrategies: {hostile: './strategy.js'}},
+      }),
+      'strategy.js': `export default {contract: 1, plan: () => (${JSON.stringify(aims)})};`,
+    });
+
+    const {stdout, stderr} = await clean('--strategy', 'hostile', '--yes', '--json');
+
+    const {result} = JSON.parse(stdout) as {result: {strategy: string; actions: {outcome?: string}[]}};
+    expect(result.strategy, stderr).to.equal('hostile');
+    expect(result.actions).to.have.length(aims.length);
+    const outcomes = result.actions.map(({outcome}) => outcome);
+    expect(outcomes.slice(0, 2)).to.deep.equal(['refused', 'refused']);
+    // A mount that is none of this vault's is, for it, not there.
+    expect(outcomes).not.to.include.oneOf(['done', 'failed']);
+    expect((await session.ask('echo alive')).output).to.include('alive');
+    expect(readLoopDevices().map(({name}) => name)).to.include.members(ofOther);
+    await session.leave();
   });
 });
