@@ -75,7 +75,7 @@ describe('When the disk under an open vault fails', function () {
   });
 
   after(() => {
-    sh(`umount ${mountPoint()}; dmsetup remove disk; losetup --detach ${loop}`);
+    sh(`umount ${mountPoint()}; dmsetup remove disk; losetup --detach ${loop}; rm -f /dev/mapper/disk`);
     template.remove();
     rmSync(folder, {recursive: true});
   });
