@@ -2,7 +2,7 @@ import {isatty} from 'node:tty';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {SecretsCommand} from '../secrets-command.ts';
-import {printExports} from '../secrets/exports.ts';
+import {printExports} from '../secrets/session/exports.ts';
 
 /** What the `.bashrc` of the first TazPod evaluates. */
 export default class InternalEnv extends SecretsCommand<readonly string[]> {

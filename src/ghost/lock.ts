@@ -8,7 +8,7 @@ import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {LockPlan} from '../lifecycle/plan.ts';
 import type {Caller} from './caller.ts';
-import {openImageForLock} from './check-plan.ts';
+import {openImageForLock} from './plan/check-plan.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 
 /** How long the ghost may take to unmount and detach after its session is gone. */

@@ -7,14 +7,14 @@ import {Failure} from '../lifecycle/failure.ts';
 import type {SessionSignal} from '../lifecycle/message.ts';
 import type {GhostPlan} from '../lifecycle/plan.ts';
 import {type Caller, identifyCaller, identifyPlainUser} from './caller.ts';
-import {cleanVault, observeVault} from './clean.ts';
+import {cleanVault, observeVault} from './cleaning/clean.ts';
 import {type CliChannel, connectToCli} from './cli-channel.ts';
 import {type Arguments, confirmOwnNamespace, enterOwnNamespace, parseArguments} from './enter.ts';
 import {Interrupted} from './key-source.ts';
-import {enterPrivateGhost} from './join.ts';
+import {enterPrivateGhost} from './session/join.ts';
 import {lockVault} from './lock.ts';
 import {openVault} from './open.ts';
-import {readPlan, removePlanFolder} from './read-plan.ts';
+import {readPlan, removePlanFolder} from './plan/read-plan.ts';
 
 /**
  * The privileged process. What it may be made to do by its caller is what a plan can say, and each of that is argued

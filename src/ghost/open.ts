@@ -24,20 +24,25 @@ import {format, unlockVolumeKey} from '../luks/cryptsetup.ts';
 import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
 import {isVolumeKeyOf} from '../luks/volume-key-digest.ts';
-import {accompany} from './accompany.ts';
-import {mountBridges, mountBridgesPrivately} from './bridges.ts';
+import {accompany} from './session/accompany.ts';
+import {mountBridges, mountBridgesPrivately} from './bridges/bridges.ts';
 import type {Caller} from './caller.ts';
-import {type OpenedPlan, openPlan} from './check-plan.ts';
+import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
 import type {CliChannel} from './cli-channel.ts';
 import {Conductor} from './conductor.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
-import {openVaultOf, watchForLock} from './join.ts';
+import {openVaultOf, watchForLock} from './session/join.ts';
 import {keyReader} from './key-source.ts';
 import {type MountWatch, watchMount} from './mount-watch.ts';
-import {makeUserNamespace} from './seal.ts';
-import {prepareJoin, prepareSession, type Session, type SessionNamespaces} from './session.ts';
+import {makeUserNamespace} from './session/seal.ts';
+import {prepareJoin, prepareSession, type Session, type SessionNamespaces} from './session/session.ts';
 import {mountStaging, type Staging} from './staging.ts';
-import {guardTerminal, type GuardedTerminal, mountPrivateSharedMemory, mountPrivateTerminals} from './terminal.ts';
+import {
+  guardTerminal,
+  type GuardedTerminal,
+  mountPrivateSharedMemory,
+  mountPrivateTerminals,
+} from './session/terminal.ts';
 
 /** How long another that is just about to let go of the image is waited for: a `status` tries its lock too. */
 const lockTimeoutMs = 500;

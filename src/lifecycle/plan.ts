@@ -2,7 +2,7 @@ import type {CleanAction} from './cleaning.ts';
 
 /**
  * The plan: what the unprivileged CLI asks of the privileged ghost. Plain data, the only thing that crosses the
- * privilege line, with no secret in it. The ghost trusts none of it (`src/ghost/check-plan.ts`).
+ * privilege line, with no secret in it. The ghost trusts none of it (`src/ghost/plan/check-plan.ts`).
  *
  * What a plan cannot say is as much part of it: the order of the steps, whether the session is sealed, who the user
  * is, which program runs as root.

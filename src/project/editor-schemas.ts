@@ -1,6 +1,6 @@
 import {configSchema} from '../config/config-schema.ts';
 import {toJsonSchema} from '../config/json-schema.ts';
-import {secretsSchema} from '../secrets/secrets-schema.ts';
+import {secretsSchema} from '../secrets/mapping/secrets-schema.ts';
 
 /** A JSON Schema for editors. */
 export type EditorSchema = Readonly<Record<string, unknown>>;

@@ -4,8 +4,8 @@ import {nearest} from '../config/nearest.ts';
 import {printable} from '../config/printable.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
-import type {VariableJson} from './environment-files.ts';
-import {Generations} from './generations.ts';
+import type {VariableJson} from './session/environment-files.ts';
+import {Generations} from './pull/generations.ts';
 
 /**
  * The value of one pulled thing: the variable of that name, else the file of that path, else the one that a secret of

@@ -4,8 +4,8 @@ import {join} from 'node:path';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {isKnownVault, knownVaultsFolder, vaultMarkPath} from '../lifecycle/vault-mark.ts';
-import {realFileOperations} from './file-operations.ts';
-import {makeOwnFolder} from './private-store.ts';
+import {realFileOperations} from './pull/file-operations.ts';
+import {makeOwnFolder} from './stores/private-store.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

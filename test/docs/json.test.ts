@@ -8,8 +8,8 @@ import {page} from './pages.ts';
 /** The types that `--json` prints, and where each is. */
 const types: Readonly<Record<string, string>> = {
   PulledSummary: 'src/vault/state.ts',
-  PullResult: 'src/secrets/pull.ts',
-  Difference: 'src/secrets/generations.ts',
+  PullResult: 'src/secrets/pull/pull.ts',
+  Difference: 'src/secrets/pull/generations.ts',
   PulledState: 'src/secrets/list.ts',
   CheckResult: 'src/commands/secrets/check.ts',
   AuditEntry: 'src/secrets/audit.ts',

@@ -20,7 +20,7 @@ import {chownTo, writeAs} from '../bed/ownership.ts';
 import {openSession} from '../bed/session.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
-import {faultsOf} from '../ghost/plans.ts';
+import {faultsOf} from '../ghost/plan/plans.ts';
 import {callByHand, type HandEnded, type HandOptions, makeMountPoint, planOf} from './by-hand.ts';
 
 /** One call that must be refused: the plan as it is changed, and the code that it ends with. */

@@ -91,7 +91,7 @@ describe('After SIGKILL', () => {
     it(`of everything, ${order}, nothing is left within two seconds, and what was synced is there`, async () => {
       const tree = await openAndSync();
       for (const process of sort(tree)) kill(process);
-      // Nobody is left who could give the terminal back: see the argument in src/ghost/terminal.ts.
+      // Nobody is left who could give the terminal back: see the argument in src/ghost/session/terminal.ts.
       await expectNothingLeft(vault, {processes: tree});
     });
 

@@ -21,8 +21,8 @@ import {parseYaml} from '../../src/config/yaml-file.ts';
 import {initProject, type InitResult, projectAbove} from '../../src/project/init.ts';
 import {editorSchema} from '../../src/project/editor-schemas.ts';
 import {configTemplate, secretsTemplate} from '../../src/project/templates.ts';
-import {makeMapping} from '../../src/secrets/mapping.ts';
-import {secretsSchema} from '../../src/secrets/secrets-schema.ts';
+import {makeMapping} from '../../src/secrets/mapping/mapping.ts';
+import {secretsSchema} from '../../src/secrets/mapping/secrets-schema.ts';
 import {failureOf} from '../failure-of.ts';
 
 /** A template with every key turned on that it has turned off. */

@@ -1,4 +1,4 @@
-import {type FileOperations, realFileOperations} from '../../src/secrets/file-operations.ts';
+import {type FileOperations, realFileOperations} from '../../src/secrets/pull/file-operations.ts';
 
 /** Thrown into a process that would be dead: whatever it does about it, nothing reaches the disk any more. */
 export class Killed extends Error {}

@@ -4,8 +4,13 @@ import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {renderEnvironment} from '../../src/secrets/environment-files.ts';
-import {thenWithVariables, type VariableChoice, withoutPulled, withVariables} from '../../src/secrets/session-words.ts';
+import {renderEnvironment} from '../../src/secrets/session/environment-files.ts';
+import {
+  thenWithVariables,
+  type VariableChoice,
+  withoutPulled,
+  withVariables,
+} from '../../src/secrets/session/session-words.ts';
 
 describe('A command with pulled variables', () => {
   let vault: string;

@@ -7,7 +7,7 @@ import {routeOf} from '../../../test/bed/infisical/routes.ts';
 import backend from '../src/backend.ts';
 import {contextFor, logIn, type TestContext, troubleOf} from './bed.ts';
 
-const folder = new URL('../../../test/bed/infisical/recordings/', import.meta.url).pathname;
+const folder = new URL('../../../test/bed/infisical/recordings', import.meta.url).pathname;
 
 /** What each recorded refusal becomes. */
 const told: Readonly<Record<string, [BackendError['tazpod']['kind'], RegExp]>> = {

@@ -1,10 +1,10 @@
 import {Flags} from '@oclif/core';
 import {toJsonSchema} from '../../config/json-schema.ts';
 import {mappingFlags, SecretsCommand} from '../../secrets-command.ts';
-import {checkSettings} from '../../secrets/backends.ts';
+import {checkSettings} from '../../secrets/stores/backends.ts';
 import {count} from '../../secrets/count.ts';
-import {makeMapping} from '../../secrets/mapping.ts';
-import {secretsSchema} from '../../secrets/secrets-schema.ts';
+import {makeMapping} from '../../secrets/mapping/mapping.ts';
+import {secretsSchema} from '../../secrets/mapping/secrets-schema.ts';
 
 /** The `result` of `secrets check --json`. */
 export type CheckResult = {

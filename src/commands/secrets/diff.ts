@@ -1,7 +1,7 @@
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
-import type {Difference} from '../../secrets/generations.ts';
-import {pullGraph} from '../../secrets/pull-graph.ts';
-import {compare} from '../../secrets/pull.ts';
+import type {Difference} from '../../secrets/pull/generations.ts';
+import {pullGraph} from '../../secrets/pull/pull-graph.ts';
+import {compare} from '../../secrets/pull/pull.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
 
 export default class Diff extends SecretsCommand<readonly Difference[]> {

@@ -2,9 +2,9 @@ import {Flags} from '@oclif/core';
 import {isatty} from 'node:tty';
 import {SecretsCommand} from '../../secrets-command.ts';
 import {describeAge} from '../../secrets/age.ts';
-import {exportShells, printExports} from '../../secrets/exports.ts';
-import {userEnvironment} from '../../secrets/environment.ts';
-import {Generations} from '../../secrets/generations.ts';
+import {exportShells, printExports} from '../../secrets/session/exports.ts';
+import {userEnvironment} from '../../secrets/session/environment.ts';
+import {Generations} from '../../secrets/pull/generations.ts';
 import {rememberVault} from '../../secrets/own-vault.ts';
 
 /** The `result` of `env --json`: names only. */

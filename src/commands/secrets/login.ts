@@ -2,10 +2,10 @@ import {Args, Flags} from '@oclif/core';
 import {resolve} from 'node:path';
 import type {LoginAnswer} from '../../contract/index.ts';
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
-import {chooseBackend, login} from '../../secrets/login.ts';
-import {ask, askSecret} from '../../secrets/prompt.ts';
-import {openTrusted} from '../../secrets/pull.ts';
-import {readSecretLine} from '../../secrets/secret-file.ts';
+import {chooseBackend, login} from '../../secrets/stores/login.ts';
+import {ask, askSecret} from '../../secrets/stores/prompt.ts';
+import {openTrusted} from '../../secrets/pull/pull.ts';
+import {readSecretLine} from '../../secrets/mapping/secret-file.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
 
 /** The `result` of `login --json`. */

@@ -1,7 +1,7 @@
 import {Args} from '@oclif/core';
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
-import {chooseBackend, logout} from '../../secrets/login.ts';
-import {openTrusted} from '../../secrets/pull.ts';
+import {chooseBackend, logout} from '../../secrets/stores/login.ts';
+import {openTrusted} from '../../secrets/pull/pull.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
 
 /** The `result` of `logout --json`. */

@@ -1,12 +1,12 @@
 import {Flags} from '@oclif/core';
 import {mappingFlags, SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
 import {count} from '../../secrets/count.ts';
-import {findClearCopies, removeClearCopies} from '../../secrets/clear-copies.ts';
-import {confirm} from '../../secrets/prompt.ts';
+import {findClearCopies, removeClearCopies} from '../../secrets/pull/clear-copies.ts';
+import {confirm} from '../../secrets/stores/prompt.ts';
 import {describeAge} from '../../secrets/age.ts';
-import {pullGraph} from '../../secrets/pull-graph.ts';
-import {openTrusted, pull, type PullRequest, type PullResult} from '../../secrets/pull.ts';
-import {thenWithVariables} from '../../secrets/session-words.ts';
+import {pullGraph} from '../../secrets/pull/pull-graph.ts';
+import {openTrusted, pull, type PullRequest, type PullResult} from '../../secrets/pull/pull.ts';
+import {thenWithVariables} from '../../secrets/session/session-words.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
 import {usersShell} from '../../vault/open-vault.ts';
 

@@ -1,5 +1,5 @@
 import {Flags} from '@oclif/core';
-import {withVariables} from '../../secrets/session-words.ts';
+import {withVariables} from '../../secrets/session/session-words.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
 import {createFlags, imageFlags, joinFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {plan} from '../../../plugins/tazpod-smart-cleanup/src/strategy.ts';
 import type {Caller} from '../../../src/ghost/caller.ts';
-import {cleanVault, observeVault} from '../../../src/ghost/clean.ts';
+import {cleanVault, observeVault} from '../../../src/ghost/cleaning/clean.ts';
 import type {CliChannel} from '../../../src/ghost/cli-channel.ts';
 import {readMappings} from '../../../src/kernel/device-mapper.ts';
 import type {CleanAction, Observation} from '../../../src/lifecycle/cleaning.ts';

@@ -1,0 +1,231 @@
+import {closeSync, constants, fstatSync, openSync, realpathSync, type Stats} from 'node:fs';
+import {basename, dirname} from 'node:path';
+import {refuseBridges} from '../../lifecycle/bridge-rules.ts';
+import {exitCode, type ExitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
+import {asCaller, type Caller} from '../caller.ts';
+import {printablePath} from '../printable-path.ts';
+
+/**
+ * What the plan named, opened. From here on the ghost works with these descriptors and never with the names again, so
+ * that nothing can be put in their places meanwhile.
+ */
+export type OpenedPlan = {
+  /** The image, or undefined where it is to be made. */
+  readonly imageFd: number | undefined;
+  /** The directory of the image, and the image's name in it. */
+  readonly imageFolderFd: number;
+  readonly imageName: string;
+  readonly mountPointFd: number;
+  readonly homeFd: number;
+  /** The terminal that the user types at. */
+  readonly terminalFd: number | undefined;
+  /** The file that the passphrase or key is read from. */
+  readonly keyFd: number | undefined;
+};
+
+const directory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** O_PATH of asm-generic/fcntl.h, which Node does not name. On the way, search permission is enough: /home may be 0711. */
+export const onTheWay = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/**
+ * Opens what the plan names, step by step, with the caller's own ids, and follows no symbolic link.
+ *
+ * Safe as root: the effective ids are the caller's while a name is looked up, so root opens nothing that the caller
+ * could not; image, mount point and terminal must belong to the caller; through sudo, mount point and bridges must lie
+ * under the home that the login name database gives.
+ */
+export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
+  if (plan.privateGhost !== undefined && caller.isolation !== 'private') {
+    throw refused('private ghost', 'only a private call can tell of one');
+  }
+  // A home may be reached through links of the system (/home -> /var/home): the plan names what is at their end.
+  const home = caller.home === undefined ? plan.home : asCaller(caller, () => realpathSync(caller.home!));
+  if (plan.home !== home) throw refused('home', 'it is not the home that the login name database has for the user');
+  for (const path of [plan.mountPoint, ...plan.bridges.map((bridge) => `${home}/${bridge.home}`)]) {
+    if (!path.startsWith(home === '/' ? '/' : `${home}/`)) {
+      throw refused('mount point', `it does not lie under the home ${printablePath(home)}`);
+    }
+  }
+  refuseHostileBridges(plan);
+  return asCaller(caller, () => {
+    const imageFolderFd = openStepwise(dirname(plan.image), 'folder of the image', directory, exitCode.noInput);
+    return {
+      imageFolderFd,
+      imageName: basename(plan.image),
+      imageFd: openImage(caller, plan, imageFolderFd),
+      mountPointFd: openOwned(caller, plan.mountPoint, 'mount point'),
+      homeFd: openOwned(caller, home, 'home'),
+      terminalFd: plan.session?.terminal === undefined ? undefined : openTerminal(caller, plan.session.terminal),
+      keyFd: plan.key.from === 'file' ? openKeyFile(plan.key.path) : undefined,
+    };
+  });
+}
+
+/** What is moved into the vault must not be what opens it. */
+function refuseHostileBridges({bridges, home, mountPoint, image, key}: OpenPlan): void {
+  const ownFiles = [process.execPath, import.meta.filename];
+  const kept = [image, ...(key.from === 'file' ? [key.path] : []), ...ownFiles];
+  const refusal = refuseBridges(bridges, {home, mountPoint, kept});
+  if (refusal !== undefined) throw refused(`bridge of ${printablePath(`~/${refusal.bridge.home}`)}`, refusal.why);
+}
+
+/** Opens both ends of a bridge, in the home and in the mounted vault, as `openPlan` opens the rest. */
+export function openBridge(caller: Caller, homeFd: number, mountPoint: string, bridge: BridgePlan): [number, number] {
+  return asCaller(caller, () => [
+    requireOwned(caller, descend(homeFd, bridge.home, 'bridge'), 'bridge'),
+    openOwned(caller, `${mountPoint}/${bridge.vault}`, 'bridge'),
+  ]);
+}
+
+/** Opens the image of a plan for the lock operation, which needs no more of it than its identity. */
+export function openImageForLock(caller: Caller, image: string): number {
+  return asCaller(caller, () => {
+    const folderFd = openStepwise(dirname(image), 'folder of the image', directory, exitCode.noInput);
+    try {
+      return openOwnedImage(caller, folderFd, image);
+    } finally {
+      closeSync(folderFd);
+    }
+  });
+}
+
+function openImage(caller: Caller, plan: OpenPlan, folderFd: number): number | undefined {
+  if (plan.create === undefined) return openOwnedImage(caller, folderFd, plan.image);
+  if (!exists(folderFd, basename(plan.image))) return undefined;
+  throw new Failure(exitCode.cannotCreate, `There is something at ${printablePath(plan.image)} already.`, {
+    why: 'A vault is never made over anything.',
+    next: 'tazpod vault unlock',
+  });
+}
+
+function openOwnedImage(caller: Caller, folderFd: number, image: string): number {
+  let fd: number;
+  try {
+    fd = openSync(
+      `/proc/self/fd/${folderFd}/${basename(image)}`,
+      constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
+  } catch (error) {
+    throw cannotOpen('image', image, error, exitCode.noInput);
+  }
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) throw refused('image', 'it is not a regular file');
+  return requireOwned(caller, fd, 'image', stat);
+}
+
+function openOwned(caller: Caller, path: string, what: string): number {
+  return requireOwned(caller, openStepwise(path, what, directory, exitCode.cannotCreate), what);
+}
+
+function requireOwned(caller: Caller, fd: number, what: string, stat: Stats = fstatSync(fd)): number {
+  if (stat.uid === caller.uid) return fd;
+  closeSync(fd);
+  throw refused(what, 'it belongs to another user');
+}
+
+/** A terminal is a character device of the caller's; opening it must not make it the ghost's controlling terminal. */
+function openTerminal(caller: Caller, path: string): number | undefined {
+  try {
+    const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
+    if (stat.isCharacterDevice() && stat.uid === caller.uid) return fd;
+    closeSync(fd);
+  } catch {
+    // Such as a terminal handed over by `su`: it belongs to somebody else, and so does its protection.
+  }
+  return undefined;
+}
+
+/**
+ * A key file may be anything that the caller can read: a regular file, a FIFO, another process's pipe. It is opened
+ * without waiting: a FIFO that nobody writes to would hold the ghost where no signal and no end of the CLI reaches it.
+ */
+function openKeyFile(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch (error) {
+    throw cannotOpen('passphrase or key file', path, error, exitCode.noInput);
+  }
+}
+
+/**
+ * Opens an absolute path component by component, each relative to the one before, none through a symbolic link. The
+ * CLI has resolved the user's own links; one that appears since is somebody's race.
+ */
+export function openStepwise(path: string, what: string, flags: number, missing: ExitCode): number {
+  const root = openSync('/', onTheWay);
+  try {
+    return descend(root, path.slice(1), what, flags, missing);
+  } finally {
+    closeSync(root);
+  }
+}
+
+function descend(
+  fromFd: number,
+  path: string,
+  what: string,
+  flags: number = directory,
+  missing: ExitCode = exitCode.noInput,
+): number {
+  const names = path === '' ? ['.'] : path.split('/');
+  let fd = fromFd;
+  names.forEach((name, index) => {
+    const last = index === names.length - 1;
+    let next: number;
+    try {
+      next = openSync(`/proc/self/fd/${fd}/${name}`, last ? flags : onTheWay);
+    } catch (error) {
+      if (fd !== fromFd) closeSync(fd);
+      throw cannotOpen(what, `/${names.slice(0, index + 1).join('/')}`, error, missing);
+    }
+    if (fd !== fromFd) closeSync(fd);
+    fd = next;
+  });
+  return fd;
+}
+
+function exists(folderFd: number, name: string): boolean {
+  try {
+    // A name that is a link is something too: O_NOFOLLOW fails with ELOOP then.
+    closeSync(
+      openSync(`/proc/self/fd/${folderFd}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+    );
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
+}
+
+function cannotOpen(what: string, path: string, error: unknown, missing: ExitCode): Failure {
+  const code = (error as NodeJS.ErrnoException).code;
+  switch (code) {
+    case 'ENOENT':
+      return new Failure(missing, `There is no ${what} at ${printablePath(path)}.`, {
+        next: what === 'image' ? 'tazpod vault create' : `mkdir -m 0700 ${printablePath(path)}`,
+      });
+    case 'ELOOP':
+    case 'ENOTDIR':
+      return refused(what, `${printablePath(path)} is a symbolic link or not a directory`);
+    case 'EACCES':
+    case 'EPERM':
+      return new Failure(
+        exitCode.noPermission,
+        `The ${what} at ${printablePath(path)} may not be opened by the user.`,
+        {
+          next: `ls -ld ${printablePath(path)}`,
+        },
+      );
+    default:
+      return new Failure(exitCode.noPermission, `The ${what} at ${printablePath(path)} cannot be opened.`, {
+        why: `The kernel answered ${code ?? 'with an error'}.`,
+      });
+  }
+}
+
+function refused(what: string, why: string): Failure {
+  return new Failure(exitCode.noPermission, `The ${what} is refused: ${why}.`, {next: 'tazpod vault status'});
+}

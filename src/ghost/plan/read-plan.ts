@@ -1,0 +1,334 @@
+import {closeSync, constants, fstatSync, openSync, readSync, rmdirSync, unlinkSync} from 'node:fs';
+import {dirname} from 'node:path';
+import {isCleanAction, maximumActions} from '../../lifecycle/cleaning.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {
+  type BridgePlan,
+  type GhostPlan,
+  type InitId,
+  type OpenPlan,
+  pbkdfs,
+  planVersion,
+} from '../../lifecycle/plan.ts';
+import {parseStrictJson} from '../../lifecycle/strict-json.ts';
+import {asCaller, type Caller} from '../caller.ts';
+
+/** A plan carries the user's environment; Linux takes at most 2 MiB of arguments and environment together. */
+const maximumPlanBytes = 4 * 1024 * 1024;
+const maximumBridges = 64;
+const maximumSizeBytes = 2 ** 50;
+const maximumGraceMs = 10 * 60 * 1000;
+/** PID_MAX_LIMIT of linux/threads.h. */
+const maximumPid = 2 ** 22;
+/** A salt or a digest: longer ones no hash has. */
+const base64 = /^[\d+/=A-Za-z]{1,512}$/;
+
+/**
+ * Reads the plan once and removes it. Safe as root: the file is opened and removed with the caller's own ids, so a
+ * path that leads elsewhere leads only where the caller may go anyway; what was opened must be a private file of the
+ * caller's, or it is not read at all.
+ */
+export function readPlan(caller: Caller, planPath: string): GhostPlan {
+  const bytes = asCaller(caller, () => {
+    const fd = openPrivateFile(caller, planPath);
+    try {
+      return readWhole(fd);
+    } finally {
+      closeSync(fd);
+      unlinkSync(planPath);
+    }
+  });
+  try {
+    return parsePlan(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/** Removes the folder of plan and socket, which both have served; with the caller's ids, as above. */
+export function removePlanFolder(caller: Caller, planPath: string): void {
+  const folder = dirname(planPath);
+  asCaller(caller, () => {
+    // One by one: the CLI removes them too, and has often removed the socket already.
+    for (const remove of [() => unlinkSync(`${folder}/socket`), () => rmdirSync(folder)]) {
+      try {
+        remove();
+      } catch {
+        // Nothing depends on it.
+      }
+    }
+  });
+}
+
+/**
+ * Checks the shape of a plan: each field there, of its type and within its bounds, and no other field. What it refuses
+ * it names by the field alone and never repeats: the bytes are the caller's.
+ */
+export function parsePlan(bytes: Buffer): GhostPlan {
+  const plan = record(strictJson(bytes), 'plan');
+  if (plan['version'] !== planVersion) throw malformed('version');
+  if (plan['operation'] === 'lock') return parseLockPlan(plan);
+  if (plan['operation'] === 'observe') return parseObservePlan(plan);
+  if (plan['operation'] === 'clean') return parseCleanPlan(plan);
+  return plan['operation'] === 'enter' ? parseEnterPlan(plan) : parseOpenPlan(plan);
+}
+
+function parseLockPlan(plan: Fields): GhostPlan {
+  only(plan, 'plan', ['version', 'operation', 'image', 'graceMs']);
+  return {
+    version: planVersion,
+    operation: 'lock',
+    image: absolutePath(plan['image'], 'image'),
+    graceMs: integer(plan['graceMs'], 'graceMs', 0, maximumGraceMs),
+  };
+}
+
+function parseObservePlan(plan: Fields): GhostPlan {
+  only(plan, 'plan', ['version', 'operation', 'image']);
+  return {version: planVersion, operation: 'observe', image: absolutePath(plan['image'], 'image')};
+}
+
+function parseCleanPlan(plan: Fields): GhostPlan {
+  only(plan, 'plan', ['version', 'operation', 'image', 'actions']);
+  return {
+    version: planVersion,
+    operation: 'clean',
+    image: absolutePath(plan['image'], 'image'),
+    actions: array(plan['actions'], 'actions', maximumActions).map((action) => {
+      if (!isCleanAction(action)) throw malformed('actions');
+      return action;
+    }),
+  };
+}
+
+function parseEnterPlan(plan: Fields): GhostPlan {
+  only(plan, 'plan', ['version', 'operation', 'init', 'session']);
+  return {
+    version: planVersion,
+    operation: 'enter',
+    init: parseInit(plan['init']),
+    session: parseSession(plan['session']),
+  };
+}
+
+function parseInit(value: unknown): InitId {
+  const init = record(value, 'init');
+  only(init, 'init', ['pid', 'startTicks']);
+  return {
+    pid: integer(init['pid'], 'init.pid', 2, maximumPid),
+    startTicks: integer(init['startTicks'], 'init.startTicks', 0, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+function parsePrivateGhost(value: unknown): NonNullable<OpenPlan['privateGhost']> {
+  const ghost = record(value, 'privateGhost');
+  only(ghost, 'privateGhost', ['init', 'keyDigest']);
+  const digest = record(ghost['keyDigest'], 'keyDigest');
+  only(digest, 'keyDigest', ['hash', 'iterations', 'salt', 'digest']);
+  return {
+    init: parseInit(ghost['init']),
+    keyDigest: {
+      hash: matching(digest['hash'], 'keyDigest.hash', /^[\da-z-]{1,32}$/),
+      iterations: integer(digest['iterations'], 'keyDigest.iterations', 1, 2 ** 32 - 1),
+      salt: matching(digest['salt'], 'keyDigest.salt', base64),
+      digest: matching(digest['digest'], 'keyDigest.digest', base64),
+    },
+  };
+}
+
+function parseOpenPlan(plan: Fields): GhostPlan {
+  only(
+    plan,
+    'plan',
+    ['version', 'operation', 'image', 'mountPoint', 'home', 'key', 'ifOpen', 'bridges'],
+    ['privateGhost', 'engine', 'create', 'session'],
+  );
+  if (plan['operation'] !== 'open') throw malformed('operation');
+  return {
+    version: planVersion,
+    operation: 'open',
+    image: absolutePath(plan['image'], 'image'),
+    mountPoint: absolutePath(plan['mountPoint'], 'mountPoint'),
+    home: absolutePath(plan['home'], 'home'),
+    key: parseKeySource(plan['key']),
+    ifOpen: oneOf(plan['ifOpen'], 'ifOpen', ['join', 'refuse']),
+    bridges: array(plan['bridges'], 'bridges', maximumBridges).map(parseBridge),
+    ...(plan['privateGhost'] === undefined ? {} : {privateGhost: parsePrivateGhost(plan['privateGhost'])}),
+    ...(plan['engine'] === undefined ? {} : {engine: oneOf(plan['engine'], 'engine', ['dm-crypt', 'fuse'])}),
+    ...(plan['create'] === undefined ? {} : {create: parseCreate(plan['create'])}),
+    ...(plan['session'] === undefined ? {} : {session: parseSession(plan['session'])}),
+  };
+}
+
+function parseKeySource(value: unknown): Extract<GhostPlan, {operation: 'open'}>['key'] {
+  const key = record(value, 'key');
+  const from = oneOf(key['from'], 'key.from', ['terminal', 'file', 'stdin']);
+  if (from === 'terminal') {
+    only(key, 'key', ['from']);
+    return {from};
+  }
+  only(key, 'key', from === 'file' ? ['from', 'form', 'path'] : ['from', 'form']);
+  const form = oneOf(key['form'], 'key.form', ['passphrase', 'key']);
+  return from === 'stdin' ? {from, form} : {from, form, path: absolutePath(key['path'], 'key.path')};
+}
+
+function parseCreate(value: unknown): NonNullable<Extract<GhostPlan, {operation: 'open'}>['create']> {
+  const create = record(value, 'create');
+  only(create, 'create', ['sizeBytes', 'pbkdf'], ['pbkdfMemoryKiB', 'pbkdfForceIterations']);
+  const memory = create['pbkdfMemoryKiB'];
+  const iterations = create['pbkdfForceIterations'];
+  return {
+    sizeBytes: integer(create['sizeBytes'], 'create.sizeBytes', 1, maximumSizeBytes),
+    pbkdf: oneOf(create['pbkdf'], 'create.pbkdf', pbkdfs),
+    ...(memory === undefined ? {} : {pbkdfMemoryKiB: integer(memory, 'create.pbkdfMemoryKiB', 32, 4 * 1024 * 1024)}),
+    ...(iterations === undefined
+      ? {}
+      : {pbkdfForceIterations: integer(iterations, 'create.pbkdfForceIterations', 1, 2 ** 32 - 1)}),
+  };
+}
+
+function parseSession(value: unknown): NonNullable<Extract<GhostPlan, {operation: 'open'}>['session']> {
+  const session = record(value, 'session');
+  only(session, 'session', ['command', 'environment', 'workingFolder', 'ownTerminal'], ['terminal']);
+  const command = array(session['command'], 'session.command', 2 ** 16).map((word) => text(word, 'session.command'));
+  if (command.length === 0 || command[0] === '') throw malformed('session.command');
+  const environment = record(session['environment'], 'session.environment');
+  for (const name of Object.keys(environment)) {
+    if (name === '' || name.includes('=') || name.includes('\0')) throw malformed('session.environment');
+    text(environment[name], 'session.environment');
+  }
+  const terminal = session['terminal'];
+  if (
+    terminal !== undefined &&
+    !/^\/dev\/(pts\/\d{1,7}|tty[A-Za-z0-9]{1,12}|console)$/.test(text(terminal, 'session.terminal'))
+  ) {
+    throw malformed('session.terminal');
+  }
+  if (typeof session['ownTerminal'] !== 'boolean') throw malformed('session.ownTerminal');
+  return {
+    command,
+    environment: environment as Record<string, string>,
+    workingFolder: absolutePath(session['workingFolder'], 'session.workingFolder'),
+    ownTerminal: session['ownTerminal'],
+    ...(terminal === undefined ? {} : {terminal: terminal as string}),
+  };
+}
+
+function parseBridge(value: unknown): BridgePlan {
+  const bridge = record(value, 'bridges');
+  only(bridge, 'bridges', ['home', 'vault']);
+  return {home: relativePath(bridge['home'], 'bridges.home'), vault: relativePath(bridge['vault'], 'bridges.vault')};
+}
+
+type Fields = Record<string, unknown>;
+
+function strictJson(bytes: Buffer): unknown {
+  try {
+    return parseStrictJson(bytes, {maximumDepth: 4});
+  } catch {
+    throw malformed('plan');
+  }
+}
+
+function record(value: unknown, field: string): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(field);
+  return value as Fields;
+}
+
+function only(fields: Fields, name: string, required: readonly string[], optional: readonly string[] = []): void {
+  if (required.some((key) => !Object.hasOwn(fields, key))) throw malformed(name);
+  if (Object.keys(fields).some((key) => !required.includes(key) && !optional.includes(key))) throw malformed(name);
+}
+
+function array(value: unknown, field: string, maximum: number): unknown[] {
+  if (!Array.isArray(value) || value.length > maximum) throw malformed(field);
+  return value;
+}
+
+function text(value: unknown, field: string): string {
+  if (typeof value !== 'string' || value.includes('\0')) throw malformed(field);
+  return value;
+}
+
+function matching(value: unknown, field: string, pattern: RegExp): string {
+  if (!pattern.test(text(value, field))) throw malformed(field);
+  return value as string;
+}
+
+function oneOf<const T extends string>(value: unknown, field: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw malformed(field);
+  return found;
+}
+
+function integer(value: unknown, field: string, minimum: number, maximum: number): number {
+  if (!Number.isSafeInteger(value) || (value as number) < minimum || (value as number) > maximum) {
+    throw malformed(field);
+  }
+  return value as number;
+}
+
+/** A normalised absolute path: nothing in it needs interpretation. */
+function absolutePath(value: unknown, field: string): string {
+  const path = text(value, field);
+  if (!path.startsWith('/') || path.length > 4095) throw malformed(field);
+  if (path !== '/') components(path.slice(1), field);
+  return path;
+}
+
+function relativePath(value: unknown, field: string): string {
+  const path = text(value, field);
+  if (path.length > 4095) throw malformed(field);
+  components(path, field);
+  return path;
+}
+
+function components(path: string, field: string): void {
+  for (const component of path.split('/')) {
+    if (component === '' || component === '.' || component === '..' || Buffer.byteLength(component) > 255) {
+      throw malformed(field);
+    }
+  }
+}
+
+function malformed(field: string): Failure {
+  return new Failure(exitCode.data, `The plan is malformed at \`${field}\`.`, {
+    why: 'The two halves of TazPod are of different versions, or the plan was not written by TazPod.',
+    next: 'tazpod doctor',
+  });
+}
+
+function openPrivateFile(caller: Caller, path: string): number {
+  const refuse = (why: string) =>
+    new Failure(exitCode.noPermission, 'The plan cannot be read.', {why, next: 'tazpod help'});
+  let fd: number;
+  try {
+    // Non-blocking, so that a FIFO in the file's place holds nobody up.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    throw refuse('The user cannot open it.');
+  }
+  const stat = fstatSync(fd);
+  if (
+    !stat.isFile() ||
+    stat.uid !== caller.uid ||
+    (stat.mode & 0o077) !== 0 ||
+    stat.nlink !== 1 ||
+    stat.size > maximumPlanBytes
+  ) {
+    closeSync(fd);
+    throw refuse('It is not a private file of the user.');
+  }
+  return fd;
+}
+
+function readWhole(fd: number): Buffer {
+  // One byte more than allowed: a file that grew meanwhile is then refused as malformed, not read for ever.
+  const buffer = Buffer.alloc(Math.min(fstatSync(fd).size, maximumPlanBytes) + 1);
+  let length = 0;
+  for (let count = 1; count > 0 && length < buffer.length; length += count) {
+    count = readSync(fd, buffer, length, buffer.length - length, null);
+  }
+  return buffer.subarray(0, length);
+}

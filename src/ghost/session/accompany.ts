@@ -1,0 +1,53 @@
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import type {CliChannel} from '../cli-channel.ts';
+import type {Session} from './session.ts';
+
+/** The session's time after SIGHUP when the CLI is gone or somebody asks the ghost itself to end. */
+const lastGraceMs = 500;
+
+export type Company = {
+  readonly session: Session;
+  readonly channel: CliChannel;
+  /** Whether a lock has left word in the session's /dev/shm. */
+  readonly wasLocked: () => boolean;
+  /** Called when the program has ended and others that have joined have not: the user's terminal is free again. */
+  readonly onLingering: () => Promise<void>;
+  /** Settles when the session has nothing left to live on. */
+  readonly lost?: Promise<unknown>;
+  /** Settles when the vault is not where the session looks for it any more. */
+  readonly misplaced?: Promise<unknown>;
+};
+
+/**
+ * Waits for the end of a session that has begun, and returns its exit code. Brings the end about when nobody waits for
+ * the session any more: when the CLI is gone, or somebody ends the ghost itself. A session that others have joined
+ * outlives its CLI.
+ */
+export async function accompany(company: Company): Promise<number> {
+  const {session, channel, wasLocked, onLingering, lost, misplaced} = company;
+  const end = () => void session.end(lastGraceMs);
+  channel.onSignal((signal) => session.signal(signal));
+  channel.gone.addEventListener('abort', end);
+  if (channel.gone.aborted) end();
+  process.on('SIGTERM', end);
+  process.on('SIGHUP', end);
+  void lost?.then(end);
+  const seen = {misplaced: false};
+  void misplaced?.then(() => {
+    seen.misplaced = true;
+    channel.say({
+      say: 'warning',
+      text: 'The directory that the vault is mounted on was moved or removed from outside: the vault is closed.',
+    });
+    // At once: what the session writes now, to save it perhaps, would not be written into the vault.
+    void session.end(0);
+  });
+  void session.lingers.then(async (code) => {
+    channel.gone.removeEventListener('abort', end);
+    process.removeListener('SIGHUP', end);
+    await onLingering();
+    channel.say({say: 'lingers', code});
+  });
+  const code = await session.ended;
+  return seen.misplaced || wasLocked() ? exitCode.locked : code;
+}

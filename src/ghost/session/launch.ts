@@ -1,0 +1,158 @@
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
+import {isKnownVault} from '../../lifecycle/vault-mark.ts';
+import type {SessionPlan} from '../../lifecycle/plan.ts';
+
+/**
+ * What `session.ts` writes for the first process of a session: what to run, and in which environment.
+ */
+export type LaunchOrder = Pick<SessionPlan, 'command' | 'environment' | 'workingFolder'> & {
+  readonly mountPoint: string;
+  /** Nobody else is in the session yet: temporary files that are there are those of one that has ended. */
+  readonly first: boolean;
+};
+
+/**
+ * The last step down: this runs as the user, without a capability and without a way to one, in the session's
+ * namespaces, and becomes the user's program. Up to here the environment was TazPod's own; from here on it is the
+ * user's.
+ */
+function launch(orderPath: string): never {
+  const order = JSON.parse(readFileSync(orderPath, 'utf8')) as LaunchOrder;
+  unlinkSync(orderPath);
+  closeInherited();
+  process.umask(0o077);
+  const environment = {...withoutOuterTerminals(order.environment), ...ghostEnvironment(order)};
+  try {
+    process.chdir(order.workingFolder);
+  } catch {
+    process.chdir('/');
+    process.stderr.write(`tazpod: the working folder cannot be entered from inside; starting in /\n`);
+  }
+  process.removeAllListeners('warning');
+  mindSignalsAgain();
+  // env(1) looks the program up in the PATH of this environment, and ends with 126 or 127 where it finds none.
+  return process.execve!('/usr/bin/env', ['env', '--', ...order.command], environment);
+}
+
+/** Without what leads tmux and screen to a server outside, where a new window would be outside too. */
+function withoutOuterTerminals(environment: LaunchOrder['environment']): Record<string, string> {
+  const {STY: _screen, TMUX: _tmux, TMUX_PANE: _pane, ...rest} = environment;
+  return rest;
+}
+
+/**
+ * What the ghost adds to the user's environment. Temporary files go into the vault: one in /tmp could be read outside.
+ * That also gives tmux a server of the session's own; with the one outside, its panes would be outside. And so does
+ * the history of commands: a secret that was typed would be in the home otherwise.
+ */
+function ghostEnvironment({mountPoint, first, environment}: LaunchOrder): Record<string, string> {
+  const temporary = temporaryFolder(mountPoint, first);
+  const usable = !first || withholdForeignVariables(mountPoint, environment);
+  return {
+    HISTFILE: historyFile(mountPoint),
+    TAZPOD_GHOST_MODE: 'true',
+    ...(usable ? {TAZPOD_VAULT: mountPoint} : {}),
+    TMPDIR: temporary,
+    TMUX_TMPDIR: temporary,
+  };
+}
+
+/** In the vault, or where that has no room for it or is not the user's to write, in the session's own memory. */
+function temporaryFolder(mountPoint: string, first: boolean): string {
+  const temporary = `${mountPoint}/.tazpod/tmp`;
+  try {
+    for (const folder of [`${mountPoint}/.tazpod`, temporary]) {
+      removeUnless('isDirectory', folder);
+      mkdirSync(folder, {recursive: true, mode: 0o700});
+    }
+    for (const name of first ? readdirSync(temporary) : []) {
+      rmSync(`${temporary}/${name}`, {recursive: true, force: true});
+    }
+    return temporary;
+  } catch {
+    return '/dev/shm';
+  }
+}
+
+/**
+ * Shells of the session read what a pull has rendered in the vault, which is code. Where that was no pull of this
+ * account's, it is put out of their reach; a pull, or `tazpod env --trust`, brings it back. False where that fails: then
+ * the session is not told where the vault is, and finds nothing to read.
+ */
+function withholdForeignVariables(mountPoint: string, environment: LaunchOrder['environment']): boolean {
+  const path = `${mountPoint}/.tazpod/environment`;
+  const there = lstatSync(path, {throwIfNoEntry: false});
+  if (there === undefined || isKnownVault(mountPoint, environment)) return true;
+  try {
+    if (there.isDirectory()) renameSync(path, `${path}-${process.pid}`);
+    else unlinkSync(path);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    process.stderr.write('tazpod: the variables in this vault were not pulled by this account, and are not set.\n');
+    process.stderr.write('  Next: tazpod pull, or tazpod env --trust if you know who pulled them\n');
+  }
+}
+
+function historyFile(mountPoint: string): string {
+  const path = `${mountPoint}/.tazpod/history`;
+  try {
+    removeUnless('isFile', path);
+  } catch {
+    // Then the shell cannot write there either.
+  }
+  return path;
+}
+
+/** A vault may come from somebody else: a link in it is not followed, it would choose what is emptied and written. */
+function removeUnless(kind: 'isDirectory' | 'isFile', path: string): void {
+  const there = lstatSync(path, {throwIfNoEntry: false});
+  if (there !== undefined && !there[kind]()) unlinkSync(path);
+}
+
+/**
+ * Gives the signals that Node ignores for itself their usual meaning back: what is ignored stays so across an exec, and
+ * `yes | head` would not end quietly. Node has no call for it, but takes its handler away with the last listener.
+ */
+function mindSignalsAgain(): void {
+  for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) {
+    const listener = () => {};
+    process.on(signal, listener);
+    process.removeListener(signal, listener);
+  }
+}
+
+/** Closes every descriptor that survived an exec on the way here; Node's own are marked to be closed by the next. */
+function closeInherited(): void {
+  for (const name of readdirSync('/proc/self/fd')) {
+    const fd = Number(name);
+    if (fd <= 2 || !isOpen(fd)) continue;
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'));
+    if (flags !== null && (parseInt(flags[1]!, 8) & closeOnExec) === 0) closeSync(fd);
+  }
+}
+
+/** O_CLOEXEC of asm-generic/fcntl.h, as /proc/PID/fdinfo shows it. */
+const closeOnExec = 0o2000000;
+
+function isOpen(fd: number): boolean {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+launch(process.argv[2]!);

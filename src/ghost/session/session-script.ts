@@ -1,0 +1,97 @@
+import {fileURLToPath} from 'node:url';
+import {findProgram, onlyBelow} from '../../kernel/program.ts';
+import {lockedMarker} from '../../lifecycle/init-label.ts';
+import type {Caller} from '../caller.ts';
+
+/*
+ * The shell code between the ghost and the user's program. It runs as root, so every word in it is a constant, a number,
+ * or a path of this install, and quoted. dash is /bin/sh here: small, and it reaps orphans as PID 1.
+ *
+ * Descriptor 3 is the line to the ghost, 4 the session's user namespace.
+ */
+
+/** How a shell that has joined a ghost is known there. */
+export const joinedName = 'tazpod-joined';
+
+/**
+ * The init of a session: waits for the ghost's word, and ends if the ghost is gone by then; runs the program; tells
+ * the ghost the program's exit code; and stays as long as other shells have joined. Its end is the end of every process
+ * in the namespace. When that is a lock, it waits for them: an editor that saves its file on SIGHUP has the grace time
+ * for it, though the shell it was started from is gone at once. Whoever locks sees to it that the wait has an end.
+ *
+ * It keeps its credentials, because the kernel forgets the parent-death signal of a process that changes them.
+ */
+export function initScript(caller: Caller, program: string): string {
+  return [
+    'read -r go <&3 || exit 1',
+    `joined() { for p in /proc/[0-9]*; do [ "$p" = /proc/1 ] || { ${isJoined(caller)} && return 0; }; done; return 1; }`,
+    `${program} 3<&-`,
+    'code=$?',
+    `locked() { [ -e /dev/shm/${lockedMarker} ]; }`,
+    'if ! locked && joined; then echo $code >&3; while joined; do sleep 0.2; done; fi',
+    'others() { for p in /proc/[0-9]*; do [ "$p" = /proc/1 ] || return 0; done; return 1; }',
+    'while locked && others; do sleep 0.05; done',
+    'exit $code',
+  ].join('; ');
+}
+
+/**
+ * Whether process `$p` is one of TazPod's own beside the init. In a sealed session those are the ones in the init's
+ * user namespace: nothing that the user runs gets there. In a private one there is no such line, and a name must do.
+ */
+function isJoined(caller: Caller): string {
+  return caller.isolation === 'sealed' ? '[ "$p/ns/user" -ef /proc/1/ns/user ]' : `grep -qs ${joinedName} "$p/cmdline"`;
+}
+
+/** What stands between the ghost and a program that joins: as the init, it waits for the ghost's word. */
+export function joinedScript(program: string): string {
+  return `read -r go <&3 || exit 1; ${program} 3<&-; exit $?`;
+}
+
+/** A terminal of the session's own, in the private devpts, relayed to the one outside. */
+export function relay(program: string): string {
+  return `script --quiet --return --command ${quote(`exec ${program}`)} /dev/null`;
+}
+
+/**
+ * The way down from root to the user's program: into the user namespace that root owns, and out of every capability,
+ * with no way back up (`no_new_privs`, empty bounding set). That no core is dumped is inherited from the ghost.
+ */
+export function withoutPrivileges(caller: Caller, orderPath: string): string {
+  const ids = [
+    `--reuid=${caller.sessionUid} --regid=${caller.sessionGid}`,
+    caller.groups.length > 0 ? `--groups=${caller.groups.join(',')}` : '--clear-groups',
+  ].join(' ');
+  const start = `${newKeyring()} exec "$@"`;
+  const drop = [
+    `exec 4<&-; ${newKeyring()} exec setpriv ${caller.isolation === 'sealed' ? ids : ''}`,
+    `--inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- /bin/sh -c ${quote(start)} sh`,
+    `${quote(process.execPath)} ${quote(launchPath)} ${quote(orderPath)}`,
+  ].join(' ');
+  return caller.isolation === 'sealed'
+    ? `nsenter --user=/proc/self/fd/4 -- /bin/sh -c ${quote(drop)}`
+    : `/bin/sh -c ${quote(drop)}`;
+}
+
+/**
+ * Shell code that gives the shell a session keyring of its own (session-keyring(7)). Otherwise the session would have
+ * that of the login, and what a program of the session puts there would be in every process of the login. e4crypt(8)
+ * is the one program of the packages that are needed anyway that makes one; where it is missing, the keyring is shared.
+ * The kernel lets only the owner of the old one replace it, root or the user: so it is tried as either.
+ */
+function newKeyring(): string {
+  const e4crypt = findProgram('e4crypt');
+  return e4crypt === undefined ? '' : `${quote(e4crypt)} new_session </dev/null >/dev/null 2>&1;`;
+}
+
+/** A command that ends with this process: see `startBound`. */
+export function bound(command: readonly string[]): string[] {
+  return ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', onlyBelow(process.pid), 'sh', ...command];
+}
+
+/** The path of `launch.ts`, beside this file, with the same ending. */
+const launchPath = fileURLToPath(import.meta.url).replace(/session-script(\.[jt]s)$/, 'launch$1');
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}

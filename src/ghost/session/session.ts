@@ -1,0 +1,170 @@
+import {randomUUID} from 'node:crypto';
+import {once} from 'node:events';
+import {closeSync, fchownSync, openSync, writeSync} from 'node:fs';
+import type {Socket} from 'node:net';
+import {constants} from 'node:os';
+import type {RunningVault} from '../../kernel/open-vaults.ts';
+import {
+  childrenOf,
+  descendantsOf,
+  membersOfPidNamespace,
+  type ProcessIdentity,
+  signalProcess,
+} from '../../kernel/process.ts';
+import {start} from '../../kernel/program.ts';
+import {initLabel} from '../../lifecycle/init-label.ts';
+import type {OpenVault, SessionSignal} from '../../lifecycle/message.ts';
+import type {SessionPlan} from '../../lifecycle/plan.ts';
+import type {Caller} from '../caller.ts';
+import type {LaunchOrder} from './launch.ts';
+import {bound, initScript, joinedName, joinedScript, relay, withoutPrivileges} from './session-script.ts';
+
+/** The namespaces that a session enters, as descriptors of this process; they are closed once it has them. */
+export type SessionNamespaces =
+  | {readonly isolation: 'sealed'; readonly userFd: number}
+  | {readonly isolation: 'private'; readonly userFd: number; readonly mountFd: number};
+
+export type Session = {
+  /** Lets the session begin. Before that it waits, and ends if the ghost does. */
+  begin(): void;
+  /** The program's exit code, a signal as 128+N, when the whole session has ended. */
+  readonly ended: Promise<number>;
+  /** The same, when the program has ended and the session goes on for others that have joined it. */
+  readonly lingers: Promise<number>;
+  /** Sends a signal to the program that the user asked for. */
+  signal(signal: SessionSignal): void;
+  /** SIGHUP to all of the session, and after the grace time (at once, if there is none) SIGKILL to its init. */
+  end(graceMs: number): Promise<void>;
+};
+
+/**
+ * Prepares the session: a PID namespace with an init of ours, and in it the user's program without a privilege.
+ *
+ * ```
+ * ghost ─ unshare ─ init (sh, PID 1) ─ [script, the relay of the session's own terminal] ─ the user's program
+ * ```
+ *
+ * Safe as root: every argument is a constant, a number, a path of this install, or the label, and each stands quoted.
+ * The plan's command and environment travel in a file that `launch.ts` reads after the last privilege is gone, so
+ * nothing that the user chose reaches a program that has any.
+ */
+export function prepareSession(
+  caller: Caller,
+  plan: SessionPlan,
+  vault: OpenVault,
+  namespaces: SessionNamespaces,
+): Session {
+  const program = withoutPrivileges(caller, writeLaunchOrder(caller, plan, vault, {first: true, folder: '/dev/shm'}));
+  const script = initScript(caller, plan.ownTerminal ? relay(program) : program);
+  const init = ['/bin/sh', '-c', script, ...initLabel(vault)];
+  const ownIds = ['--user', `--map-user=${caller.sessionUid}`, `--map-group=${caller.sessionGid}`, '--keep-caps'];
+  const unshare = [...(caller.isolation === 'private' ? ownIds : []), '--pid', '--ipc', '--mount-proc'];
+  const chain = bound(['unshare', ...unshare, '--fork', '--kill-child', '--', ...init]);
+  return namespaces.isolation === 'sealed'
+    ? startSession(chain, [namespaces.userFd], plan.ownTerminal)
+    : startSession([...intoUsersOwn, ...chain], [namespaces.userFd, namespaces.mountFd], plan.ownTerminal);
+}
+
+/**
+ * Prepares a further program in the namespaces of a session that is there.
+ *
+ * ```
+ * ghost ─ nsenter ─ sh (in the session's PID namespace) ─ [script] ─ the user's program
+ * ```
+ *
+ * Safe as root: as above; and the namespaces are those of an init that root owns and that bears this image's number. A
+ * private session is entered by its user alone, with all of its namespaces.
+ */
+export function prepareJoin(caller: Caller, plan: SessionPlan, vault: RunningVault): Session {
+  const init = `/proc/${vault.init.pid}`;
+  const program = withoutPrivileges(
+    caller,
+    writeLaunchOrder(caller, plan, vault, {first: false, folder: `${init}/root/dev/shm`}),
+  );
+  const script = joinedScript(plan.ownTerminal ? `setpriv --pdeathsig KILL -- ${relay(program)}` : program);
+  // Once more for the process behind the fork, whose parent is in another PID namespace and has no number there.
+  const joined = ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', script, joinedName];
+  const sealed = vault.isolation === 'sealed';
+  const namespaces = [...(sealed ? [] : ['--user', '--preserve-credentials']), '--mount', '--pid', '--ipc'];
+  const chain = bound(['nsenter', `--target=${vault.init.pid}`, ...namespaces, '--', ...joined]);
+  const descriptors = sealed ? [openSync(`${init}/fd/4`, 'r')] : [];
+  return startSession(chain, descriptors, plan.ownTerminal, descendantsOf);
+}
+
+/** Private isolation: the session's mount namespace is one of the user's own, in which the user's ids are right. */
+const intoUsersOwn = ['nsenter', '--user=/proc/self/fd/4', '--mount=/proc/self/fd/5', '--preserve-credentials', '--'];
+
+function startSession(
+  chain: readonly string[],
+  descriptors: readonly number[],
+  relayed: boolean,
+  membersBelow = (init: number): ProcessIdentity[] => membersOfPidNamespace(init).slice(1),
+): Session {
+  const [entrance, ...args] = chain;
+  const child = start(entrance as 'setpriv' | 'nsenter', args, {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...descriptors],
+  });
+  for (const fd of descriptors) closeSync(fd);
+  const line = child.stdio[3] as Socket;
+  // A session that is gone already is told by its exit code.
+  line.on('error', () => {});
+
+  const ended = once(child, 'exit').then(([code, signal]: (number | NodeJS.Signals | null)[]) =>
+    typeof code === 'number' ? code : 128 + constants.signals[signal as NodeJS.Signals],
+  );
+  return {
+    begin: () => void line.write('go\n'),
+    ended,
+    lingers: new Promise((resolve) => {
+      line.once('data', (code: Buffer) => resolve(Number(code.toString('latin1').trim())));
+    }),
+    signal: (signal) => {
+      const leader = leaderOf(child.pid!, relayed);
+      if (leader !== undefined) signalProcess(leader, signal);
+    },
+    end: async (graceMs) => {
+      const first = childrenOf(child.pid!)[0];
+      const members = first === undefined ? [] : membersBelow(first.pid);
+      // The first process is spared: with an init's end the kernel ends all the others, without a grace time.
+      if (graceMs > 0) for (const member of members) signalProcess(member, 'SIGHUP');
+      const timer = setTimeout(() => {
+        if (first === undefined) child.kill('SIGKILL');
+        else for (const member of [first, ...membersBelow(first.pid)]) signalProcess(member, 'SIGKILL');
+      }, graceMs);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/**
+ * The order is the session user's own file, in the shared memory that no other namespace has. Safe as root: it is made
+ * exclusively and through no link, under a name that nobody can guess, and given away through its descriptor.
+ */
+function writeLaunchOrder(
+  caller: Caller,
+  plan: SessionPlan,
+  vault: OpenVault,
+  {first, folder}: {readonly first: boolean; readonly folder: string},
+): string {
+  const order: LaunchOrder = {
+    command: plan.command,
+    environment: plan.environment,
+    workingFolder: plan.workingFolder,
+    mountPoint: vault.mountPoint,
+    first,
+  };
+  const name = `.tazpod-launch-${randomUUID()}`;
+  const fd = openSync(`${folder}/${name}`, 'wx', 0o600);
+  writeSync(fd, JSON.stringify(order));
+  fchownSync(fd, caller.uid, caller.gid);
+  closeSync(fd);
+  return `/dev/shm/${name}`;
+}
+
+/** The user's program: the first child behind the script, or behind the relay its child. */
+function leaderOf(entrancePid: number, relayed: boolean): ProcessIdentity | undefined {
+  const script = childrenOf(entrancePid)[0];
+  const first = script && childrenOf(script.pid)[0];
+  return relayed ? first && childrenOf(first.pid)[0] : first;
+}

@@ -1,0 +1,49 @@
+import {existsSync, statSync} from 'node:fs';
+import {dirname, join, resolve} from 'node:path';
+import {printable} from '../../config/printable.ts';
+import {readYamlFile, type YamlFile} from '../../config/yaml-file.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {type SecretsDocument, secretsSchema} from './secrets-schema.ts';
+
+/** Where it is looked for in each folder, from the working folder upwards. */
+const names = ['secrets.yml', '.tazpod/secrets.yml'];
+
+/**
+ * The `secrets.yml` that is meant: the one that was named, else the nearest one. Undefined where there is none. One that
+ * belongs to somebody else is refused: it says what is fetched, from where, and into which variables.
+ */
+export function locateSecretsFile(named: string | undefined, workingFolder: string): string | undefined {
+  if (named !== undefined) return owned(resolve(workingFolder, named));
+  for (let folder = workingFolder; ; folder = dirname(folder)) {
+    const found = names.map((name) => join(folder, name)).find((path) => existsSync(path));
+    if (found !== undefined) return owned(found);
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+/** Reads the `secrets.yml` that is meant. Throws a Failure: 66 where there is none, 78 where it is wrong. */
+export function readSecretsFile(named: string | undefined, workingFolder: string): YamlFile<SecretsDocument> {
+  const path = locateSecretsFile(named, workingFolder);
+  const file = path === undefined ? undefined : readYamlFile(path, secretsSchema);
+  if (file !== undefined) return file;
+  throw new Failure(
+    exitCode.noInput,
+    path === undefined
+      ? 'There is no secrets.yml here, nor in a folder above.'
+      : `There is no ${printable(path, 4096)}.`,
+    {
+      next: 'write one; README.md has an example, and "tazpod secrets check" says what is wrong with it',
+    },
+  );
+}
+
+function owned(path: string): string {
+  const uid = process.getuid!();
+  const stat = statSync(path, {throwIfNoEntry: false});
+  if (stat === undefined || stat.uid === uid || stat.uid === 0) return path;
+  throw new Failure(exitCode.noPermission, `${printable(path, 4096)} belongs to another user.`, {
+    why: 'Whoever can write it chooses what your programs find in their variables.',
+    next: `cp it to a place of your own, read it, and name it with --secrets-file`,
+  });
+}

@@ -1,0 +1,79 @@
+import mustache from 'mustache';
+import type {Failure} from '../../lifecycle/failure.ts';
+
+/** A template that was understood: texts, names, and sections that are there where a name is, or is not. */
+export type Template = readonly TemplatePart[];
+
+type TemplatePart =
+  | {readonly is: 'text'; readonly bytes: Buffer}
+  | {readonly is: 'value'; readonly name: string}
+  | {readonly is: 'section'; readonly name: string; readonly ifThere: boolean; readonly parts: Template};
+
+/** What mustache.js's parser gives: type, value, start, end, and the tokens of a section. */
+type Token = readonly [type: string, value: string, start: number, end: number, inner?: readonly Token[]];
+
+/**
+ * Understands a mustache template: `{{NAME}}` and `{{{NAME}}}` are the value as it is (nothing is escaped: it is not
+ * HTML), `{{#NAME}}…{{/NAME}}` is there where the secret is there and not empty, `{{^NAME}}…{{/NAME}}` where it is
+ * not. Partials are refused, and functions there are none: mustache.js only parses here, and values, which are bytes,
+ * never pass through it.
+ */
+export function parseTemplate(text: string, fail: (sentence: string) => Failure): Template {
+  let tokens: readonly Token[];
+  try {
+    tokens = mustache.parse(text) as readonly Token[];
+  } catch (error) {
+    throw fail(`is no mustache template: ${(error as Error).message.replace(/"[^"]*" /, '')}.`);
+  }
+  const convert = (each: readonly Token[]): Template =>
+    each.flatMap(([type, value, , , inner]): TemplatePart[] => {
+      switch (type) {
+        case 'text':
+          return [{is: 'text', bytes: Buffer.from(value)}];
+        case 'name':
+        case '&':
+          return [{is: 'value', name: value}];
+        case '#':
+        case '^':
+          return [{is: 'section', name: value, ifThere: type === '#', parts: convert(inner ?? [])}];
+        case '!':
+        case '=':
+          return [];
+        default:
+          throw fail('has a partial ({{>…}}): there are none here.');
+      }
+    });
+  return convert(tokens);
+}
+
+/** Every name that a template has a value of, or asks for. */
+export function namesIn(template: Template): {readonly values: readonly string[]; readonly asked: readonly string[]} {
+  const values = template.flatMap((part) =>
+    part.is === 'value' ? part.name : part.is === 'section' ? namesIn(part.parts).values : [],
+  );
+  const asked = template.flatMap((part) => (part.is === 'section' ? [part.name, ...namesIn(part.parts).asked] : []));
+  return {values: [...new Set(values)], asked: [...new Set(asked)]};
+}
+
+/** Renders with bytes; names that are not there are told to `missing` and leave nothing. */
+export function renderTemplate(
+  template: Template,
+  values: ReadonlyMap<string, Uint8Array>,
+  missing: (name: string) => void,
+): Buffer {
+  const chunks: Uint8Array[] = [];
+  const walk = (parts: Template) => {
+    for (const part of parts) {
+      if (part.is === 'text') chunks.push(part.bytes);
+      else if (part.is === 'section') {
+        if ((values.get(part.name)?.length ?? 0) > 0 === part.ifThere) walk(part.parts);
+      } else {
+        const value = values.get(part.name);
+        if (value === undefined) missing(part.name);
+        else chunks.push(value);
+      }
+    }
+  };
+  walk(template);
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,45 @@
+import {lstatSync, unlinkSync} from 'node:fs';
+import {sep} from 'node:path';
+import {callBackend, type OpenedBackend} from '../stores/backends.ts';
+import {folderRequests} from './fetch.ts';
+import {Generations} from './generations.ts';
+import type {Mapping} from '../mapping/mapping.ts';
+import {decodeAnswer} from './stored-answer.ts';
+
+/**
+ * The files in the project that hold in the clear what is in the vault now, and nothing else. Only regular files of the
+ * user's own below the project's folder are among them, whatever a backend says.
+ */
+export async function findClearCopies(
+  mountPoint: string,
+  mapping: Mapping,
+  backends: ReadonlyMap<string, OpenedBackend>,
+): Promise<string[]> {
+  const generations = new Generations(mountPoint);
+  const requests = folderRequests(mapping, backends);
+  const copies: string[] = [];
+  for (const opened of backends.values()) {
+    const {backend, context} = opened;
+    if (backend.clearCopies === undefined) continue;
+    const names = requests
+      .filter((request) => request.opened === opened)
+      .flatMap(({key}) => {
+        const bytes = generations.answer(key);
+        const found = (bytes && decodeAnswer(bytes)?.secrets.map(({name}) => name)) ?? [];
+        bytes?.fill(0);
+        return found;
+      });
+    copies.push(...(await callBackend(opened, 'look for files', async () => backend.clearCopies!(context, names))));
+  }
+  return [...new Set(copies)].filter((path) => isOwnFile(path, mapping.projectFolder));
+}
+
+/** Removes files. Their old content may still be on the disk, in backups, and in a history of git. */
+export function removeClearCopies(paths: readonly string[]): void {
+  for (const path of paths) unlinkSync(path);
+}
+
+function isOwnFile(path: string, projectFolder: string): boolean {
+  const stat = lstatSync(path, {throwIfNoEntry: false});
+  return path.startsWith(projectFolder + sep) && stat?.isFile() === true && stat.uid === process.getuid!();
+}

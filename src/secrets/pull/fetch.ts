@@ -1,0 +1,89 @@
+import {createHash} from 'node:crypto';
+import {printable} from '../../config/printable.ts';
+import type {Folder, Secret} from '../../contract/index.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {callBackend, type OpenedBackend} from '../stores/backends.ts';
+import type {Mapping, WantedSecret} from '../mapping/mapping.ts';
+import {canonicalJson, settingsDigest} from '../stores/private-store.ts';
+import {decodeAnswer, encodeAnswer} from './stored-answer.ts';
+
+/** One folder of a store, and everything that is wanted of it: it is asked for once. */
+export type FolderRequest = {
+  readonly opened: OpenedBackend;
+  readonly folder: Folder;
+  readonly wanted: readonly WantedSecret[];
+  /** What the answer is kept under: changes with everything that the answer depends on. */
+  readonly key: string;
+};
+
+/** What a folder has, and the bytes that are kept of it. */
+export type FetchedFolder = {
+  readonly request: FolderRequest;
+  /** The store said that nothing has changed. */
+  readonly unchanged: boolean;
+  readonly secrets: readonly Secret[];
+  readonly stored: Buffer;
+};
+
+/** Which folders have to be read for a mapping. */
+export function folderRequests({secrets}: Mapping, backends: ReadonlyMap<string, OpenedBackend>): FolderRequest[] {
+  const groups = Map.groupBy(secrets, ({backend, environment, path, recursive}) =>
+    JSON.stringify([backend.name, environment, path, recursive]),
+  );
+  return [...groups.values()].map((wanted) => {
+    const {backend, environment, path, recursive} = wanted[0]!;
+    const names = wanted.some(({name}) => name === undefined)
+      ? undefined
+      : [...new Set(wanted.map(({name}) => name!))].sort();
+    const folder: Folder = {
+      path,
+      recursive,
+      ...(environment === undefined ? {} : {environment}),
+      ...(names === undefined ? {} : {names}),
+    };
+    const key = createHash('sha256')
+      .update(canonicalJson([backend.name, settingsDigest(backend), folder]))
+      .digest('hex');
+    return {opened: backends.get(backend.name)!, folder, wanted, key: key.slice(0, 32)};
+  });
+}
+
+/** Reads one folder, with the validator of an earlier answer where that is still here. */
+export async function fetchFolder(request: FolderRequest, earlier: Buffer | undefined): Promise<FetchedFolder> {
+  const {opened, folder} = request;
+  const known = earlier && decodeAnswer(earlier);
+  const validator = known?.validator;
+  const answer = await callBackend(opened, `read the folder ${printable(folder.path)}`, () =>
+    opened.backend.readFolder(opened.context, {...folder, ...(validator === undefined ? {} : {validator})}),
+  );
+  if (answer.state === 'unchanged') {
+    if (validator === undefined) throw misbehaved(opened, 'It says that nothing has changed since nothing.');
+    return {request, unchanged: true, secrets: known!.secrets, stored: earlier!};
+  }
+  // What was not asked for is not kept: a store that lists whole folders may give more.
+  const names = folder.names && new Set(folder.names);
+  const secrets = answer.secrets.filter(({name}) => names?.has(name) !== false);
+  for (const secret of answer.secrets.filter((each) => !secrets.includes(each))) secret.value.fill(0);
+  const fault = secrets.find(
+    ({name, path, value}) => typeof name !== 'string' || typeof path !== 'string' || !ArrayBuffer.isView(value),
+  );
+  if (fault !== undefined) throw misbehaved(opened, 'A secret that it gave is none.');
+  const stored = encodeAnswer({secrets, ...(answer.validator === undefined ? {} : {validator: answer.validator})});
+  return {request, unchanged: stored.equals(earlier ?? Buffer.alloc(0)), secrets, stored};
+}
+
+/** Wipes every value. */
+export function wipe(folders: readonly FetchedFolder[]): void {
+  for (const {secrets, stored} of folders) {
+    for (const {value} of secrets) value.fill(0);
+    stored.fill(0);
+  }
+}
+
+function misbehaved({definition}: OpenedBackend, why: string): Failure {
+  return new Failure(exitCode.software, `The backend ${definition.name} has met a bug of its own.`, {
+    why,
+    next: 'report it to the author of its plugin',
+  });
+}

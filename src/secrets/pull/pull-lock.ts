@@ -1,0 +1,38 @@
+import {closeSync, constants, openSync} from 'node:fs';
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {tryLockExclusive} from '../../kernel/file-lock.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {makeOwnFolder} from '../stores/private-store.ts';
+
+const pollMs = 150;
+
+/**
+ * Does something while no other pull of this vault does. The lock is an flock(2): it ends with this process, by whatever
+ * end. Throws a Failure (75) when it is not free in time; `wait` is called once if it is not free at once.
+ */
+export async function whileLocked<T>(
+  mountPoint: string,
+  withinMs: number,
+  wait: () => void,
+  action: () => Promise<T>,
+): Promise<T> {
+  makeOwnFolder(join(mountPoint, '.tazpod'));
+  const {O_CREAT, O_NOFOLLOW, O_RDWR} = constants;
+  const fd = openSync(join(mountPoint, '.tazpod/pull.lock'), O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  try {
+    for (const start = Date.now(); !(await tryLockExclusive(fd)); await sleep(pollMs)) {
+      const waited = Date.now() - start;
+      if (waited === 0 || waited < pollMs) wait();
+      if (waited < withinMs) continue;
+      throw new Failure(exitCode.busy, 'Another pull is at work in this vault.', {
+        why: `It was waited for ${Math.round(withinMs / 1000)} s.`,
+        next: 'try again when it has ended',
+      });
+    }
+    return await action();
+  } finally {
+    closeSync(fd);
+  }
+}

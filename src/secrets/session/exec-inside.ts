@@ -1,0 +1,77 @@
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {audit} from '../audit.ts';
+import type {VariableJson} from './environment-files.ts';
+import {userEnvironment} from './environment.ts';
+import {Generations} from '../pull/generations.ts';
+import {linesOf, shortestMaskedBytes} from './redactor.ts';
+import {runRedacted} from './relay.ts';
+import {type VariableChoice, withoutPulled, withVariables} from './session-words.ts';
+
+/** Becomes a command, in a ghost, with the pulled variables that were chosen and none of the others. */
+export function becomeCommand(mountPoint: string, command: readonly string[], choice: VariableChoice): never {
+  const words = withVariables(['/usr/bin/env', '--', ...command], choice);
+  mindSignalsAgain();
+  return process.execve!(words[0]!, words, environmentFor(mountPoint, choice));
+}
+
+/** Runs a command, in a ghost, with every pulled value masked in its output; returns its exit code. */
+export async function runMasked(
+  mountPoint: string,
+  command: readonly string[],
+  choice: VariableChoice,
+): Promise<number> {
+  const values = pulledValues(mountPoint);
+  try {
+    return await runRedacted(
+      withVariables(['/usr/bin/env', '--', ...command], choice),
+      environmentFor(mountPoint, choice),
+      values,
+    );
+  } finally {
+    for (const value of values) value.fill(0);
+  }
+}
+
+/** The environment of this process, without the pulled variables that it may have already; the shell adds the chosen. */
+function environmentFor(mountPoint: string, choice: VariableChoice): Record<string, string> {
+  const json = readEnvironment(mountPoint)?.toString('utf8') ?? '[]';
+  return {...withoutPulled(userEnvironment(), choice === 'all' ? '[]' : json), TAZPOD_VAULT: mountPoint};
+}
+
+/** The lines of all values. Paths of files are no secrets. */
+function pulledValues(mountPoint: string): Buffer[] {
+  const {files = [], variables = []} = new Generations(mountPoint).record() ?? {};
+  const json = JSON.parse(readEnvironment(mountPoint)?.toString('utf8') ?? '[]') as readonly VariableJson[];
+  const paths = new Set(files.map(({path}) => join(mountPoint, path)));
+  const known = new Set(variables.map(({name}) => name));
+  const values = json
+    .filter((each) => known.has(each.name) && !('value' in each && paths.has(each.value)))
+    .map((each) => ('value' in each ? Buffer.from(each.value) : Buffer.from(each.base64, 'base64')));
+  const contents = files.flatMap(({path}) => {
+    try {
+      return [readFileSync(join(mountPoint, path))];
+    } catch {
+      return [];
+    }
+  });
+  audit(mountPoint, 'read', [...known, ...files.map(({path}) => path)]);
+  return linesOf([...values, ...contents]).filter((line) => line.length >= shortestMaskedBytes);
+}
+
+function readEnvironment(mountPoint: string): Buffer | undefined {
+  try {
+    return readFileSync(join(mountPoint, '.tazpod/environment/environment.json'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Gives the signals that Node ignores for itself their usual meaning back: what is ignored stays so across an exec. */
+function mindSignalsAgain(): void {
+  for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) {
+    const listener = () => {};
+    process.on(signal, listener);
+    process.removeListener(signal, listener);
+  }
+}

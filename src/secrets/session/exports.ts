@@ -1,0 +1,34 @@
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {audit} from '../audit.ts';
+import {userEnvironment} from './environment.ts';
+import {Generations} from '../pull/generations.ts';
+import {needKnownVault} from '../own-vault.ts';
+
+/** The shells that exports are rendered for. */
+export const exportShells = ['sh', 'fish'] as const;
+
+/** Writes the exports of all pulled variables to standard output, as the last pull has rendered them. */
+export async function printExports(
+  mountPoint: string,
+  shell: (typeof exportShells)[number],
+): Promise<readonly string[]> {
+  const record = new Generations(mountPoint).record();
+  if (record === undefined) {
+    throw new Failure(exitCode.noInput, 'Nothing was pulled into this vault yet.', {next: 'tazpod pull'});
+  }
+  needKnownVault(mountPoint, userEnvironment());
+  const names = record.variables.map(({name}) => name);
+  const bytes = readFileSync(join(mountPoint, `.tazpod/environment/environment.${shell}`));
+  try {
+    audit(mountPoint, 'export', names);
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+    return names;
+  } finally {
+    bytes.fill(0);
+  }
+}

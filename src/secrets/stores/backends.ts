@@ -1,0 +1,144 @@
+import {printable} from '../../config/printable.ts';
+import type {BackendContext, BackendError, SecretBackend} from '../../contract/index.ts';
+import {exitCode, type ExitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import type {BackendDefinition, Mapping} from '../mapping/mapping.ts';
+import {type OwnedStore, privateStore} from './private-store.ts';
+
+/** Gives the backend of a type; throws a Failure where no plugin brings one. */
+export type LoadBackend = (type: string) => Promise<SecretBackend>;
+
+/** What backends are told of their surroundings. */
+export type BackendSurroundings = {
+  readonly mountPoint: string;
+  readonly projectFolder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  warn(text: string): void;
+};
+
+/** A backend with its settings. */
+export type OpenedBackend = {
+  readonly definition: BackendDefinition;
+  readonly backend: SecretBackend;
+  readonly context: BackendContext;
+  readonly store: OwnedStore;
+  readonly mountPoint: string;
+};
+
+/** Loads what a mapping needs. Throws a Failure: 69 for a backend that no plugin brings, 78 for settings it refuses. */
+export async function openBackends(
+  mapping: Mapping,
+  load: LoadBackend,
+  surroundings: BackendSurroundings,
+): Promise<Map<string, OpenedBackend>> {
+  const opened = new Map<string, OpenedBackend>();
+  for (const definition of mapping.backends) {
+    const backend = await load(definition.type);
+    checkSettings(mapping, definition, backend);
+    const {mountPoint, projectFolder, environment, timeoutMs, signal} = surroundings;
+    const store = privateStore(mountPoint, definition);
+    const context: BackendContext = {
+      name: definition.name,
+      settings: definition.settings,
+      environment,
+      projectFolder,
+      store,
+      timeoutMs,
+      signal,
+      warn: (text) => surroundings.warn(`${definition.name}: ${printable(text, 400)}`),
+    };
+    opened.set(definition.name, {definition, backend, context, store, mountPoint});
+  }
+  return opened;
+}
+
+/** Throws a Failure (78) with everything that a backend says about its settings. Nobody else is asked. */
+export function checkSettings({file}: Mapping, {name, settings}: BackendDefinition, backend: SecretBackend): void {
+  const faults = backend.checkSettings?.(settings) ?? [];
+  if (faults.length === 0) return;
+  const inBackends = Object.hasOwn(file.value.backends ?? {}, name);
+  const said = faults.map((fault) => printable(fault, 400)).join(' ');
+  throw file.failure(inBackends ? ['backends', name] : ['config'], `is not right: ${said}`);
+}
+
+/**
+ * Calls a backend, and gives up on one that goes on for much longer than all its answers together may take. Throws a
+ * Failure in the words of its BackendError; any other error is a bug of the plugin, and shown with --debug only.
+ */
+export async function callBackend<T>(
+  {definition, context}: OpenedBackend,
+  what: string,
+  call: () => Promise<T>,
+  limitMs = answersPerCall * context.timeoutMs,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  let stop = () => {};
+  try {
+    return await Promise.race([
+      call(),
+      new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => reject(tooLate(definition.name, limitMs)), limitMs);
+        stop = () => reject(interrupted());
+        context.signal.addEventListener('abort', stop);
+      }),
+    ]);
+  } catch (error) {
+    throw error instanceof Failure ? error : asFailure(error, definition.name, what);
+  } finally {
+    clearTimeout(timer);
+    context.signal.removeEventListener('abort', stop);
+  }
+}
+
+/** True for a Failure that says that a store could not be reached. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof Failure && unreachable.has(error);
+}
+
+/** A folder of many pages, a login before it and a renewal within it. */
+const answersPerCall = 30;
+
+const unreachable = new WeakSet<Failure>();
+
+const codes: Readonly<Record<BackendError['tazpod']['kind'], ExitCode>> = {
+  'not-logged-in': exitCode.noPermission,
+  'no-permission': exitCode.noPermission,
+  'not-found': exitCode.noInput,
+  unreachable: exitCode.unavailable,
+  settings: exitCode.config,
+  unavailable: exitCode.unavailable,
+};
+
+function asFailure(error: unknown, name: string, what: string): Failure {
+  const said = (error as Partial<BackendError> | null)?.tazpod;
+  if (typeof said !== 'object' || !Object.hasOwn(codes, said.kind)) {
+    return new Failure(exitCode.software, `The backend ${name} has met a bug of its own.`, {
+      why: `It could not ${what}; --debug shows what it says.`,
+      next: 'report it to the author of its plugin',
+      cause: error,
+    });
+  }
+  const next = said.next ?? (said.kind === 'not-logged-in' ? 'tazpod login' : undefined);
+  const failure = new Failure(codes[said.kind], printable(said.what, 400), {
+    ...(said.why === undefined ? {} : {why: printable(said.why, 1000)}),
+    ...(next === undefined ? {} : {next: printable(next, 400)}),
+    cause: error,
+  });
+  if (said.kind === 'unreachable') unreachable.add(failure);
+  return failure;
+}
+
+function tooLate(name: string, limitMs: number): Failure {
+  const failure = new Failure(exitCode.unavailable, `The backend ${name} does not come to an end.`, {
+    why: `It was waited for ${Math.round(limitMs / 1000)} s.`,
+    next: 'try again, with a longer --timeout if the way to the store is slow',
+  });
+  unreachable.add(failure);
+  return failure;
+}
+
+function interrupted(): Failure {
+  return new Failure(exitCode.unavailable, 'It was interrupted.');
+}

@@ -1,0 +1,67 @@
+import {printable} from '../../config/printable.ts';
+import type {LoginAnswer, LoginRequest} from '../../contract/index.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {audit} from '../audit.ts';
+import {callBackend, type OpenedBackend} from './backends.ts';
+
+/** People take their time at a prompt. */
+const loginLimitMs = 10 * 60_000;
+
+/** The backend that is meant: the named one, else the only one that one can log in to. Throws a Failure (64). */
+export function chooseBackend(
+  backends: ReadonlyMap<string, OpenedBackend>,
+  name: string | undefined,
+  needs: 'login' | 'logout',
+): OpenedBackend {
+  const able = [...backends.values()].filter(({backend}) => backend[needs] !== undefined);
+  const names = able.map(({definition}) => definition.name).join(', ');
+  if (name !== undefined) {
+    const chosen = able.find(({definition}) => definition.name === name);
+    if (chosen !== undefined) return chosen;
+    const known = backends.has(name);
+    throw new Failure(
+      exitCode.usage,
+      known
+        ? `There is nothing to ${needs === 'login' ? 'log in to' : 'log out of'} with ${name}.`
+        : `secrets.yml has no backend ${printable(name)} that anything is wanted of.`,
+      {
+        ...(names === '' ? {} : {next: `tazpod ${needs} ${names.split(', ')[0]!}`}),
+      },
+    );
+  }
+  if (able.length === 1) return able[0]!;
+  throw new Failure(
+    exitCode.usage,
+    able.length === 0 ? `No backend of secrets.yml has a ${needs}.` : `There are several backends: ${names}.`,
+    {
+      next: able.length === 0 ? 'tazpod pull' : `tazpod ${needs} ${able[0]!.definition.name}`,
+    },
+  );
+}
+
+/** Logs in. The secret is wiped. */
+export async function login(opened: OpenedBackend, request: LoginRequest): Promise<LoginAnswer> {
+  try {
+    const answer = await callBackend(
+      opened,
+      'log in',
+      () => opened.backend.login!(opened.context, request),
+      loginLimitMs,
+    );
+    audit(opened.mountPoint, 'login', [opened.definition.name]);
+    return {...answer, identity: printable(answer.identity, 200)};
+  } finally {
+    request.secret?.fill(0);
+  }
+}
+
+/** Ends the session, at the store where that works, and in the vault in any case. */
+export async function logout(opened: OpenedBackend): Promise<void> {
+  try {
+    await callBackend(opened, 'log out', async () => opened.backend.logout?.(opened.context));
+  } finally {
+    opened.store.clear();
+    audit(opened.mountPoint, 'logout', [opened.definition.name]);
+  }
+}

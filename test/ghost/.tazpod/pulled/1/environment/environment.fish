@@ -1,0 +1,2 @@
+set -gx A ''new
+set -gx B ''more

@@ -1,0 +1,2 @@
+export A='new'
+export B='more'
