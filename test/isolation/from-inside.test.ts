@@ -285,21 +285,28 @@ describe('A session that reaches out', () => {
       },
       {
         attack:
-          'keeps key, device and lock alive by an open file that it handed out, when root, or want of memory, has killed the session’s ghost',
-        expected: 'succeeds',
-        because:
-          'nobody is left to take the device away; it goes when that file is closed, and neither the session nor another process of the user can kill a ghost',
+          'keeps key and lock alive by an open file that it handed out, when root, or want of memory, has killed the session’s ghost',
+        expected: 'refused',
         run: async () => {
           const {session, holder} = await handOut();
           for (const ghost of processTree(session.unlock.pid).filter(({role}) => role === 'the ghost')) kill(ghost);
           await session.unlock.ended;
-          const got = await isLocked(session.vault.image);
+          const unlocked = async () => !(await isLocked(session.vault.image));
+          const closed = await until('the image is free', unlocked, {withinMs: 15_000}).catch(() => false);
           holder.child.kill('SIGKILL');
           await holder.ended;
           await expectNothingLeft(session.vault);
-          return {got, what: 'open until the file is closed'};
+          return {got: !closed, what: closed ? 'the server has ended' : 'open until the file is closed'};
         },
-        without: '',
+        without: 'the killing: while the ghost lives',
+        control: async () => {
+          const {session, holder} = await handOut();
+          const got = await isLocked(session.vault.image);
+          holder.child.kill('SIGKILL');
+          await holder.ended;
+          await session.leave();
+          return {got, what: 'open'};
+        },
       },
     ],
     () => worlds!,

@@ -2,6 +2,7 @@ import {readSync, writeSync} from 'node:fs';
 import {extname} from 'node:path';
 import {Worker} from 'node:worker_threads';
 import {fuseFd, imageFd, lossExitCode, ready, type ServerOrder} from './server-order.ts';
+import type {WatchData} from './orphan-watch.ts';
 import {serveThread, type ThreadData} from './serving-thread.ts';
 import {SharedState} from './shared-state.ts';
 
@@ -19,6 +20,12 @@ function main({segment, attributes, keySizeBytes, threads, parentPid}: ServerOrd
     parentPid,
   };
   const entry = new URL(`./block-worker${extname(import.meta.url)}`, import.meta.url);
+  const watch: WatchData = {state: state.memory, parentPid};
+  new Worker(new URL(`./orphan-watch${extname(import.meta.url)}`, import.meta.url), {
+    workerData: watch,
+    execArgv: [],
+    argv: [],
+  }).unref();
   for (let thread = 1; thread < threads; thread++) new Worker(entry, {workerData: data, execArgv: [], argv: []});
   // At the very end: the other threads end as this one does, and Node waits for them.
   process.on('exit', () => {

@@ -47,21 +47,24 @@ export function serveThread(data: ThreadData, onReady: () => void = () => {}): v
     });
     state.noteReady();
     onReady();
-    serve(data, new BlockFile(segmentFile, data.attributes, () => state.noteLoss()));
+    serve(data, state, new BlockFile(segmentFile, data.attributes, () => state.noteLoss()));
   } catch (error) {
     writeSync(2, `${error instanceof Error ? error.stack : String(error)}\n`);
     process.kill(process.pid, 'SIGKILL');
   }
 }
 
-function serve({fuseFd, parentPid}: ThreadData, file: BlockFile): void {
+function serve({fuseFd, parentPid}: ThreadData, state: SharedState, file: BlockFile): void {
   const buffer = Buffer.alloc(requestBufferBytes);
   for (;;) {
     const request = receive(fuseFd, parentPid, buffer);
     if (request === 'ended') return;
     if (request === 'again') continue;
+    state.noteBegun();
     const reply = file.answer(request);
-    if (reply !== undefined && send(fuseFd, reply) === 'ended') return;
+    const outcome = reply === undefined ? 'sent' : send(fuseFd, reply);
+    state.noteEnded();
+    if (outcome === 'ended') return;
   }
 }
 

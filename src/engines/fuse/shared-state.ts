@@ -3,7 +3,9 @@ import {syncGateWords} from './sync-gate.ts';
 
 const readyThreads = 0;
 const loss = 1;
-const syncGate = 2;
+const begun = 2;
+const ended = 3;
+const syncGate = 4;
 const rangeLocks = syncGate + syncGateWords;
 
 /** How long a thread may take to start, on the slowest machine. */
@@ -42,6 +44,23 @@ export class SharedState {
 
   noteLoss(): void {
     Atomics.store(this.#words, loss, 1);
+  }
+
+  /** A request was taken. */
+  noteBegun(): void {
+    Atomics.add(this.#words, begun, 1);
+  }
+
+  /** It was answered. */
+  noteEnded(): void {
+    Atomics.add(this.#words, ended, 1);
+  }
+
+  /** How many requests were taken, counted round, and whether none of them is being worked on. */
+  get activity(): {readonly taken: number; readonly resting: boolean} {
+    const answered = Atomics.load(this.#words, ended);
+    const taken = Atomics.load(this.#words, begun);
+    return {taken, resting: taken === answered};
   }
 
   get syncGateWords(): Int32Array<SharedArrayBuffer> {
