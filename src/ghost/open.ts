@@ -1,57 +1,26 @@
-import {closeSync, existsSync, mkdirSync, rmdirSync} from 'node:fs';
-import {setTimeout as sleep} from 'node:timers/promises';
+import {existsSync} from 'node:fs';
 import {chooseEngine} from '../engines/choose.ts';
-import type {AttachedDevice, Engine} from '../engines/engine.ts';
-import {
-  checkFileSystem,
-  makeFileSystem,
-  type MountedFileSystem,
-  mountFileSystem,
-  moveMount,
-} from '../engines/file-system.ts';
-import {mountByPrivateFuse2fs} from '../engines/fuse2fs-driver.ts';
+import type {Engine} from '../engines/engine.ts';
+import {checkFileSystem, makeFileSystem} from '../engines/file-system.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
-import {tryLockExclusive} from '../kernel/file-lock.ts';
-import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
-import {run} from '../kernel/program.ts';
-import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
-import type {CreatePlan, InitId, OpenPlan, SessionPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
-import {format, unlockVolumeKey} from '../luks/cryptsetup.ts';
+import type {CreatePlan, OpenPlan, SessionPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
+import {format} from '../luks/cryptsetup.ts';
 import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../luks/memory.ts';
-import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
+import {discardVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
 import {isVolumeKeyOf} from '../luks/volume-key-digest.ts';
-import {accompany} from './session/accompany.ts';
-import {mountBridges, mountBridgesPrivately} from './bridges/bridges.ts';
 import type {Caller} from './caller.ts';
-import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
 import type {CliChannel} from './cli-channel.ts';
 import {Conductor} from './conductor.ts';
+import {Holdings, WrongPassphrase} from './holdings.ts';
+import {type Joinable, lockImage} from './image-lock.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
-import {openVaultOf, watchForLock} from './session/join.ts';
 import {keyReader} from './key-source.ts';
-import {type MountWatch, watchMount} from './mount-watch.ts';
-import {makeUserNamespace} from './session/seal.ts';
-import {prepareJoin, prepareSession, type Session, type SessionNamespaces} from './session/session.ts';
-import {mountStaging, type Staging} from './staging.ts';
-import {
-  guardTerminal,
-  type GuardedTerminal,
-  mountPrivateSharedMemory,
-  mountPrivateTerminals,
-} from './session/terminal.ts';
-
-/** How long another that is just about to let go of the image is waited for: a `status` tries its lock too. */
-const lockTimeoutMs = 500;
-
-/**
- * How long is waited for the end of writing, and how long for somebody outside who has a file of the vault open: who has
- * left the session waits for the first, and not for the second.
- */
-const unmountPatience = {graceMs: 10_000, busyMs: 3000};
+import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
+import {accompany} from './session/accompany.ts';
+import {openVaultOf, watchForLock} from './session/join.ts';
+import {prepareJoin, prepareSession, type Session} from './session/session.ts';
 
 /**
  * Opens a vault as the plan says, runs its session, closes it, and returns the exit code. The order of the steps is
@@ -73,11 +42,6 @@ export async function openVault(
   }
 }
 
-/** A ghost that is there and can be joined: a sealed one from here, a private one from outside this namespace. */
-type Joinable = {readonly keyDigest: VolumeKeyDigest} & (
-  {readonly isolation: 'sealed'; readonly ghost: RunningVault} | {readonly isolation: 'private'; readonly init: InitId}
-);
-
 /** What `luksFormat` makes when it is not told otherwise, as far as an engine is chosen by it. */
 const newSegment = {
   encryption: 'aes-xts-plain64',
@@ -87,35 +51,28 @@ const newSegment = {
   sizeBytes: 'dynamic',
 } as const;
 
-/** What the ghost of one vault holds, from the first step to the last. */
+/** The life of one ghost: which step comes when. */
 class Ghost {
   readonly #caller: Caller;
   readonly #plan: OpenPlan;
   readonly #channel: CliChannel;
   readonly #opened: OpenedPlan;
   readonly #conductor: Conductor;
-  #imageFd: number | undefined;
-  #staging: Staging | undefined;
-  #header: VettedHeader | undefined;
-  #device: AttachedDevice | undefined;
-  #fileSystem: MountedFileSystem | undefined;
-  #namespaces: SessionNamespaces | undefined;
-  #terminal: GuardedTerminal | undefined;
-  readonly #mountWatches: MountWatch[] = [];
+  readonly #holdings: Holdings;
 
   constructor(caller: Caller, plan: OpenPlan, channel: CliChannel, opened: OpenedPlan) {
     this.#caller = caller;
     this.#plan = plan;
     this.#channel = channel;
     this.#opened = opened;
-    this.#imageFd = opened.imageFd;
     this.#conductor = new Conductor((message) => channel.say(message));
+    this.#holdings = new Holdings(caller, plan, opened, (text) => channel.say({say: 'warning', text}));
   }
 
   async live(onSession: () => void): Promise<number> {
     const {create, session} = this.#plan;
     // Before a passphrase is asked for: whoever could open the terminal would read along.
-    this.#guardTerminal();
+    this.#holdings.guardTerminal();
     if (create !== undefined) {
       const engine = await this.#create(create);
       return session === undefined ? 0 : this.#haunt(engine, session, onSession);
@@ -128,82 +85,41 @@ class Ghost {
   }
 
   async close(): Promise<void> {
-    const conductor = this.#conductor;
-    for (const mountWatch of this.#mountWatches) mountWatch.stop();
+    const [conductor, holdings] = [this.#conductor, this.#holdings];
+    holdings.stopWatching();
     conductor.begin('close');
-    await conductor.step('endSessions', () => this.#terminal?.release());
+    await conductor.step('endSessions', () => holdings.releaseTerminal());
     // What the session has handed out of the vault, an open file, keeps the file system busy. The device is taken away
     // from under it: nobody outside decides how long a vault stays open.
-    const [unmounted] = await Promise.allSettled([conductor.step('unmount', () => this.#unmount())]);
-    await conductor.step('detach', () => this.#device?.detach());
-    await this.#clearStaging();
-    if (this.#imageFd !== undefined) closeSync(this.#imageFd);
+    const [unmounted] = await Promise.allSettled([conductor.step('unmount', () => holdings.unmount())]);
+    await conductor.step('detach', () => holdings.detach());
+    await holdings.release();
     if (unmounted.status === 'rejected') throw unmounted.reason as Error;
-  }
-
-  async #unmount(): Promise<void> {
-    if (this.#fileSystem === undefined) return;
-    // Written out while it can be named: what stays busy after that cannot be waited for.
-    await run('sync', ['--file-system', this.#plan.mountPoint]);
-    await this.#fileSystem.unmount(unmountPatience).catch((error: unknown) => {
-      throw new Failure(exitCode.busy, 'Something outside has a file of the vault open that its session handed out.', {
-        why: 'The vault is closed all the same; that file cannot be read from the image or written any more.',
-        cause: error,
-      });
-    });
   }
 
   /** Lock and header: everything before a key. Says whose ghost is there where the lock is taken. */
   async #prepare(): Promise<{header: VettedHeader; running: Joinable | undefined}> {
     const conductor = this.#conductor;
-    const imageFd = this.#imageFd!;
+    const {imageFd} = this.#holdings;
     conductor.begin('prepare');
-    await conductor.step('unshare', () => this.#enter());
+    await conductor.step('unshare', () => this.#holdings.enter());
     const running = await conductor.step(
       'lock',
-      () => this.#lock(imageFd),
+      () => lockImage(imageFd, this.#caller, this.#plan),
       (vault) => vault && 'a ghost has it',
     );
-    const header = await conductor.step('vet', () => this.#vet(imageFd));
+    const header = await conductor.step('vet', () => this.#holdings.vet(imageFd));
     return {header, running};
-  }
-
-  /** The lock, or the user's ghost that has it. */
-  async #lock(imageFd: number): Promise<Joinable | undefined> {
-    const imageId = formatFileIdentity(identifyFile(imageFd));
-    for (const deadline = Date.now() + lockTimeoutMs; ; await sleep(50)) {
-      if (await tryLockExclusive(imageFd)) return undefined;
-      const running = readOpenVaults().find(
-        (vault) => vault.imageId === imageId && vault.uid === this.#caller.sessionUid,
-      );
-      const joinable = this.#plan.ifOpen === 'join' ? this.#joinable(running) : undefined;
-      if (joinable !== undefined) return joinable;
-      if (Date.now() < deadline) continue;
-      throw new Failure(exitCode.busy, 'The vault is open already.', {
-        why:
-          running === undefined
-            ? 'Somebody else, perhaps in another container, holds its image.'
-            : whyNotJoined(running, this.#plan.ifOpen),
-        next: 'tazpod vault status',
-      });
-    }
-  }
-
-  #joinable(running: RunningVault | undefined): Joinable | undefined {
-    const {isolation} = this.#caller;
-    const {privateGhost} = this.#plan;
-    if (isolation === 'private') return privateGhost && {isolation, ...privateGhost};
-    return running?.isolation === isolation ? {isolation, keyDigest: running.keyDigest, ghost: running} : undefined;
   }
 
   /** Key and device: up to the plaintext of an image that is there. */
   async #unlockAndAttach(header: VettedHeader): Promise<Engine> {
     const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
-    const volumeKey = await this.#withKey((key) => this.#unlock(header, key));
+    const volumeKey = await this.#withKey((key) => this.#holdings.unlock(header, key));
     this.#conductor.begin('open');
     await this.#conductor.step(
       'attach',
-      () => this.#attach(engine, header, volumeKey),
+      () => this.#holdings.attach(engine, header, volumeKey),
       () => engine.id,
     );
     return engine;
@@ -229,7 +145,7 @@ class Ghost {
   async #join(header: VettedHeader, running: Joinable, plan: SessionPlan, onSession: () => void): Promise<number> {
     // The header is the image's of now. What counts is the key of the vault that is open.
     await this.#withKey(async (key) => {
-      const volumeKey = await this.#unlock(header, key);
+      const volumeKey = await this.#holdings.unlock(header, key);
       const same = await isVolumeKeyOf(running.keyDigest, volumeKey).finally(() => volumeKey.fill(0));
       if (!same) throw new WrongPassphrase(this.#plan.image);
     });
@@ -242,7 +158,7 @@ class Ghost {
     this.#conductor.begin('join');
     const wasLocked = watchForLock(ghost);
     const session = await this.#conductor.step('join', async () => {
-      await this.#clearStaging();
+      await this.#holdings.clearStaging();
       return prepareJoin(this.#caller, plan, ghost);
     });
     return this.#accompany(session, openVaultOf(ghost), onSession, wasLocked);
@@ -259,13 +175,13 @@ class Ghost {
     const key = await keyReader(this.#plan.key, keyFd, this.#plan.image, this.#channel).chosen();
     try {
       conductor.begin('create');
-      await conductor.step('unshare', () => this.#enter());
+      await conductor.step('unshare', () => this.#holdings.enter());
       const image = await conductor.step('allocate', () =>
         allocateImage(this.#caller, imageFolderFd, plan.sizeBytes, (doneBytes) =>
           conductor.progress('allocate', doneBytes, plan.sizeBytes),
         ),
       );
-      this.#imageFd = image.fd;
+      this.#holdings.holdImage(image.fd);
       try {
         await conductor.step('luksFormat', () =>
           format(image.fd, key, {
@@ -274,11 +190,11 @@ class Ghost {
             ...(plan.pbkdfForceIterations === undefined ? {} : {pbkdfForceIterations: plan.pbkdfForceIterations}),
           }),
         );
-        const header = await conductor.step('vet', () => this.#vet(image.fd));
-        const volumeKey = await conductor.step('unlock', () => this.#unlock(header, key));
+        const header = await conductor.step('vet', () => this.#holdings.vet(image.fd));
+        const volumeKey = await conductor.step('unlock', () => this.#holdings.unlock(header, key));
         const device = await conductor.step(
           'attach',
-          () => this.#attach(engine, header, volumeKey),
+          () => this.#holdings.attach(engine, header, volumeKey),
           () => engine.id,
         );
         const {sessionUid, sessionGid} = this.#caller;
@@ -286,7 +202,7 @@ class Ghost {
         await conductor.step('publish', () => publishImage(this.#caller, imageFolderFd, image, imageName));
       } catch (error) {
         discardImage(this.#caller, imageFolderFd, image);
-        this.#imageFd = undefined;
+        this.#holdings.holdImage(undefined);
         throw error;
       }
     } finally {
@@ -299,7 +215,7 @@ class Ghost {
   /** From the plaintext to the session and to its end. */
   async #haunt(engine: Engine, plan: SessionPlan, onSession: () => void): Promise<number> {
     const conductor = this.#conductor;
-    const device = this.#device!;
+    const {device} = this.#holdings;
     await conductor.step(
       'check',
       () => checkFileSystem(device, this.#plan.image),
@@ -307,31 +223,31 @@ class Ghost {
     );
     const fileSystem = await conductor.step(
       'mount',
-      () => this.#mount(device),
+      () => this.#holdings.mount(device),
       ({driver}) => `by ${driver === 'kernel' ? 'the kernel' : driver}`,
     );
     if (this.#plan.bridges.length === 0) conductor.skip('bridge', 'none');
     else
       await conductor.step(
         'bridge',
-        () => this.#bridge(),
+        () => this.#holdings.bridge(),
         (bridges) => bridges.join(', '),
       );
     const namespaces = await conductor.step(
       'seal',
-      () => this.#seal(),
+      () => this.#holdings.seal(),
       () => this.#caller.isolation,
     );
     const vault: OpenVault = {
-      uuid: this.#header!.header.uuid,
+      uuid: this.#holdings.header.header.uuid,
       engine: engine.id,
       fileSystem: fileSystem.driver === 'kernel' ? 'ext4' : 'fuse2fs',
       isolation: this.#caller.isolation,
-      imageId: formatFileIdentity(identifyFile(this.#imageFd!)),
+      imageId: formatFileIdentity(identifyFile(this.#holdings.imageFd)),
       image: this.#plan.image,
       mountPoint: this.#plan.mountPoint,
       uid: this.#caller.sessionUid,
-      keyDigest: digestOf(this.#header!),
+      keyDigest: digestOf(this.#holdings.header),
     };
     const session = await conductor.step('shell', () => prepareSession(this.#caller, plan, vault, namespaces));
     return this.#accompany(session, vault, onSession, () => existsSync(`/dev/shm/${lockedMarker}`));
@@ -348,151 +264,19 @@ class Ghost {
     this.#channel.say({say: 'open', session: vault});
     onSession();
     session.begin();
+    const {lost, misplaced} = this.#holdings;
     return accompany({
       session,
       channel: this.#channel,
       wasLocked,
-      onLingering: async () => this.#terminal?.release(),
-      ...(this.#device === undefined ? {} : {lost: failureOf(this.#device)}),
-      ...(this.#mountWatches.length === 0 ? {} : {misplaced: Promise.race(this.#mountWatches.map(({lost}) => lost))}),
+      onLingering: () => this.#holdings.releaseTerminal(),
+      ...(lost === undefined ? {} : {lost}),
+      ...(misplaced === undefined ? {} : {misplaced}),
     });
-  }
-
-  /** The process is in its own mount namespace already; what only it is to see is mounted there. */
-  async #enter(): Promise<void> {
-    await mountPrivateSharedMemory();
-    await mountPrivateTerminals(this.#caller);
-    this.#staging = await mountStaging();
-  }
-
-  #vet(imageFd: number): VettedHeader {
-    const header = readVettedHeader(imageFd, openNamelessFile('/dev/shm'), {
-      memoryLimitKiB: kdfMemoryLimitKiB(),
-      imageName: this.#plan.image,
-    });
-    for (const warning of header.warnings) this.#channel.say({say: 'warning', text: warning});
-    this.#header = header;
-    return header;
-  }
-
-  async #unlock(header: VettedHeader, key: Buffer): Promise<Buffer> {
-    const result = await unlockVolumeKey(header, key, this.#staging!.folder);
-    if (result.outcome === 'wrong-passphrase') throw new WrongPassphrase(this.#plan.image);
-    return result.volumeKey;
-  }
-
-  async #attach(engine: Engine, {header}: VettedHeader, volumeKey: Buffer): Promise<AttachedDevice> {
-    try {
-      this.#device = await engine.attach({
-        imageFd: this.#imageFd!,
-        segment: header.segments[0]!,
-        luksUuid: header.uuid,
-        volumeKey,
-        folder: this.#staging!.folder,
-      });
-      return this.#device;
-    } finally {
-      volumeKey.fill(0);
-      discardVettedHeader(this.#header!);
-    }
-  }
-
-  /** Mounted where nobody else can reach, and moved as a whole to the mount point, which the user's hands are on. */
-  async #mount(device: AttachedDevice): Promise<MountedFileSystem> {
-    if (this.#caller.isolation === 'private') return this.#mountPrivately(device);
-    const folder = `${this.#staging!.folder}/vault`;
-    mkdirSync(folder, {mode: 0o700});
-    this.#fileSystem = await mountFileSystem(device, folder);
-    removeEmptyLostAndFound(folder);
-    const mounted = mountsAt(readMounts('self'), folder).at(-1)!;
-    await moveMount(folder, this.#opened.mountPointFd);
-    this.#mountWatches.push(watchMount(this.#plan.home, this.#plan.mountPoint, mounted));
-    return this.#fileSystem;
-  }
-
-  /** Binds what is to live in the vault; says in which directories of the home. */
-  async #bridge(): Promise<string[]> {
-    const {home, mountPoint} = this.#plan;
-    const {bridges, remarks} =
-      this.#namespaces?.isolation === 'private'
-        ? await mountBridgesPrivately(this.#namespaces, this.#plan)
-        : await mountBridges(this.#caller, this.#opened.homeFd, this.#plan);
-    for (const text of remarks) this.#channel.say({say: 'warning', text});
-    if (this.#caller.isolation === 'sealed') {
-      const vault = mountsAt(readMounts('self'), mountPoint).at(-1)!;
-      for (const bridge of bridges) this.#mountWatches.push(watchMount(home, `${home}/${bridge.home}`, vault));
-    }
-    return bridges.map((bridge) => `~/${bridge.home}`);
-  }
-
-  /** In the user's own namespaces no line is crossed: the mount point is the user's to name. */
-  async #mountPrivately(device: AttachedDevice): Promise<MountedFileSystem> {
-    const ids = {uid: this.#caller.sessionUid, gid: this.#caller.sessionGid};
-    const {fileSystem, userFd, mountFd} = await mountByPrivateFuse2fs(device, this.#plan.mountPoint, ids, () =>
-      this.#clearStaging(),
-    );
-    this.#namespaces = {isolation: 'private', userFd, mountFd};
-    this.#fileSystem = fileSystem;
-    return fileSystem;
-  }
-
-  /** Everything that separates the session from the machine, but for its processes' own namespaces. */
-  async #seal(): Promise<SessionNamespaces> {
-    if (this.#namespaces !== undefined) return this.#namespaces;
-    await this.#clearStaging();
-    const userFd = await makeUserNamespace();
-    return {isolation: 'sealed', userFd};
-  }
-
-  #guardTerminal(): void {
-    if (this.#caller.isolation !== 'sealed' || this.#opened.terminalFd === undefined) return;
-    this.#terminal = guardTerminal(this.#opened.terminalFd);
-  }
-
-  async #clearStaging(): Promise<void> {
-    await this.#staging?.clear();
-    this.#staging = undefined;
   }
 }
 
 function digestOf({header}: VettedHeader): VolumeKeyDigest {
   const {hash, iterations, salt, digest} = header.digests[0]!;
   return {hash, iterations, salt, digest};
-}
-
-/** The key opens none of the key slots. */
-class WrongPassphrase extends Failure {
-  constructor(image: string) {
-    super(exitCode.noPermission, 'The passphrase or key is wrong.', {
-      why: `It opens no key slot of ${image}.`,
-      next: 'tazpod vault unlock',
-    });
-  }
-}
-
-/**
- * e2fsck makes the directory anew when it finds something to put there; until then it is root's, and in the way of
- * whoever lists the vault. Safe as root: rmdir(2) takes an empty directory or nothing, and follows no link.
- */
-function removeEmptyLostAndFound(folder: string): void {
-  try {
-    rmdirSync(`${folder}/lost+found`);
-  } catch {
-    // There is none, or something was found.
-  }
-}
-
-/** Settles when the engine has failed under the session. */
-function failureOf(device: AttachedDevice): Promise<void> {
-  return new Promise((resolve) => {
-    void device.ended.then(({how}) => {
-      if (how === 'failed') resolve();
-    });
-  });
-}
-
-function whyNotJoined({isolation}: RunningVault, ifOpen: OpenPlan['ifOpen']): string {
-  return ifOpen === 'refuse'
-    ? 'A ghost of yours has it, and it was not to be joined.'
-    : `A ${isolation} ghost of yours has it, and only another ${isolation} one can join it: --isolation ${isolation}.`;
 }
