@@ -30,7 +30,11 @@ const checks = [
 const everything = ['test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'];
 
 /** Tests that can run beside the others: they mind no vault of this machine, or wait for a virtual machine. */
-const beside = ['plugins/*/test/**/*.test.ts', 'test/{config,extensions,secrets,shell,vm}/**/*.test.ts'];
+const beside = [
+  'plugins/*/test/**/*.test.ts',
+  'test/{config,extensions,secrets,shell,vm}/**/*.test.ts',
+  'test/crash/power-cut.test.ts',
+];
 
 /** @type {string[]} */
 const atTheEnd = [];
