@@ -2,6 +2,7 @@ import {spawnSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import {statSync} from 'node:fs';
 import {join} from 'node:path';
+import {identifyProcess, isAlive} from '../../src/kernel/process.ts';
 import {attendants} from './attendants.ts';
 import {asUser, loginEnvironment, type RunOptions} from './run.ts';
 import {until} from './until.ts';
@@ -67,6 +68,7 @@ export async function openTerminal(
   tmux('set-option', '-g', 'remain-on-exit', 'on');
   const [path, shellPid, serverPid] = tmux('display-message', '-p', '#{pane_tty} #{pane_pid} #{pid}').trim().split(' ');
   for (const pid of [shellPid, serverPid]) attendants.add(Number(pid));
+  const firstShell = identifyProcess(Number(shellPid));
   const terminal: TestTerminal = {
     path: path!,
     shellPid: Number(shellPid),
@@ -91,7 +93,8 @@ export async function openTerminal(
       const {uid, mode} = statSync(path!);
       return `${uid} ${(mode & 0o777).toString(8)}`;
     },
-    hasEnded: () => tmux('display-message', '-p', '#{pane_dead}').trim() === '1',
+    // Asked of the kernel: tmux does not always notice.
+    hasEnded: () => firstShell === undefined || !isAlive(firstShell),
     close: () => {
       spawnSync('setpriv', [...asUser(user), 'tmux', '-S', socket, 'kill-server']);
     },
