@@ -106,7 +106,7 @@ describe('A new member of a team, with nothing but a registry', function () {
     at.enter('tazpod unlock');
     await at.shows(inside);
     at.enter('exit');
-    await until('the terminal is closed', () => at.isOver(), {seen: () => at.screen()});
+    await until('the terminal is closed', () => at.hasEnded(), {seen: () => at.screen()});
     at.close();
     await expectNothingLeft(vault);
   });
