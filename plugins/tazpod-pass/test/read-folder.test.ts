@@ -13,9 +13,9 @@ describe('A folder of pass', () => {
   before(() => {
     store = makeStore();
     store.pass(['insert', '--echo', 'API_TOKEN'], 'one line\n');
-    store.pass(['insert', '--multiline', 'work/kube'], 'apiVersion: v1\nkind: Config\n');
-    store.pass(['insert', '--multiline', 'work/deep/key'], 'no newline');
-    store.pass(['insert', '--multiline', 'work/account'], 'the password\nuser: me\n');
+    store.pass(['insert', '--multiline', 'clients/kube'], 'apiVersion: v1\nkind: Config\n');
+    store.pass(['insert', '--multiline', 'clients/deep/key'], 'no newline');
+    store.pass(['insert', '--multiline', 'clients/account'], 'the password\nuser: me\n');
   });
   after(() => store.remove());
 
@@ -23,15 +23,15 @@ describe('A folder of pass', () => {
     expect(valuesOf(await backend.readFolder(contextOf(store), {path: '/', recursive: false}))).to.deep.equal({
       '/API_TOKEN': 'one line',
     });
-    expect(valuesOf(await backend.readFolder(contextOf(store), {path: '/work/', recursive: false}))).to.deep.equal({
-      '/work/account': 'the password\nuser: me\n',
-      '/work/kube': 'apiVersion: v1\nkind: Config\n',
+    expect(valuesOf(await backend.readFolder(contextOf(store), {path: '/clients/', recursive: false}))).to.deep.equal({
+      '/clients/account': 'the password\nuser: me\n',
+      '/clients/kube': 'apiVersion: v1\nkind: Config\n',
     });
     expect(Object.keys(valuesOf(await backend.readFolder(contextOf(store), everything)))).to.deep.equal([
       '/API_TOKEN',
-      '/work/account',
-      '/work/deep/key',
-      '/work/kube',
+      '/clients/account',
+      '/clients/deep/key',
+      '/clients/kube',
     ]);
   });
 
@@ -39,11 +39,11 @@ describe('A folder of pass', () => {
     const lines = await backend.readFolder(contextOf(store, {content: 'first-line'}), everything);
     expect(valuesOf(lines)).to.include({
       '/API_TOKEN': 'one line',
-      '/work/account': 'the password',
-      '/work/deep/key': 'no newline',
+      '/clients/account': 'the password',
+      '/clients/deep/key': 'no newline',
     });
     const files = await backend.readFolder(contextOf(store, {content: 'file'}), everything);
-    expect(valuesOf(files)).to.include({'/API_TOKEN': 'one line\n', '/work/deep/key': 'no newline'});
+    expect(valuesOf(files)).to.include({'/API_TOKEN': 'one line\n', '/clients/deep/key': 'no newline'});
   });
 
   it('has only the files decrypted whose names are wanted', async () => {
@@ -53,7 +53,7 @@ describe('A folder of pass', () => {
       const wanted = {...everything, names: ['key', 'API_TOKEN', 'not there']};
       expect(valuesOf(await backend.readFolder(contextOf(store), wanted))).to.deep.equal({
         '/API_TOKEN': 'one line',
-        '/work/deep/key': 'no newline',
+        '/clients/deep/key': 'no newline',
       });
     } finally {
       rmSync(broken);
@@ -61,7 +61,7 @@ describe('A folder of pass', () => {
   });
 
   it('is not decrypted again when no file has changed', async () => {
-    const folder = {path: '/work', recursive: true};
+    const folder = {path: '/clients', recursive: true};
     const first = await backend.readFolder(contextOf(store), folder);
     const validator = first.state === 'read' ? first.validator! : '';
     const {PATH: _, ...withoutPass} = store.environment;
@@ -69,7 +69,7 @@ describe('A folder of pass', () => {
     expect(await backend.readFolder(nowhere, {...folder, validator})).to.deep.equal({state: 'unchanged'});
     const otherwise = await backend.readFolder(contextOf(store, {content: 'file'}), {...folder, validator});
     expect(otherwise.state).to.equal('read');
-    store.pass(['insert', '--multiline', '--force', 'work/deep/key'], 'no newline');
+    store.pass(['insert', '--multiline', '--force', 'clients/deep/key'], 'no newline');
     expect((await backend.readFolder(contextOf(store), {...folder, validator})).state).to.equal('read');
   });
 
@@ -110,7 +110,7 @@ describe('A folder of pass', () => {
   });
 
   it('is none outside of the store', async () => {
-    for (const path of ['/..', '/work/../..', '/work/.', '/a\0b']) {
+    for (const path of ['/..', '/clients/../..', '/clients/.', '/a\0b']) {
       expect((await troubleOf(backend.readFolder(contextOf(store), {path, recursive: false}))).kind).to.equal(
         'settings',
       );

@@ -12,7 +12,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
 
   before(() => {
     store = makeStore('the passphrase');
-    store.pass(['insert', '--multiline', 'work/token'], 'the value');
+    store.pass(['insert', '--multiline', 'clients/token'], 'the value');
     store.endAgent();
   });
   after(() => store.remove());
@@ -58,7 +58,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     });
     expect(answer).to.deep.equal({identity: owner});
     expect(valuesOf(await backend.readFolder(contextOf(store), everything))).to.deep.equal({
-      '/work/token': 'the value',
+      '/clients/token': 'the value',
     });
     store.endAgent();
   });
@@ -69,7 +69,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     const trouble = await troubleOf(backend.readFolder({...contextOf(other), environment}, everything));
     expect(trouble).to.deep.equal({
       kind: 'no-permission',
-      what: 'The secret key for "work/token" is not here.',
+      what: 'The secret key for "clients/token" is not here.',
       why: `It was encrypted for "${owner}".`,
       next: 'gpg --import KEY-FILE',
     });
