@@ -78,7 +78,11 @@ export async function mountByPrivateFuse2fs(
   };
 }
 
-/** When the ghost is killed, fuse2fs unmounts and writes what it has in memory: the block server outlives it. */
+/**
+ * When the ghost is killed, fuse2fs unmounts and writes what it has in memory: the block server outlives it. Not always:
+ * the kernel sends the signal once for each thread of the ghost that the child is handed on to, and one that comes while
+ * fuse2fs ends already, with its handlers taken away, kills it. Then `e2fsck -p` mends what was not synced.
+ */
 const deathSignal = 'TERM';
 
 /** In the foreground, so that its end is seen. */

@@ -220,7 +220,7 @@ describe('the file system of a vault', () => {
         block = await vault.attach(image);
         const state = await check();
         const again = await mount(driver);
-        // On a busy machine fuse2fs does not always get to write its superblock; what was not synced is then a gift.
+        // fuse2fs can be killed at its end by a second signal of the parent's death: see fuse2fs-driver.ts.
         if (who === 'the kernel') expect(state).to.equal('clean');
         else expect(state).to.be.oneOf(['clean', 'mended']);
         if (state === 'clean') expect((await vault.run(`cat ${again.path}/file`)).stdout).to.equal('unsynced\n');
