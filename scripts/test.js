@@ -5,6 +5,7 @@ import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {availableParallelism, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {buildWhenStale} from './build.js';
+import {checkoutState, newIn} from './checkout.js';
 import {projectNode, root, setUp} from './setup.js';
 import {runtimePrograms, testPrograms} from './system-packages.js';
 import {endWith, say, SetUpError} from './terminal.js';
@@ -45,10 +46,16 @@ await endWith(async () => {
   setUp({...runtimePrograms, ...testPrograms});
   const [mode, ...rest] = process.argv.slice(2);
   const summaries = [];
+  const before = checkoutState(root);
   if (mode === '--only') freshen();
   else summaries.push(await runChecks());
   if (mode === '--only') summaries.push(await runTests(rest.length > 0 ? rest : everything));
   else if (mode !== '--checks') summaries.push(...(await runEverything()));
+  const left = newIn(before, checkoutState(root));
+  if (left.length > 0) {
+    atTheEnd.push(`\nThis run changed the checkout:\n${left.map((line) => `  ${line}\n`).join('')}`);
+    summaries.push({passed: 0, failed: 1, skipped: []});
+  }
   return conclude(summaries);
 });
 

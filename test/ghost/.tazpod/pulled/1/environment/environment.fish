@@ -1,2 +1,0 @@
-set -gx A ''new
-set -gx B ''more

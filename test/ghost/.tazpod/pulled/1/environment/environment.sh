@@ -1,2 +1,0 @@
-export A='new'
-export B='more'
