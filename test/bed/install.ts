@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -51,29 +52,42 @@ export function install(): Install {
   return made;
 }
 
-/**
- * Lets a user run the privileged entry as root, and nothing else, with the very rule that `tazpod doctor` proposes.
- *
- * @param node whose Node root finds: the copy's own, or the machine's, which may be too old and then runs the entry
- *   once more on the copy's own
- * @param copy another copy than that of the test run
- */
-export function allowSudo(user: BedUser, node: 'own' | 'machine' = 'own', copy = install()): void {
-  const {folder, ghost, path} = copy;
-  const machine = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-  const securePath = node === 'own' ? [path, ...machine] : machine;
-  const rule = sudoersFile({userName: user.name, uid: user.uid, entry: ghost, securePath});
-  if (rule === undefined) throw new Error(`${ghost} cannot stand in a sudoers file`);
+/** How sudo lets a user run the privileged entry as root. Everything else is the machine's own sudoers file. */
+export type SudoRule = {
+  /**
+   * `no password`: one line, and Debian's own `use_pty`, `env_reset` and `secure_path` hold. `password`: the same line,
+   * and sudo asks (`givePassword`). `doctor`: the rule that `tazpod doctor` proposes, with defaults of its own.
+   */
+  readonly kind?: 'no password' | 'password' | 'doctor';
+  /** Another copy than that of the test run. */
+  readonly copy?: Install;
+};
+
+/** Lets a user run the privileged entry as root, and nothing else. */
+export function allowSudo(user: BedUser, {kind = 'no password', copy = install()}: SudoRule = {}): void {
+  const {folder, ghost} = copy;
+  const rule = kind === 'doctor' ? doctorsRule(user, copy) : plainRule(user, kind, ghost);
   // sudo skips names with a dot, so the file appears at once and whole.
-  const path_ = join(sudoersFolder, copy === made ? user.name : `${user.name}-${basename(folder)}`);
-  writeFileSync(`${path_}.new`, `# ${madeByThisRun}\n${rule}`, {mode: 0o440});
-  const checked = spawnSync('visudo', ['--check', '--file', `${path_}.new`], {encoding: 'utf8'});
+  const path = join(sudoersFolder, copy === made ? user.name : `${user.name}-${basename(folder)}`);
+  writeFileSync(`${path}.new`, `# ${madeByThisRun}\n${rule}`, {mode: 0o440});
+  const checked = spawnSync('visudo', ['--check', '--file', `${path}.new`], {encoding: 'utf8'});
   if (checked.status !== 0) {
-    rmSync(`${path_}.new`);
+    rmSync(`${path}.new`);
     throw new Error(`visudo refuses the rule: ${checked.stdout}${checked.stderr}`);
   }
-  spawnSync('mv', [`${path_}.new`, path_]);
-  atTheEnd(() => rmSync(path_, {force: true}));
+  renameSync(`${path}.new`, path);
+  atTheEnd(() => rmSync(path, {force: true}));
+}
+
+function plainRule({name}: BedUser, kind: 'no password' | 'password', ghost: string): string {
+  return `${name} ALL=(root) ${kind === 'password' ? '' : 'NOPASSWD: '}${ghost}\n`;
+}
+
+function doctorsRule({name, uid}: BedUser, {ghost, path}: Install): string {
+  const securePath = [path, '/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  const rule = sudoersFile({userName: name, uid, entry: ghost, securePath});
+  if (rule === undefined) throw new Error(`${ghost} cannot stand in a sudoers file`);
+  return rule;
 }
 
 /** A folder for one more copy, which is removed at the end of the run. */

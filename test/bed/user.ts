@@ -64,6 +64,14 @@ export function makeUser(options: {readonly groups?: readonly string[]; readonly
   return user;
 }
 
+/** Gives a user a password, for sudo to ask for, and returns it. */
+export function givePassword({name}: BedUser): string {
+  const password = randomBytes(12).toString('hex');
+  const {status, stderr} = spawnSync('chpasswd', {input: `${name}:${password}\n`, encoding: 'utf8'});
+  if (status !== 0) throw new Error(`chpasswd failed: ${stderr}`);
+  return password;
+}
+
 /** Ends every process of a user. Ids of users are not shared, so nobody else's can be hit. */
 export function endProcessesOf(uid: number): void {
   for (const pid of allPids().filter((each) => readProcessStatus(each)?.uid.real === uid)) {

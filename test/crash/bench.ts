@@ -84,7 +84,7 @@ export class Bench {
     const owner = makeUser();
     allowSudo(owner);
     const vault = scenario.vault === 'made' ? planVault(owner) : await makeVault(owner);
-    allowSudo(owner, 'own', copy);
+    allowSudo(owner, {copy});
     if (scenario.bridge !== undefined) configureBridge(owner, scenario.bridge);
     return new Bench(
       scenario,

@@ -26,7 +26,7 @@ describe('a global install by npm', function () {
   it('of root’s gives every user a sealed vault and plugins of their own', async () => {
     const user = makeUser();
     const copy = await installGlobally(archive, makeInstallFolder());
-    allowSudo(user, 'own', copy);
+    allowSudo(user, {kind: 'doctor', copy});
 
     const tour = await type(user, copy, ['tour']);
     expect(tour.code, tour.stderr).to.equal(0);

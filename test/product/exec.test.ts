@@ -88,7 +88,7 @@ describe('A command run by exec', () => {
 
   it('gets its signals also where the privileged entry was started by an older Node', async () => {
     const other = makeUser();
-    allowSudo(other, 'machine');
+    allowSudo(other);
     const own = await makeVault(other);
     const running = startTazpod(other, ['exec', ...own.flags, '--', 'sh', '-c', 'echo up; exec sleep 60']);
     await running.seen(/^up$/m);

@@ -61,10 +61,11 @@ describe('The privileged process', () => {
       const own = files.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1));
       expect(own).to.include.members(['bin/ghost.js', 'dist/ghost/main.js', 'dist/engines/fuse/server-process.js']);
       const code = /^(bin\/(ghost|relaunch)\.js|dist\/(ghost|engines|luks|kernel|lifecycle)\/[a-z\d/-]+\.js)$/;
+      // The machine's Node may be too old; the install then brings the one that runs.
+      const node = ['path/node', 'node_modules/node/bin/node'];
       // Node looks for a package.json beside each file, for the word "module" in it.
-      const rest = own.filter((path) => !code.test(path) && !/(^|\/)package\.json$/.test(path) && path !== 'path/node');
+      const rest = own.filter((path) => !code.test(path) && !/(^|\/)package\.json$/.test(path) && !node.includes(path));
       expect(rest).to.deep.equal([]);
-      expect(own.filter((path) => path.includes('node_modules'))).to.deep.equal([]);
     });
 
     it('opens nothing else but the system’s files and what the plan names', () => {

@@ -41,7 +41,7 @@ describe('A new member of a team, with nothing but a registry', function () {
 
     user = makeOwner();
     copy = installPublished('tazpod', registry, makeInstallFolder());
-    allowSudo(user, 'own', copy);
+    allowSudo(user, {kind: 'doctor', copy});
     mkdirSync(join(user.home, 'bin'));
     chownTo(user, join(user.home, 'bin'));
     chmodSync(writeAs(user, join(user.home, 'bin/claude'), agent), 0o755);

@@ -1,5 +1,16 @@
 import {spawnSync} from 'node:child_process';
-import {accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync} from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 
@@ -9,6 +20,8 @@ export type PackageFiles = {
   readonly name: string;
   /** The real name of a package that another one only depends on. */
   readonly dependency?: RegExp;
+  /** Another release of Debian than the machine's, from the same mirror. */
+  readonly release?: 'trixie';
   /** Patterns of tar(1), `./usr/bin/*`. */
   readonly files: readonly string[];
   /** Does once, in the folder, what else is to be done. */
@@ -24,7 +37,7 @@ export class NoPackage extends Error {}
  */
 export function unpackedPackage(wanted: PackageFiles): string {
   const cache = join(homedir(), '.cache/tazpod/vm');
-  const folder = join(cache, wanted.name);
+  const folder = join(cache, wanted.release === undefined ? wanted.name : `${wanted.name}-${wanted.release}`);
   if (!existsSync(folder)) download(wanted, cache, folder);
   return folder;
 }
@@ -34,8 +47,9 @@ function download(wanted: PackageFiles, cache: string, target: string): void {
   mkdirSync(cache, {recursive: true});
   const folder = mkdtempSync(join(cache, 'download-'));
   try {
+    const apt = wanted.release === undefined ? [] : optionsFor(wanted.release, cache);
     // The lists may be missing, or older than what the mirror still has.
-    if (!get(wanted, folder) && !(update() && get(wanted, folder))) {
+    if (!get(wanted, folder, apt) && !(update(apt) && get(wanted, folder, apt))) {
       throw new NoPackage(`apt could not download ${wanted.name}`);
     }
     const [file] = readdirSync(folder);
@@ -51,9 +65,37 @@ function download(wanted: PackageFiles, cache: string, target: string): void {
   }
 }
 
-function get({name, dependency}: PackageFiles, folder: string): boolean {
+function get({name, dependency}: PackageFiles, folder: string, apt: readonly string[]): boolean {
   const real = dependency === undefined ? name : dependencyOf(name, dependency);
-  return real !== undefined && spawnSync('apt-get', ['-qq', 'download', real], {cwd: folder}).status === 0;
+  return real !== undefined && spawnSync('apt-get', ['-qq', ...apt, 'download', real], {cwd: folder}).status === 0;
+}
+
+/**
+ * Options that give apt lists of its own for another release. The machine's configuration stays as it is, and apt
+ * verifies the signatures of the release as always.
+ */
+function optionsFor(release: string, cache: string): string[] {
+  const folder = join(cache, `apt-${release}`);
+  mkdirSync(join(folder, 'lists/partial'), {recursive: true});
+  const sources = join(folder, 'sources.list');
+  const keys = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  writeFileSync(sources, `deb [signed-by=${keys}] ${debianMirror()} ${release} main\n`);
+  return [
+    ...[`Dir::Etc::sourcelist=${sources}`, 'Dir::Etc::sourceparts=/nonexistent'],
+    ...[`Dir::State::lists=${join(folder, 'lists')}`, `Dir::Cache=${folder}`],
+  ].flatMap((option) => ['-o', option]);
+}
+
+/** Where this machine gets Debian's packages from. */
+function debianMirror(): string {
+  const codename = /^VERSION_CODENAME=(\S+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+  const {stdout} = spawnSync('apt-get', ['indextargets', '--format', '$(RELEASE) $(COMPONENT) $(SITE)'], {
+    encoding: 'utf8',
+  });
+  const targets = stdout.split('\n').map((line) => line.split(' '));
+  const site = targets.find(([release, component]) => release === codename && component === 'main')?.[2];
+  if (site === undefined) throw new NoPackage('apt knows no mirror of Debian');
+  return site;
 }
 
 function dependencyOf(name: string, dependency: RegExp): string | undefined {
@@ -61,8 +103,8 @@ function dependencyOf(name: string, dependency: RegExp): string | undefined {
   return [...stdout.matchAll(/Depends: (\S+)/g)].map(([, found]) => found!).find((found) => dependency.test(found));
 }
 
-function update(): boolean {
-  return spawnSync('apt-get', ['-qq', 'update']).status === 0;
+function update(apt: readonly string[]): boolean {
+  return spawnSync('apt-get', ['-qq', ...apt, 'update']).status === 0;
 }
 
 function unpack(file: string, folder: string, files: readonly string[]): void {
