@@ -12,6 +12,7 @@ import {defaultsFiles} from './extensions/packs.ts';
 import {pluginProblems} from './extensions/start.ts';
 import {exitCode} from './lifecycle/exit-code.ts';
 import {Failure} from './lifecycle/failure.ts';
+import {inForeground} from './kernel/terminal.ts';
 import type {DeclaredBridge} from './vault/bridges.ts';
 import type {Presentation} from './vault/open-vault.ts';
 
@@ -101,7 +102,7 @@ export abstract class BaseCommand<T> extends Command {
 
   /** How this command shows the lifecycle; a quiet one shows it with `--debug` only. */
   protected presentation(flags: {debug: boolean}, quiet = false): Presentation {
-    const style = this.jsonEnabled() || (quiet && !flags.debug) ? 'silent' : process.stderr.isTTY ? 'live' : 'lines';
+    const style = this.jsonEnabled() || (quiet && !flags.debug) ? 'silent' : canRedraw() ? 'live' : 'lines';
     return {style, debug: flags.debug, remark: (text) => this.remark(text)};
   }
 
@@ -137,6 +138,11 @@ export abstract class BaseCommand<T> extends Command {
   #printEnvelope(envelope: JsonEnvelope<unknown>): void {
     this.jsonStream().write(`${JSON.stringify(envelope, undefined, 2)}\n`);
   }
+}
+
+/** In the background, somebody else's lines are between ours. */
+function canRedraw(): boolean {
+  return process.stderr.isTTY && inForeground();
 }
 
 /** Colours are for terminals, and for those who did not say no to them (no-color.org). */

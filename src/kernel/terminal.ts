@@ -4,6 +4,7 @@ import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {majorOf, minorOf} from './file-identity.ts';
 import {kernelRoots, readKernelLink, type KernelRoots} from './kernel-file.ts';
+import {readProcessStat} from './process-record.ts';
 import {run} from './program.ts';
 
 /** A terminal that a descriptor refers to, under a name that means the same device. */
@@ -63,6 +64,12 @@ export function standardTerminal(roots: KernelRoots = kernelRoots): Terminal | u
   return undefined;
 }
 
+/** Whether this process is in the foreground of its terminal: elsewhere, the terminal is for somebody else to set. */
+export function inForeground(): boolean {
+  const self = readProcessStat('self');
+  return self !== undefined && self.foregroundGroup === self.processGroup;
+}
+
 /** How long stty(1) may take. The kernel stops it for good when it sets a terminal from the background (SIGTTOU). */
 const sttyTimeoutMs = 5000;
 
@@ -82,7 +89,12 @@ export async function saveTerminal(descriptor: number): Promise<string> {
  */
 export async function restoreTerminal(descriptor: number, settings: string): Promise<boolean> {
   if (!isSettings(settings)) return false;
-  const {code} = await run('stty', [settings], {stdin: descriptor, timeoutMs: sttyTimeoutMs});
+  return setTerminal(descriptor, [settings]);
+}
+
+/** Sets a terminal as stty(1) is told to. False as above. */
+export async function setTerminal(descriptor: number, settings: readonly string[]): Promise<boolean> {
+  const {code} = await run('stty', settings, {stdin: descriptor, timeoutMs: sttyTimeoutMs});
   return code === 0;
 }
 

@@ -11,6 +11,7 @@ import {Failure} from '../lifecycle/failure.ts';
 import type {GhostPlan, InitId} from '../lifecycle/plan.ts';
 import type {Escalation} from './escalation.ts';
 import {makePlanFolder} from './plan-folder.ts';
+import {endTerminalLinesWithCrLf} from './terminal-lines.ts';
 
 /** What a call of the ghost tells while it runs. */
 export type GhostListener = {
@@ -51,6 +52,7 @@ export async function callGhost(plan: GhostPlan, escalation: Escalation, listene
     if (escalation.isolation === 'sealed' && (plan.operation === 'observe' || plan.operation === 'clean')) {
       args.push('--in-callers-namespace');
     }
+    endTerminalLinesWithCrLf();
     const ghost = execa(file, args, {
       stdio: 'inherit',
       reject: false,

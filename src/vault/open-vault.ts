@@ -15,7 +15,7 @@ import {
 } from '../lifecycle/plan.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {readOpenVaults} from '../kernel/open-vaults.ts';
-import {restoreTerminal, saveTerminal, standardTerminal} from '../kernel/terminal.ts';
+import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTerminal} from '../kernel/terminal.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
@@ -77,11 +77,16 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   }
 
   // The relay puts the terminal into raw mode; if it is killed, nobody but us is left to undo that.
-  const settings = terminal === undefined ? undefined : await saveTerminal(terminal.descriptor);
+  const saved = terminal && {terminal, settings: await saveTerminal(terminal.descriptor)};
   const restore = async () => {
-    if (terminal !== undefined && settings !== undefined) await restoreTerminal(terminal.descriptor, settings);
+    if (saved !== undefined && inForeground()) await restoreTerminal(saved.terminal.descriptor, saved.settings);
   };
-  const stage = new Stage(presentation, restore);
+  // Standard output may lead through a pipe to the same terminal, and what writes there knows nothing of raw mode.
+  const shared = plan.session?.ownTerminal === false && terminal !== undefined;
+  const share = async () => {
+    if (shared && inForeground()) await setTerminal(terminal.descriptor, ['opost']);
+  };
+  const stage = new Stage(presentation, restore, share);
   try {
     const listener = {onMessage: (message: GhostMessage) => stage.present(message)};
     let end = await callGhost(plan, escalation, listener);
@@ -128,7 +133,8 @@ function sessionPlan(
     command,
     environment,
     workingFolder: currentFolder(),
-    ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)),
+    // A relay sets the terminal, and the kernel stops whoever does that from the background.
+    ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)) && inForeground(),
     ...(unattended || terminal === undefined ? {} : {terminal}),
   };
 }
@@ -138,13 +144,15 @@ class Stage {
   readonly #graph: LifecycleGraph;
   readonly #presentation: Presentation;
   readonly #restoreTerminal: () => Promise<void>;
+  readonly #shareTerminal: () => Promise<void>;
   /** Remarks wait for the graph: a line in the midst of one that redraws itself would be drawn over. */
   #remarks: string[] = [];
 
-  constructor(presentation: Presentation, restoreTerminal: () => Promise<void>) {
+  constructor(presentation: Presentation, restoreTerminal: () => Promise<void>, shareTerminal: () => Promise<void>) {
     this.#graph = new LifecycleGraph(presentation.style);
     this.#presentation = presentation;
     this.#restoreTerminal = restoreTerminal;
+    this.#shareTerminal = shareTerminal;
   }
 
   async present(message: GhostMessage): Promise<void> {
@@ -160,6 +168,8 @@ class Stage {
       case 'broken':
         return this.#graph.show(message);
       case 'terminal':
+        await this.#shareTerminal();
+        return this.clear();
       case 'failure':
       case 'ended':
       case 'lingers':

@@ -44,12 +44,23 @@ export type TerminalOptions = Pick<RunOptions, 'env' | 'cwd'> & {
   readonly shell?: string;
   /** What it shows when it waits. Default: `atPrompt`. */
   readonly prompt?: RegExp;
+  /** Default: 120 columns, 40 rows. */
+  readonly columns?: number;
+  readonly rows?: number;
 };
 
 /** Opens a terminal, and waits for its shell. */
 export async function openTerminal(
   user: BedUser,
-  {env = {}, cwd = user.home, within = [], shell = 'bash', prompt = atPrompt}: TerminalOptions = {},
+  {
+    env = {},
+    cwd = user.home,
+    within = [],
+    shell = 'bash',
+    prompt = atPrompt,
+    columns = 120,
+    rows = 40,
+  }: TerminalOptions = {},
 ): Promise<TestTerminal> {
   const socket = join(user.runtimeFolder, `tmux-${randomBytes(4).toString('hex')}`);
   const environment: NodeJS.ProcessEnv = {...loginEnvironment(user), TERM: 'xterm-256color', ...env};
@@ -64,7 +75,7 @@ export async function openTerminal(
     if (status !== 0) throw new Error(`tmux ${args[0] ?? ''}: ${stderr}`);
     return stdout;
   };
-  tmux('new-session', '-d', '-s', 'bed', '-x', '120', '-y', '40', `exec ${shell}`);
+  tmux('new-session', '-d', '-s', 'bed', '-x', String(columns), '-y', String(rows), `exec ${shell}`);
   tmux('set-option', '-g', 'remain-on-exit', 'on');
   const [path, shellPid, serverPid] = tmux('display-message', '-p', '#{pane_tty} #{pane_pid} #{pid}').trim().split(' ');
   for (const pid of [shellPid, serverPid]) attendants.add(Number(pid));
