@@ -8,6 +8,7 @@ export type {
   BackendError,
   Folder,
   FolderAnswer,
+  IsPulled,
   LoginAnswer,
   LoginRequest,
   PrivateStore,

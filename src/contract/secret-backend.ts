@@ -8,6 +8,8 @@ import type {ContractVersion} from './contributions.ts';
  */
 export type SecretBackend = {
   readonly contract: ContractVersion;
+  /** What `content:` of an entry of `secrets.yml` may say; absent where a secret has no parts. */
+  readonly contents?: readonly string[];
   /** Says what is wrong with the settings of `secrets.yml`, a sentence each, without asking anybody. */
   checkSettings?(settings: BackendContext['settings']): readonly string[];
   /**
@@ -15,18 +17,27 @@ export type SecretBackend = {
    * `secrets.yml` may come with a cloned repository, and the core asks the user before such settings are used.
    */
   needsTrust?(settings: BackendContext['settings']): readonly string[];
+  /**
+   * What a session belongs to, for settings that can be spelled in several ways: server, project, identity. Settings
+   * with the same answer share `context.store`. Absent: settings that are the same word for word.
+   */
+  sessionOf?(settings: BackendContext['settings']): string;
   /** Gets a session for later calls and keeps it in `context.store`. Absent where there is nothing to log in to. */
   login?(context: BackendContext, request: LoginRequest): Promise<LoginAnswer>;
   /** Ends the session, also at the server where that is possible. The core empties the store afterwards. */
   logout?(context: BackendContext): Promise<void>;
   /**
    * Files outside of the vault that still hold in the clear what was pulled, absolute, and hold nothing else but it:
-   * the core offers to remove them. `names` are all that was pulled of this backend.
+   * the core offers to remove them. `names` are all that was pulled of this backend; `isPulled` compares a value with
+   * what was pulled under a name, byte for byte, because a file may have changed since, or have a name twice.
    */
-  clearCopies?(context: BackendContext, names: readonly string[]): Promise<readonly string[]>;
+  clearCopies?(context: BackendContext, names: readonly string[], isPulled: IsPulled): Promise<readonly string[]>;
   /** Everything in one folder, in as few calls as the store allows. */
   readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer>;
 };
+
+/** True if a secret of this name and with these bytes is in the vault. */
+export type IsPulled = (name: string, value: Uint8Array) => boolean;
 
 export type BackendContext = {
   /** The name that `secrets.yml` has for this backend. */
@@ -59,6 +70,8 @@ export type LoginRequest = {
   readonly identity?: string;
   /** The secret that goes with it, from a file or standard input. Absent: `askSecret`. */
   readonly secret?: Uint8Array;
+  /** What `secrets.yml` wants of this backend, for those that try a login out. */
+  readonly wanted?: readonly Folder[];
   /** Asks on the terminal. Rejects where there is none. */
   ask(question: string): Promise<string>;
   /** Asks on the terminal without showing what is typed. Rejects where there is none. */
@@ -81,6 +94,12 @@ export type Folder = {
   readonly recursive: boolean;
   /** The names that are wanted, for stores that have to be asked one by one; absent: all. */
   readonly names?: readonly string[];
+  /** True for what `secrets.yml` leaves out; absent: nothing. Need not be read; what is given is dropped. */
+  readonly isExcluded?: (secret: Pick<Secret, 'name' | 'path'>) => boolean;
+  /** A secret that cannot be read may be left out, with a warning and without a validator in the answer. */
+  readonly optional?: boolean;
+  /** Which part of each entry is the secret, out of the `contents` of the backend; absent: its default. */
+  readonly content?: string;
   /** What an earlier answer gave as its `validator`. */
   readonly validator?: string;
 };

@@ -21,7 +21,10 @@ export type Modules = {
 
 /** The functions that a module must have, and those that it may have. */
 const shapes: Readonly<Record<ModuleKind, {readonly needs: readonly string[]; readonly may: readonly string[]}>> = {
-  secretBackends: {needs: ['readFolder'], may: ['checkSettings', 'needsTrust', 'clearCopies', 'login', 'logout']},
+  secretBackends: {
+    needs: ['readFolder'],
+    may: ['checkSettings', 'needsTrust', 'sessionOf', 'clearCopies', 'login', 'logout'],
+  },
   shells: {needs: ['renderSnippet', 'renderSourceLine', 'startUpFile'], may: []},
   cleanupStrategies: {needs: ['plan'], may: []},
 };

@@ -180,6 +180,20 @@ templates:
     expect(await inGhost('echo "<$API_TOKEN>"')).to.include({stdout: '<other-other>\n', stderr: ''});
   });
 
+  it('stop the pull, and leave the .env file alone, if readers disagree about a value', async () => {
+    const unsure = join(project, 'unsure');
+    mkdirSync(unsure);
+    chownTo(owner, unsure);
+    writeAs(owner, join(unsure, 'secrets.yml'), 'backend: dotenv\nsecrets: [{folder: /, env-prefix: ""}]\n');
+    writeAs(owner, join(unsure, '.env'), 'DB_PASSWORD=#hunter2\n');
+    const {code, stdout, stderr} = await inGhost(
+      `tazpod pull --secrets-file ${unsure}/secrets.yml --replace --remove-sources; echo "ended with $?"; cat ${unsure}/.env`,
+    );
+    expect(code).to.equal(0);
+    expect(stdout).to.equal('ended with 69\nDB_PASSWORD=#hunter2\n');
+    expect(stderr).to.include('.env:1 DB_PASSWORD').and.not.to.include('hunter2');
+  });
+
   it('come from .env files too, which are removed if that is said and all of it is in the vault', async () => {
     writeAs(owner, join(project, 'env.yml'), 'backend: dotenv\nsecrets: [{folder: /, env-prefix: ""}]\n');
     writeAs(owner, join(project, '.env'), "# mine\nexport LEGACY='it is legacy'\nOTHER=1\n");

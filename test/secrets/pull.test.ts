@@ -136,6 +136,94 @@ describe('A pull', () => {
     });
   }
 
+  it('leaves out of a folder what "exclude" names, by name, glob and path, also for those that share the folder', async () => {
+    store.secrets = [
+      {name: 'A', value: '1'},
+      {name: 'spring.datasource.password', value: '2'},
+      {name: 'A', path: '/old', value: '3'},
+      {name: 'PATH', value: '4'},
+      {name: 'B', path: '/kept', value: '5'},
+    ];
+    const folderOf = (exclude: string) =>
+      `backend: f\nsecrets: [{folder: /, recursive: true, env-prefix: "", exclude: ${exclude}}]`;
+    await pull(request(folderOf('["spring.*", PATH, "old/**"]')));
+    expect(listPulled(vault, undefined).map(({name}) => name)).to.deep.equal(['A', 'B']);
+    expect((await failureOf(() => pull(request(folderOf('["spring.*"]'))))).next).to.equal(
+      'leave it out with exclude: ["PATH"], or say optional: true',
+    );
+    // One that is wanted by its name is there although the folder leaves it out.
+    store.secrets = [
+      {name: 'A', value: '1'},
+      {name: 'PATH', value: '4'},
+    ];
+    await pull(
+      request('backend: f\nsecrets: [{folder: /, env-prefix: "", exclude: [PATH]}, {name: PATH, file: path}]'),
+    );
+    expect(inVault('path')).to.equal('4');
+  });
+
+  it('leaves out of an optional folder, and tells, whatever cannot be a file or a variable', async () => {
+    store.secrets = [
+      {name: 'spring.datasource.password', value: '1'},
+      {name: 'PATH', value: '1'},
+      {name: '../up', value: '1'},
+      {name: 'NUL', value: 'a\0b'},
+      {name: 'Key', value: '1'},
+      {name: 'KEY', value: '2'},
+      {name: 'TAKEN', value: 'of the folder'},
+      {name: 'GOOD', value: 'good'},
+    ];
+    const all = '{folder: /, files: all, env-prefix: "", optional: true}';
+    const result = await pull(request(`backend: f\nsecrets: [${all}, {name: TAKEN, path: /own, env: TAKEN}]`));
+    expect(result.leftOut.map(({secret}) => secret)).to.have.members([
+      'spring.datasource.password',
+      'PATH',
+      '../up',
+      'NUL',
+      'Key',
+      'KEY',
+      'TAKEN',
+    ]);
+    const pulled = listPulled(vault, undefined).map(({kind, name}) => `${kind} ${name}`);
+    expect(pulled).to.include.members(['file all/GOOD', 'variable GOOD', 'variable TAKEN']);
+    expect(pulled).not.to.include('file all/Key').and.not.to.include('file all/KEY');
+  });
+
+  it('takes "content" for backends that know it only', async () => {
+    const text = 'backend: f\nsecrets: [{name: TOKEN, env: TOKEN, content: file}]';
+    expect((await failureOf(() => pull(request(text)))).message).to.match(/content is no setting of the backend f\.$/);
+    const load = async () => ({...store.backend, contents: ['file', 'first-line']});
+    await pull(request(text, {load}));
+    expect(store.asked.at(-1)).to.include({content: 'file'});
+    const wrong = text.replace('content: file', 'content: all');
+    expect((await failureOf(() => pull(request(wrong, {load})))).message).to.match(/is none of file, first-line\.$/);
+  });
+
+  it('tells users of pass that a path in a name is a folder', async () => {
+    const failure = await failureOf(() => pull(request('backend: f\nsecrets: [{name: clients/token, env: A}]')));
+    expect(failure.next).to.include('write {path: /clients, name: token}');
+  });
+
+  it('warns of a value that breaks the file of a template, and not if a filter writes it', async () => {
+    store.set({KEY: 'two\nlines "quoted"'});
+    const warnings: string[] = [];
+    const surroundings = {...request(yaml).surroundings, warn: (text: string) => warnings.push(text)};
+    const template = (file: string, text: string) =>
+      request(`backend: f\nsecrets: [{name: KEY}]\ntemplates: [{file: ${file}, text: ${JSON.stringify(text)}}]`, {
+        surroundings,
+      });
+    await pull(template('app.json', '{"key": "{{KEY}}"}'));
+    expect(warnings).to.deep.equal([
+      'app.json: the value of KEY breaks the file as it is; write {{KEY | json}} without quotes around it',
+    ]);
+    await pull(template('app.json', '{"key": {{KEY | json}}}'));
+    expect(JSON.parse(inVault('app.json'))).to.deep.equal({key: 'two\nlines "quoted"'});
+    expect(warnings).to.have.length(1);
+    expect((await failureOf(() => pull(template('a', '{{KEY | html}}')))).message).to.match(
+      /has a filter that is none of base64, dotenv, json, shell, yaml\.$/,
+    );
+  });
+
   it('refuses two secrets of folders that want one place, in whatever case', async () => {
     store.set({Key: '1', KEY: '2'});
     const failure = await failureOf(() => pull(request('backend: f\nsecrets: [{folder: /, files: all}]')));

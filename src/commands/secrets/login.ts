@@ -4,6 +4,7 @@ import type {LoginAnswer} from '../../contract/index.ts';
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
 import {chooseBackend, login} from '../../secrets/stores/login.ts';
 import {ask, askSecret} from '../../secrets/stores/prompt.ts';
+import {folderRequests} from '../../secrets/pull/fetch.ts';
 import {openTrusted} from '../../secrets/pull/pull.ts';
 import {readSecretLine} from '../../secrets/mapping/secret-file.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
@@ -52,14 +53,17 @@ export default class Login extends SecretsCommand<LoginResult> {
       await this.mapping(flags);
       return this.enter(flags);
     }
-    const backends = await openTrusted(await this.request(flags, this.needVault('')));
-    const opened = chooseBackend(backends, args.backend, 'login');
+    const request = await this.request(flags, this.needVault(''));
+    const backends = await openTrusted(request);
+    const opened = chooseBackend(backends, args.backend, 'login', request.mapping.standard);
+    const requests = folderRequests(request.mapping, backends).filter((each) => each.opened === opened);
     const file = flags['client-secret-file'];
     const {url} = opened.definition.settings;
     if (typeof url === 'string' && !this.jsonEnabled()) process.stderr.write(`Logging in to ${JSON.stringify(url)}\n`);
     const answer: LoginAnswer = await login(opened, {
       ...(flags['client-id'] === undefined ? {} : {identity: flags['client-id']}),
       ...(file === undefined ? {} : {secret: readSecretLine(file === '-' ? file : resolve(file))}),
+      wanted: requests.map(({folder}) => folder),
       ask,
       askSecret,
     });

@@ -1,4 +1,4 @@
-import {Args} from '@oclif/core';
+import {Args, Flags} from '@oclif/core';
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
 import {chooseBackend, logout} from '../../secrets/stores/login.ts';
 import {openTrusted} from '../../secrets/pull/pull.ts';
@@ -18,7 +18,11 @@ export default class Logout extends SecretsCommand<LogoutResult> {
   };
   static override description = 'Ends the session with a store, there and in the vault. What was pulled stays.';
   static override examples = ['<%= config.bin %> <%= command.id %>'];
-  static override flags = {...storeFlags, ...vaultFlags};
+  static override flags = {
+    ...storeFlags,
+    forget: Flags.boolean({description: 'forget the session although the store cannot be told; it lives on there'}),
+    ...vaultFlags,
+  };
   static override summary = 'Log out of a store of secrets.';
 
   async run(): Promise<LogoutResult> {
@@ -27,10 +31,11 @@ export default class Logout extends SecretsCommand<LogoutResult> {
       await this.mapping(flags);
       return this.enter(flags);
     }
-    const backends = await openTrusted(await this.request(flags, this.needVault('')));
-    const opened = chooseBackend(backends, args.backend, 'logout');
+    const request = await this.request(flags, this.needVault(''));
+    const backends = await openTrusted(request);
+    const opened = chooseBackend(backends, args.backend, 'logout', request.mapping.standard);
     const wasLoggedIn = opened.store.isUsed();
-    await logout(opened);
+    await logout(opened, flags.forget);
     const {name: backend} = opened.definition;
     this.log(wasLoggedIn ? `Logged out of ${backend}.` : `There was no session with ${backend}.`);
     return {backend, wasLoggedIn};

@@ -1,4 +1,5 @@
 import {Flags} from '@oclif/core';
+import {printable} from '../../config/printable.ts';
 import {mappingFlags, SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
 import {count} from '../../secrets/count.ts';
 import {findClearCopies, removeClearCopies} from '../../secrets/pull/clear-copies.ts';
@@ -60,21 +61,32 @@ export default class Pull extends SecretsCommand<PullResult> {
     for (const path of result.kept)
       this.remark(`${path} was edited here and is left so; --overwrite takes the store's.`);
     if (result.absent.length > 0) this.remark(`Not in the store, and optional: ${result.absent.join(', ')}.`);
+    for (const {backend, secret, why} of result.leftOut)
+      this.remark(`Left out ${printable(secret)} of ${backend}: ${why}`);
     this.log(describe(result));
-    if (result.state !== 'offline') await this.#offerRemoval(request, flags['remove-sources']);
+    if (result.state !== 'offline') await this.#offerRemoval(request, result, flags['remove-sources']);
     return result;
   }
 
   /** What was a file in the clear is in the vault now. It is removed when the user says so, and never else. */
-  async #offerRemoval(request: Omit<PullRequest, 'progress'>, agreed: boolean): Promise<void> {
+  async #offerRemoval(request: Omit<PullRequest, 'progress'>, {leftOut}: PullResult, agreed: boolean): Promise<void> {
     const {mapping, surroundings} = request;
-    const copies = await findClearCopies(surroundings.mountPoint, mapping, await openTrusted(request));
+    const backends = await openTrusted(request);
+    const find = () => findClearCopies(surroundings.mountPoint, mapping, backends, leftOut);
+    const copies = await find();
     if (copies.length === 0) return;
     const list = copies.map((path) => JSON.stringify(path)).join(', ');
     const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
     if (agreed || (canAsk && (await confirm(`Everything in ${list} is in the vault now. Remove it there? [y/N]`)))) {
-      removeClearCopies(copies);
-      this.remark(`Removed ${list}. It may still be in backups, and in the history of git: renew what matters.`);
+      // Somebody may have changed one while the question stood.
+      const unchanged = new Set(await find());
+      const removed = copies.filter((path) => unchanged.has(path));
+      removeClearCopies(removed);
+      if (removed.length < copies.length) this.remark('A file has changed meanwhile and was not removed.');
+      if (removed.length === 0) return;
+      this.remark(
+        `Removed ${removed.map((path) => JSON.stringify(path)).join(', ')}. It may still be in backups, and in the history of git: renew what matters.`,
+      );
     } else {
       this.remark(`${list} still has in the clear what is in the vault: tazpod pull --remove-sources`);
     }

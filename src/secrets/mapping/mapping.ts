@@ -25,6 +25,10 @@ export type WantedSecret = {
   /** The folder in the store. */
   readonly path: string;
   readonly recursive: boolean;
+  /** Names and globs of what is left out of a whole folder. */
+  readonly exclude: readonly string[];
+  /** Which part of an entry is the secret, for backends that know several. */
+  readonly content?: string;
   /** Absent: the whole folder. */
   readonly name?: string;
   /** How templates call it. */
@@ -56,6 +60,8 @@ export type Mapping = {
   readonly projectFolder: string;
   readonly profile?: string;
   readonly backends: readonly BackendDefinition[];
+  /** The one that `backend:` at the top of the file or of the profile names, if it is in use. */
+  readonly standard?: string;
   readonly secrets: readonly WantedSecret[];
   readonly templates: readonly WantedTemplate[];
   /** Variables that change how programs load and are asked for: the user must agree. */
@@ -90,11 +96,14 @@ export function makeMapping(file: YamlFile<SecretsDocument>, options: MappingOpt
     ),
     ({value}) => [foldCase(value.file)],
   ).map(({at, value}) => wantedTemplate(file, at, value));
+  const standard = last('backend');
+  const backends = registry.used();
   const mapping: Mapping = {
     file,
     projectFolder: dirname(file.path),
     ...(options.profile === undefined ? {} : {profile: options.profile}),
-    backends: registry.used(),
+    backends,
+    ...(backends.some(({name}) => name === standard) ? {standard: standard!} : {}),
     secrets,
     templates,
     allowEnv,
@@ -203,7 +212,7 @@ function wantedSecret(
   }
   const whole = folder !== undefined;
   const foreign = (
-    whole ? ['as', 'file', 'env', 'env-holds', 'default', 'path'] : ['files', 'env-prefix']
+    whole ? ['as', 'file', 'env', 'env-holds', 'default', 'path'] : ['files', 'env-prefix', 'exclude']
   ) as (keyof EntryDocument)[];
   const stray = foreign.find((key) => entry[key] !== undefined);
   if (stray !== undefined) {
@@ -227,6 +236,8 @@ function wantedSecret(
     ...(environment === undefined ? {} : {environment}),
     path: folder ?? entry.path ?? defaults.path,
     recursive: entry.recursive ?? false,
+    exclude: entry.exclude ?? [],
+    ...(entry.content === undefined ? {} : {content: entry.content}),
     ...(name === undefined ? {} : {name, alias: as ?? name}),
     ...(target === undefined ? {} : {file: target}),
     ...(variable === undefined ? {} : {env: variable}),

@@ -24,6 +24,11 @@ const entry = z
     name: z.string().min(1).optional().describe('the name of one secret in the store'),
     folder: storePath.optional().describe('a folder of the store that is pulled whole'),
     recursive: z.boolean().optional().describe('with all folders below'),
+    exclude: z
+      .array(z.string().min(1))
+      .optional()
+      .describe('secrets of `folder` that are left out: names, or globs such as "spring.*" and "old/**"'),
+    content: z.string().min(1).optional().describe('which part of an entry is the secret; of pass: first-line, file'),
     as: z.string().min(1).optional().describe('how templates call it, where that is not its name'),
     file: z.string().min(1).optional().describe('where the value lies in the vault'),
     env: z.string().min(1).optional().describe('the variable: of the value, or where there is `file`, of its path'),
@@ -38,7 +43,10 @@ const entry = z
       .optional()
       .describe('makes a variable of each secret of `folder`: this and its name; may be empty'),
     mode: mode.optional(),
-    optional: z.boolean().optional().describe('it may be missing in the store'),
+    optional: z
+      .boolean()
+      .optional()
+      .describe('it may be missing in the store; of `folder`, what cannot be pulled is left out with a warning'),
     default: z.string().optional().describe('what is taken where it is missing in the store; no secret'),
   })
   .describe('one secret, or one folder of secrets');

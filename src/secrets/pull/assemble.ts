@@ -8,8 +8,10 @@ import {renderEnvironment} from '../session/environment-files.ts';
 import type {FetchedFolder} from './fetch.ts';
 import type {NewFile, NewSet, NewVariable} from './generations.ts';
 import type {Mapping, WantedSecret, WantedTemplate} from '../mapping/mapping.ts';
+import {excluder} from '../mapping/exclude.ts';
 import {namesIn, parseTemplate, renderTemplate} from '../mapping/template.ts';
 import {faultOfVariable} from '../mapping/variable-name.ts';
+import {needsFilter} from '../mapping/template-need.ts';
 import {collidingPath, faultOfVaultPath, foldCase} from '../mapping/vault-path.ts';
 
 /** What execve(2) takes: of one variable, MAX_ARG_STRLEN with name and end; of all, well within ARG_MAX of 2 MiB. */
@@ -21,7 +23,17 @@ export type Assembled = {
   readonly set: NewSet;
   /** Names of optional secrets that are not there. */
   readonly absent: readonly string[];
+  /** What optional folders have that could not be pulled. */
+  readonly leftOut: readonly LeftOut[];
+  /** What a user should look at, on one line each, without a value. */
+  readonly warnings: readonly string[];
 };
+
+/** A secret of an optional folder that cannot be a file or a variable, with the reason as the end of a sentence. */
+export type LeftOut = {readonly backend: string; readonly secret: string; readonly why: string};
+
+/** Where a file or variable comes from that may be left out. */
+type Source = {readonly wanted: WantedSecret; readonly name: string};
 
 export type AssembleOptions = {
   readonly mountPoint: string;
@@ -58,6 +70,10 @@ class Assembly {
   readonly #values = new Map<string, Uint8Array>();
   readonly #missing: WantedSecret[] = [];
   readonly #absent: string[] = [];
+  readonly #leftOut: LeftOut[] = [];
+  readonly #warnings: string[] = [];
+  /** Of files and variables that came out of an optional folder. */
+  readonly #optional = new Map<NewFile | NewVariable, Source>();
 
   constructor(mapping: Mapping, options: AssembleOptions) {
     this.#mapping = mapping;
@@ -86,12 +102,11 @@ class Assembly {
 
   addFolder(wanted: WantedSecret, found: readonly Secret[]): void {
     if (found.length === 0 && !wanted.optional) this.#missing.push(wanted);
-    for (const {name, path, value} of found) {
+    const isExcluded = excluder(wanted.exclude, wanted.path);
+    for (const {name, path, value} of found.filter((secret) => !isExcluded(secret))) {
       const below = path === wanted.path ? '' : path.slice(wanted.path === '/' ? 1 : wanted.path.length + 1);
       const file =
         wanted.file === undefined ? undefined : [wanted.file, ...(below === '' ? [] : [below]), name].join('/');
-      // A name with a slash would be a file in a folder that the store does not have.
-      if (file !== undefined && name.includes('/')) throw refused(wanted, name, 'cannot be the name of a file.');
       if (!this.#values.has(name)) this.#values.set(name, value);
       this.#place(wanted, name, file, wanted.env === undefined ? undefined : `${wanted.env}${name}`, value);
     }
@@ -113,13 +128,29 @@ class Assembly {
         'name it in secrets:, with optional: true if it may be missing',
       );
     }
-    const bytes = renderTemplate(parsed, this.#values, (name) => {
-      if (this.#missing.some(({alias}) => alias === name)) return;
-      throw file.failure(
-        at,
-        `needs ${printable(name)}, which is not there.`,
-        `put {{#${name}}}…{{/${name}}} around it`,
-      );
+    const bytes = renderTemplate(parsed, this.#values, {
+      missing: (name) => {
+        if (this.#missing.some(({alias}) => alias === name)) return;
+        throw file.failure(
+          at,
+          `needs ${printable(name)}, which is not there.`,
+          `put {{#${name}}}…{{/${name}}} around it`,
+        );
+      },
+      unfit: (name, filter, why) =>
+        file.failure(
+          at,
+          `cannot write ${printable(name)} as ${filter}: ${why}.`,
+          'use the filter base64, or a file of its own',
+        ),
+      plain: (name, value, before, after) => {
+        const filter = needsFilter(template.file, value, before, after);
+        if (filter === undefined) return;
+        this.#warnings.push(
+          `${printable(template.file)}: the value of ${printable(name)} breaks the file as it is; ` +
+            `write {{${printable(name)} | ${filter}}} without quotes around it`,
+        );
+      },
     });
     this.#files.push({path: template.file, mode: template.mode, bytes, secrets: names.values});
     if (template.env !== undefined) this.#addPath(template.env, template.file, names.values);
@@ -127,6 +158,7 @@ class Assembly {
 
   finish(folders: readonly FetchedFolder[]): Assembled {
     if (this.#missing.length > 0) throw missingFailure(this.#missing);
+    this.#leaveOutCollisions();
     this.#check();
     const {file, profile} = this.#mapping;
     return {
@@ -140,6 +172,8 @@ class Assembly {
         answers: folders.map(({request: {key}, stored}) => ({key, bytes: stored})),
       },
       absent: this.#absent,
+      leftOut: this.#leftOut,
+      warnings: this.#warnings,
     };
   }
 
@@ -150,31 +184,95 @@ class Assembly {
     env: string | undefined,
     value: Uint8Array,
   ): void {
+    const fault = this.#faultOf(wanted, name, file, env, value);
+    const source = wanted.optional && wanted.name === undefined ? {wanted, name} : undefined;
+    if (fault !== undefined) {
+      if (source === undefined) throw refused(wanted, name, fault.sentence, fault.next);
+      this.#leftOut.push({backend: wanted.backend.name, secret: name, why: fault.sentence});
+      return;
+    }
     const secrets = [name];
     if (file !== undefined) {
-      const fault = faultOfVaultPath(file, this.#options.bridgeEnds);
-      if (fault !== undefined) throw refused(wanted, name, `as a file of the vault ${fault}`);
-      this.#files.push({path: file, mode: wanted.mode, bytes: value, secrets});
+      const made = {path: file, mode: wanted.mode, bytes: value, secrets};
+      this.#files.push(made);
+      if (source !== undefined) this.#optional.set(made, source);
     }
     if (env === undefined) return;
-    const fault = faultOfVariable(env, this.#mapping.allowEnv);
-    if (fault !== undefined) throw refused(wanted, name, `as a variable ${fault}`);
     if (wanted.envHolds === 'path') return this.#addPath(env, file!, secrets);
-    if (value.includes(0))
-      throw refused(wanted, name, 'has a NUL in it, which no variable can hold.', 'give it a file: instead of env:');
-    if (env.length + value.length + 2 > variableLimitBytes) {
-      throw refused(
-        wanted,
-        name,
-        'is too long for a variable: no program could be started.',
-        'give it a file: instead of env:',
-      );
+    const made = {name: env, value, secrets};
+    this.#variables.push(made);
+    if (source !== undefined) this.#optional.set(made, source);
+  }
+
+  /** Why a secret cannot be where it is wanted, as the end of a sentence. */
+  #faultOf(
+    wanted: WantedSecret,
+    name: string,
+    file: string | undefined,
+    env: string | undefined,
+    value: Uint8Array,
+  ): {readonly sentence: string; readonly next?: string} | undefined {
+    const whole = wanted.name === undefined;
+    const leaveOut = whole
+      ? {next: `leave it out with exclude: [${JSON.stringify(printable(name))}], or say optional: true`}
+      : {};
+    const toFile = whole ? leaveOut : {next: 'give it a file: instead of env:'};
+    if (file !== undefined) {
+      // A name with a slash would be a file in a folder that the store does not have.
+      if (whole && name.includes('/')) return {sentence: 'cannot be the name of a file.', ...leaveOut};
+      const fault = faultOfVaultPath(file, this.#options.bridgeEnds);
+      if (fault !== undefined) return {sentence: `as a file of the vault ${fault}`, ...leaveOut};
     }
-    this.#variables.push({name: env, value, secrets});
+    if (env === undefined) return undefined;
+    const fault = faultOfVariable(env, this.#mapping.allowEnv);
+    if (fault !== undefined) return {sentence: `as a variable ${fault}`, ...leaveOut};
+    if (wanted.envHolds === 'path') return undefined;
+    if (value.includes(0)) return {sentence: 'has a NUL in it, which no variable can hold.', ...toFile};
+    if (env.length + value.length + 2 > variableLimitBytes)
+      return {sentence: 'is too long for a variable: no program could be started.', ...toFile};
+    return undefined;
   }
 
   #addPath(name: string, file: string, secrets: readonly string[]): void {
     this.#variables.push({name, value: Buffer.from(join(this.#options.mountPoint, file)), secrets});
+  }
+
+  /**
+   * Leaves out what optional folders have twice, or where something else must be. Of two such secrets none is taken:
+   * which one is meant cannot be known.
+   */
+  #leaveOutCollisions(): void {
+    if (this.#optional.size === 0) return;
+    const paths = new Map<string, number>();
+    const folders = new Set<string>();
+    const names = new Map<string, number>();
+    const parentsOf = (path: string) => {
+      const parts = path.split('/');
+      return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
+    };
+    for (const {path} of this.#files) {
+      const folded = foldCase(path);
+      paths.set(folded, (paths.get(folded) ?? 0) + 1);
+      for (const parent of parentsOf(folded)) folders.add(parent);
+    }
+    for (const {name} of this.#variables) names.set(name, (names.get(name) ?? 0) + 1);
+    const collides = (made: NewFile | NewVariable) => {
+      if ('name' in made) return names.get(made.name)! > 1;
+      const folded = foldCase(made.path);
+      return paths.get(folded)! > 1 || folders.has(folded) || parentsOf(folded).some((parent) => paths.has(parent));
+    };
+    const isKept = (made: NewFile | NewVariable) => {
+      const source = this.#optional.get(made);
+      if (source === undefined || !collides(made)) return true;
+      const why =
+        'name' in made
+          ? `the variable ${made.name} is wanted twice.`
+          : `the file ${printable(made.path)} is wanted twice.`;
+      this.#leftOut.push({backend: source.wanted.backend.name, secret: source.name, why});
+      return false;
+    };
+    this.#files.splice(0, Infinity, ...this.#files.filter(isKept));
+    this.#variables.splice(0, Infinity, ...this.#variables.filter(isKept));
   }
 
   /** What could only be known with the names of the secrets of whole folders. */
@@ -228,15 +326,23 @@ function refused(wanted: WantedSecret, name: string, sentence: string, next?: st
   );
 }
 
+/** Users of pass write "clients/token", which is the secret "token" in the folder "/clients". */
+function pathAdvice(name: string): string {
+  const cut = name.lastIndexOf('/');
+  const [folder, last] = [name.slice(0, cut), name.slice(cut + 1)].map((part) => printable(part));
+  return `write {path: ${folder!.startsWith('/') ? '' : '/'}${folder}, name: ${last}}`;
+}
+
 function missingFailure(missing: readonly WantedSecret[]): Failure {
   const names = missing.map(({name, path, backend, environment}) => {
     const place = `${backend.name}:${environment === undefined ? '' : `${environment}:`}${path}`;
     return name === undefined ? `everything in ${printable(place)}` : `${printable(name)} (${printable(place)})`;
   });
+  const slashed = missing.find(({name}) => /[^/]\/[^/]/.test(name ?? ''))?.name;
   const told = names.slice(0, 10).join(', ');
   const more = names.length > 10 ? `, and ${names.length - 10} more` : '';
   return new Failure(exitCode.noInput, `The store does not have ${told}${more}.`, {
     why: 'Nothing was changed.',
-    next: 'put it there, or say optional: true in secrets.yml',
+    next: `put it there, ${slashed === undefined ? 'name its folder with path:' : pathAdvice(slashed)}, or say optional: true in secrets.yml`,
   });
 }

@@ -1,7 +1,9 @@
 import {lstatSync, unlinkSync} from 'node:fs';
 import {sep} from 'node:path';
+import type {IsPulled} from '../../contract/index.ts';
 import {callBackend, type OpenedBackend} from '../stores/backends.ts';
 import {folderRequests} from './fetch.ts';
+import type {LeftOut} from './assemble.ts';
 import {Generations} from './generations.ts';
 import type {Mapping} from '../mapping/mapping.ts';
 import {decodeAnswer} from './stored-answer.ts';
@@ -14,6 +16,7 @@ export async function findClearCopies(
   mountPoint: string,
   mapping: Mapping,
   backends: ReadonlyMap<string, OpenedBackend>,
+  leftOut: readonly LeftOut[],
 ): Promise<string[]> {
   const generations = new Generations(mountPoint);
   const requests = folderRequests(mapping, backends);
@@ -21,15 +24,21 @@ export async function findClearCopies(
   for (const opened of backends.values()) {
     const {backend, context} = opened;
     if (backend.clearCopies === undefined) continue;
-    const names = requests
-      .filter((request) => request.opened === opened)
-      .flatMap(({key}) => {
-        const bytes = generations.answer(key);
-        const found = (bytes && decodeAnswer(bytes)?.secrets.map(({name}) => name)) ?? [];
-        bytes?.fill(0);
-        return found;
-      });
-    copies.push(...(await callBackend(opened, 'look for files', async () => backend.clearCopies!(context, names))));
+    const answers = requests.filter((request) => request.opened === opened).map(({key}) => generations.answer(key));
+    const isLeftOut = (secret: string) =>
+      leftOut.some((each) => each.backend === opened.definition.name && each.secret === secret);
+    const pulled = answers
+      .flatMap((bytes) => (bytes && decodeAnswer(bytes)?.secrets) ?? [])
+      .filter(({name}) => !isLeftOut(name));
+    const isPulled: IsPulled = (name, value) =>
+      pulled.some((each) => each.name === name && Buffer.from(each.value).equals(value));
+    const names = pulled.map(({name}) => name);
+    try {
+      const look = async () => backend.clearCopies!(context, names, isPulled);
+      copies.push(...(await callBackend(opened, 'look for files', look)));
+    } finally {
+      for (const bytes of answers) bytes?.fill(0);
+    }
   }
   return [...new Set(copies)].filter((path) => isOwnFile(path, mapping.projectFolder));
 }

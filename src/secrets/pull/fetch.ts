@@ -4,6 +4,7 @@ import type {Folder, Secret} from '../../contract/index.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {callBackend, type OpenedBackend} from '../stores/backends.ts';
+import {excluder} from '../mapping/exclude.ts';
 import type {Mapping, WantedSecret} from '../mapping/mapping.ts';
 import {canonicalJson, settingsDigest} from '../stores/private-store.ts';
 import {decodeAnswer, encodeAnswer} from './stored-answer.ts';
@@ -28,25 +29,37 @@ export type FetchedFolder = {
 
 /** Which folders have to be read for a mapping. */
 export function folderRequests({secrets}: Mapping, backends: ReadonlyMap<string, OpenedBackend>): FolderRequest[] {
-  const groups = Map.groupBy(secrets, ({backend, environment, path, recursive}) =>
-    JSON.stringify([backend.name, environment, path, recursive]),
+  const groups = Map.groupBy(secrets, ({backend, environment, path, recursive, content}) =>
+    JSON.stringify([backend.name, environment, path, recursive, content]),
   );
   return [...groups.values()].map((wanted) => {
-    const {backend, environment, path, recursive} = wanted[0]!;
-    const names = wanted.some(({name}) => name === undefined)
-      ? undefined
-      : [...new Set(wanted.map(({name}) => name!))].sort();
+    const {backend, environment, path, recursive, content} = wanted[0]!;
+    const whole = wanted.filter(({name}) => name === undefined);
+    const names = whole.length > 0 ? undefined : [...new Set(wanted.map(({name}) => name!))].sort();
     const folder: Folder = {
       path,
       recursive,
       ...(environment === undefined ? {} : {environment}),
       ...(names === undefined ? {} : {names}),
+      ...(content === undefined ? {} : {content}),
+      ...(whole.length > 0 && whole.every(({optional}) => optional) ? {optional: true} : {}),
     };
-    const key = createHash('sha256')
-      .update(canonicalJson([backend.name, settingsDigest(backend), folder]))
-      .digest('hex');
-    return {opened: backends.get(backend.name)!, folder, wanted, key: key.slice(0, 32)};
+    const excluded = wanted.map(({name, exclude}) => name ?? exclude);
+    const exclusion = whole.some(({exclude}) => exclude.length > 0) ? {isExcluded: exclusionOf(wanted)} : {};
+    // Without exclusions the key stays what it was in older vaults.
+    const parts = [backend.name, settingsDigest(backend), folder, ...('isExcluded' in exclusion ? [excluded] : [])];
+    const key = createHash('sha256').update(canonicalJson(parts)).digest('hex');
+    return {opened: backends.get(backend.name)!, folder: {...folder, ...exclusion}, wanted, key: key.slice(0, 32)};
   });
+}
+
+/** A secret is left out if nobody who asks for the folder wants it. */
+function exclusionOf(wanted: readonly WantedSecret[]): NonNullable<Folder['isExcluded']> {
+  const refusals = wanted.map(({name, exclude, path}) => {
+    const isExcluded = excluder(exclude, path);
+    return (secret: Pick<Secret, 'name' | 'path'>) => (name === undefined ? isExcluded(secret) : secret.name !== name);
+  });
+  return (secret) => refusals.every((refuses) => refuses(secret));
 }
 
 /** Reads one folder, with the validator of an earlier answer where that is still here. */
@@ -63,12 +76,13 @@ export async function fetchFolder(request: FolderRequest, earlier: Buffer | unde
   }
   // What was not asked for is not kept: a store that lists whole folders may give more.
   const names = folder.names && new Set(folder.names);
-  const secrets = answer.secrets.filter(({name}) => names?.has(name) !== false);
-  for (const secret of answer.secrets.filter((each) => !secrets.includes(each))) secret.value.fill(0);
-  const fault = secrets.find(
+  const fault = answer.secrets.find(
     ({name, path, value}) => typeof name !== 'string' || typeof path !== 'string' || !ArrayBuffer.isView(value),
   );
   if (fault !== undefined) throw misbehaved(opened, 'A secret that it gave is none.');
+  const isWanted = (secret: Secret) => names?.has(secret.name) !== false && folder.isExcluded?.(secret) !== true;
+  const secrets = answer.secrets.filter(isWanted);
+  for (const secret of answer.secrets.filter((each) => !isWanted(each))) secret.value.fill(0);
   const stored = encodeAnswer({secrets, ...(answer.validator === undefined ? {} : {validator: answer.validator})});
   return {request, unchanged: stored.equals(earlier ?? Buffer.alloc(0)), secrets, stored};
 }

@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import {printable} from '../../config/printable.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
-import {assemble, type Assembled} from './assemble.ts';
+import {assemble, type Assembled, type LeftOut} from './assemble.ts';
 import {audit} from '../audit.ts';
 import {
   type BackendSurroundings,
@@ -59,6 +59,8 @@ export type PullResult = {
   readonly kept: readonly string[];
   /** Optional secrets that the store does not have. */
   readonly absent: readonly string[];
+  /** What optional folders have that cannot be a file or a variable. */
+  readonly leftOut: readonly LeftOut[];
 };
 
 /** How long one pull waits for another. */
@@ -74,9 +76,10 @@ export async function pull(request: PullRequest): Promise<PullResult> {
     const generations = new Generations(mountPoint, known);
     if (request.replace !== true) checkSource(request.mapping, generations);
     try {
-      const result = await withFetched(request, generations, ({set, absent}, index, backends) => {
+      const result = await withFetched(request, generations, ({set, absent, leftOut, warnings}, index, backends) => {
         const {changed, kept} = generations.install(set, {overwrite: request.overwrite ?? false});
         if (!known) adopt(request, backends);
+        for (const warning of warnings) surroundings.warn(warning);
         const checked = now();
         generations.markChecked(checked);
         const [files, variables] = [set.files.length, set.variables.length];
@@ -85,7 +88,7 @@ export async function pull(request: PullRequest): Promise<PullResult> {
           changed ? `${count(files, 'file')}, ${count(variables, 'variable')}` : 'nothing has changed',
         );
         const state = changed ? ('changed' as const) : ('unchanged' as const);
-        return {state, files, variables, checked: checked.toISOString(), kept, absent};
+        return {state, files, variables, checked: checked.toISOString(), kept, absent, leftOut};
       });
       if (result.state === 'changed') audit(mountPoint, 'pull', namesOf(generations), now());
       return result;
@@ -94,7 +97,7 @@ export async function pull(request: PullRequest): Promise<PullResult> {
       if (request.offlineOk !== true || !known || record === undefined || !isUnreachable(error)) throw error;
       const checked = (generations.lastChecked() ?? new Date(record.pulled)).toISOString();
       const counts = {files: record.files.length, variables: record.variables.length};
-      return {state: 'offline', ...counts, checked, kept: [], absent: []};
+      return {state: 'offline', ...counts, checked, kept: [], absent: [], leftOut: []};
     }
   });
 }

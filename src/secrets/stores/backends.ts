@@ -37,8 +37,9 @@ export async function openBackends(
   for (const definition of mapping.backends) {
     const backend = await load(definition.type);
     checkSettings(mapping, definition, backend);
+    checkContents(mapping, definition, backend);
     const {mountPoint, projectFolder, environment, timeoutMs, signal} = surroundings;
-    const store = privateStore(mountPoint, definition);
+    const store = privateStore(mountPoint, definition, backend.sessionOf?.(definition.settings));
     const context: BackendContext = {
       name: definition.name,
       settings: definition.settings,
@@ -61,6 +62,18 @@ export function checkSettings({file}: Mapping, {name, settings}: BackendDefiniti
   const inBackends = Object.hasOwn(file.value.backends ?? {}, name);
   const said = faults.map((fault) => printable(fault, 400)).join(' ');
   throw file.failure(inBackends ? ['backends', name] : ['config'], `is not right: ${said}`);
+}
+
+function checkContents({file, secrets}: Mapping, {name}: BackendDefinition, backend: SecretBackend): void {
+  const known = Array.isArray(backend.contents) ? (backend.contents as readonly string[]) : [];
+  const wrong = secrets.find(
+    ({backend: {name: of}, content}) => of === name && content !== undefined && !known.includes(content),
+  );
+  if (wrong === undefined) return;
+  throw file.failure(
+    [...wrong.at, 'content'],
+    known.length === 0 ? `is no setting of the backend ${name}.` : `is none of ${known.join(', ')}.`,
+  );
 }
 
 /**

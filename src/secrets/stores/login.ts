@@ -8,11 +8,15 @@ import {callBackend, type OpenedBackend} from './backends.ts';
 /** People take their time at a prompt. */
 const loginLimitMs = 10 * 60_000;
 
-/** The backend that is meant: the named one, else the only one that one can log in to. Throws a Failure (64). */
+/**
+ * The backend that is meant: the named one, else the standard of `secrets.yml`, else the only one that one can log in to.
+ * Throws a Failure (64).
+ */
 export function chooseBackend(
   backends: ReadonlyMap<string, OpenedBackend>,
   name: string | undefined,
   needs: 'login' | 'logout',
+  standard?: string,
 ): OpenedBackend {
   const able = [...backends.values()].filter(({backend}) => backend[needs] !== undefined);
   const names = able.map(({definition}) => definition.name).join(', ');
@@ -30,7 +34,8 @@ export function chooseBackend(
       },
     );
   }
-  if (able.length === 1) return able[0]!;
+  const only = able.find(({definition}) => definition.name === standard) ?? (able.length === 1 ? able[0] : undefined);
+  if (only !== undefined) return only;
   throw new Failure(
     exitCode.usage,
     able.length === 0 ? `No backend of secrets.yml has a ${needs}.` : `There are several backends: ${names}.`,
@@ -56,12 +61,25 @@ export async function login(opened: OpenedBackend, request: LoginRequest): Promi
   }
 }
 
-/** Ends the session, at the store where that works, and in the vault in any case. */
-export async function logout(opened: OpenedBackend): Promise<void> {
+/**
+ * Ends the session at the store, then in the vault. If the store cannot be told, the session stays: it is still alive
+ * there, and what is forgotten here nobody can end. `forget` gives it up all the same.
+ */
+export async function logout(opened: OpenedBackend, forget: boolean): Promise<void> {
   try {
     await callBackend(opened, 'log out', async () => opened.backend.logout?.(opened.context));
-  } finally {
-    opened.store.clear();
-    audit(opened.mountPoint, 'logout', [opened.definition.name]);
+  } catch (error) {
+    if (!forget) throw stillLoggedIn(opened, error);
   }
+  opened.store.clear();
+  audit(opened.mountPoint, 'logout', [opened.definition.name]);
+}
+
+function stillLoggedIn({definition: {name}}: OpenedBackend, error: unknown): unknown {
+  if (!(error instanceof Failure)) return error;
+  return new Failure(error.code, error.message, {
+    why: `${error.why === undefined ? '' : `${error.why} `}The session with ${name} goes on.`,
+    next: `tazpod logout ${name}, when the store can be reached; with --forget TazPod only forgets the session`,
+    cause: error,
+  });
 }

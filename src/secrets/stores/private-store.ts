@@ -1,5 +1,5 @@
 import {createHash, randomBytes} from 'node:crypto';
-import {constants, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync} from 'node:fs';
+import {constants, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import type {PrivateStore} from '../../contract/index.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
@@ -15,18 +15,27 @@ export type OwnedStore = PrivateStore & {
 };
 
 /**
- * The folder of a backend in the vault, `.tazpod/backends/NAME-XXXXXXXX/`. The letters are of its type and settings: a
- * `secrets.yml` that gives a known name another server does not get that one's session.
+ * The folder of a backend in the vault, `.tazpod/backends/NAME-XXXXXXXX/`. The letters are of its type and of what its
+ * session belongs to, which are its settings if the backend says nothing else: a `secrets.yml` that gives a known name
+ * another server does not get that one's session.
  */
-export function privateStore(mountPoint: string, definition: BackendDefinition): OwnedStore {
+export function privateStore(mountPoint: string, definition: BackendDefinition, session?: string): OwnedStore {
   const parents = [join(mountPoint, '.tazpod'), join(mountPoint, '.tazpod/backends')];
-  const folder = join(parents[1]!, `${definition.name}-${settingsDigest(definition).slice(0, 8)}`);
+  const folderOf = (digest: string) => join(parents[1]!, `${definition.name}-${digest.slice(0, 8)}`);
+  const bySettings = folderOf(settingsDigest(definition));
+  const folder = session === undefined ? bySettings : folderOf(settingsDigest({...definition, settings: {session}}));
+  /** Older versions kept the session by the settings: it must stay in reach of a logout. */
+  const adopt = () => {
+    if (folder === bySettings || lstatSync(folder, {throwIfNoEntry: false}) !== undefined) return;
+    if (lstatSync(bySettings, {throwIfNoEntry: false})?.isDirectory() === true) renameSync(bySettings, folder);
+  };
   const file = (name: string) => {
     if (!/^[a-z0-9-]+$/.test(name)) throw new TypeError('a name in a private store is of a-z, 0-9 and "-"');
     return join(folder, name);
   };
   return {
     read: async (name) => {
+      adopt();
       try {
         return readFileSync(file(name), {flag: constants.O_RDONLY | constants.O_NOFOLLOW});
       } catch (error) {
@@ -36,6 +45,7 @@ export function privateStore(mountPoint: string, definition: BackendDefinition):
     },
     write: async (name, content) => {
       const path = file(name);
+      adopt();
       for (const each of [...parents, folder]) makeOwnFolder(each);
       const next = join(folder, `.${randomBytes(6).toString('hex')}`);
       try {
@@ -51,6 +61,7 @@ export function privateStore(mountPoint: string, definition: BackendDefinition):
     remove: async (name) => rmSync(file(name), {force: true}),
     isUsed: () => {
       try {
+        adopt();
         return readdirSync(folder).some((name) => !name.startsWith('.'));
       } catch {
         return false;
