@@ -33,6 +33,7 @@ export const testPrograms = {
   modprobe: 'kmod',
   openssl: 'openssl',
   pass: 'pass',
+  'python-dotenv': 'python3-dotenv',
   'qemu-system-x86_64': 'qemu-system-x86',
   setfattr: 'attr',
   strace: 'strace',

@@ -1,40 +1,17 @@
 import type {Stats} from 'node:fs';
 import {readFile, stat} from 'node:fs/promises';
-import {isAbsolute, relative, resolve, sep} from 'node:path';
-import type {BackendContext, Folder, FolderAnswer, Secret, SecretBackend} from 'tazpod/contract';
+import {relative, resolve, sep} from 'node:path';
+import type {BackendContext, Folder, FolderAnswer, IsPulled, Secret, SecretBackend} from 'tazpod/contract';
 import {failure} from './failure.ts';
-import {type Assignment, parseDotenv, ParseError} from './parse.ts';
+import {type Parsed, parseDotenv, ParseError} from './parse.ts';
+import {checkSettings, filesOf, needsTrust, readersOf} from './settings.ts';
 
-const known = ['file', 'files'];
 const limitBytes = 4 * 1024 * 1024;
+const toldDoubts = 8;
 
 /** The `.env` files of a project, for the way into the vault. */
-const backend: SecretBackend = {
-  contract: 1,
-  checkSettings,
-  needsTrust: (settings) =>
-    filesOf(settings)
-      .filter((file) => isAbsolute(file) || file.startsWith('~') || relative('.', file).startsWith('..'))
-      .map((file) => `reads ${file}, outside of the project`),
-  clearCopies,
-  readFolder,
-};
+const backend: SecretBackend = {contract: 1, checkSettings, needsTrust, clearCopies, readFolder};
 export default backend;
-
-function checkSettings(settings: BackendContext['settings']): readonly string[] {
-  const strange = Object.keys(settings).filter((key) => !known.includes(key));
-  const faults = strange.map((key) => `${JSON.stringify(key)} is no setting of this backend.`);
-  if (settings['file'] !== undefined && settings['files'] !== undefined)
-    faults.push('file and files are the same setting.');
-  const files: readonly unknown[] = filesOf(settings);
-  const usable =
-    files.length > 0 && files.every((file) => typeof file === 'string' && file !== '' && !file.includes('\0'));
-  return usable ? faults : [...faults, 'files has to be a path, or a list of paths; .env where nothing is said.'];
-}
-
-function filesOf({file, files = file ?? '.env'}: BackendContext['settings']): readonly string[] {
-  return (Array.isArray(files) ? files : [files]) as string[];
-}
 
 /**
  * All files as one folder; where two have a name, the later one holds. One that is not there any more was taken away
@@ -43,68 +20,110 @@ function filesOf({file, files = file ?? '.env'}: BackendContext['settings']): re
 async function readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer> {
   const faults = checkSettings(context.settings);
   if (faults.length > 0) throw failure('settings', faults.join(' '), {next: 'tazpod secrets check'});
-  const files = filesOf(context.settings).map((file) => resolvePath(context, file));
-  const present = await Promise.all(files.map(async (file) => stat(file).catch(() => undefined)));
+  const wanted = filesOf(context.settings).map((each) => ({...each, path: resolvePath(context, each.file)}));
+  const present = await Promise.all(wanted.map(async ({path}) => stat(path).catch(() => undefined)));
   const versions = present.map((each) =>
     each === undefined ? 'gone' : `${each.dev}:${each.ino}:${each.size}:${each.mtimeMs}`,
   );
+  const files = wanted.map(({path}) => path);
   const validator = JSON.stringify([files, versions]);
   if (present.every((each) => each === undefined)) {
     if (folder.validator !== undefined) return {state: 'unchanged'};
+    if (wanted.every(({optional}) => optional)) return {state: 'read', secrets: []};
     throw failure('not-found', `There is no ${files.map((file) => shown(context, file)).join(', nor ')}.`);
   }
   if (folder.validator === validator) return {state: 'unchanged'};
-  const gone = files.filter((_file, index) => present[index] === undefined);
+  const earlier = versionsIn(folder.validator, files);
+  const gone = wanted.filter(
+    ({optional}, index) => present[index] === undefined && (!optional || (earlier?.[index] ?? 'gone') !== 'gone'),
+  );
   if (gone.length > 0) {
-    throw failure('not-found', `There is no ${gone.map((file) => shown(context, file)).join(', nor ')}.`, {
+    throw failure('not-found', `There is no ${gone.map(({path}) => shown(context, path)).join(', nor ')}.`, {
       why: 'What was in it would be removed from the vault.',
-      next: 'take it out of secrets.yml, or put it back',
+      next: 'take it out of secrets.yml, put it back, or say {file: PATH, optional: true} if it was never there',
     });
   }
+  const parsed = await Promise.all(
+    wanted.flatMap(({path}, index) => (present[index] === undefined ? [] : read(context, path, present[index]))),
+  );
+  const doubtful = parsed.flatMap(({doubts, path}) => doubts.map((each) => ({...each, path})));
+  if (doubtful.length > 0) {
+    for (const {assignments} of parsed) for (const {value} of assignments) value.fill(0);
+    throw inDoubt(context, doubtful);
+  }
   const secrets = new Map<string, Secret>();
-  for (const [index, file] of files.entries()) {
-    for (const {name, value} of await read(context, file, present[index]!)) {
-      secrets.get(name)?.value.fill(0);
-      secrets.set(name, {name, path: folder.path, value});
-    }
+  for (const {name, value} of parsed.flatMap(({assignments}) => assignments)) {
+    secrets.get(name)?.value.fill(0);
+    secrets.set(name, {name, path: folder.path, value});
   }
   return {state: 'read', secrets: [...secrets.values()], validator};
 }
 
-/** The files of which every assignment was pulled: with any other one something would be lost. */
-async function clearCopies(context: BackendContext, names: readonly string[]): Promise<readonly string[]> {
-  const pulled = new Set(names);
+/**
+ * The files of which every value was pulled, and none is in doubt: with any other one something would be lost. A value
+ * that a later line or file overrides was not pulled.
+ */
+async function clearCopies(
+  context: BackendContext,
+  _names: readonly string[],
+  isPulled: IsPulled = () => false,
+): Promise<readonly string[]> {
   const copies: string[] = [];
-  for (const file of filesOf(context.settings).map((each) => resolvePath(context, each))) {
-    const found = await stat(file).catch(() => undefined);
+  for (const {file} of filesOf(context.settings)) {
+    const path = resolvePath(context, file);
+    const found = await stat(path).catch(() => undefined);
     if (found === undefined) continue;
-    const assignments = await read(context, file, found);
-    if (assignments.every(({name}) => pulled.has(name))) copies.push(file);
+    const {assignments, doubts} = await read(context, path, found);
+    if (doubts.length === 0 && assignments.every(({name, value}) => isPulled(name, value))) copies.push(path);
     for (const {value} of assignments) value.fill(0);
   }
   return copies;
 }
 
-async function read(context: BackendContext, file: string, found: Stats): Promise<Assignment[]> {
+async function read(context: BackendContext, path: string, found: Stats): Promise<Parsed & {readonly path: string}> {
   // A FIFO would be waited for without end.
-  if (!found.isFile()) throw failure('unavailable', `${shown(context, file)} is not a regular file.`);
-  if (found.size > limitBytes) throw failure('unavailable', `${shown(context, file)} is too large for a .env file.`);
+  if (!found.isFile()) throw failure('unavailable', `${shown(context, path)} is not a regular file.`);
+  if (found.size > limitBytes) throw failure('unavailable', `${shown(context, path)} is too large for a .env file.`);
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
+    bytes = await readFile(path);
   } catch {
-    throw failure('unavailable', `${shown(context, file)} cannot be read.`);
+    throw failure('unavailable', `${shown(context, path)} cannot be read.`);
   }
   try {
-    return parseDotenv(bytes);
+    return {path, ...parseDotenv(bytes, readersOf(context.settings))};
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    throw failure('unavailable', `Line ${error.line} of ${shown(context, file)} ${error.message}.`, {
+    throw failure('unavailable', `Line ${error.line} of ${shown(context, path)} ${error.message}.`, {
       why: 'No line of it is left out, because it may be a secret.',
     });
   } finally {
     bytes.fill(0);
   }
+}
+
+type Doubtful = Parsed['doubts'][number] & {readonly path: string};
+
+function inDoubt(context: BackendContext, doubtful: readonly Doubtful[]): Error {
+  const lines = doubtful
+    .slice(0, toldDoubts)
+    .map(({path, line, name, why}) => `${shown(context, path)}:${line} ${name}: ${why}`);
+  const more = doubtful.length > toldDoubts ? `; and ${doubtful.length - toldDoubts} more` : '';
+  const lineCount = doubtful.length === 1 ? 'A line has' : `${doubtful.length} lines have`;
+  return failure(
+    'unavailable',
+    `${lineCount} a value that ${readersOf(context.settings).join(', ')} read differently.`,
+    {
+      why: `${lines.join('; ')}${more}. Nothing was changed.`,
+      next: `write NAME='value', or name the readers that you use in secrets.yml: readers: [dotenv, node]`,
+    },
+  );
+}
+
+/** What an earlier answer was made from, if that was these files. */
+function versionsIn(validator: string | undefined, files: readonly string[]): readonly string[] | undefined {
+  const [known, versions] = JSON.parse(validator ?? '[]') as [string[]?, string[]?];
+  return JSON.stringify(known) === JSON.stringify(files) ? versions : undefined;
 }
 
 function resolvePath({environment, projectFolder}: BackendContext, file: string): string {

@@ -1,5 +1,17 @@
+import {isUtf8} from 'node:buffer';
+import {doubtsOf, type Form, type Reader, readers as allReaders} from './readers.ts';
+
 /** One assignment of a `.env` file. */
-export type Assignment = {readonly name: string; readonly value: Buffer};
+export type Assignment = {readonly name: string; readonly value: Buffer; readonly line: number};
+
+/** Why an assignment means different things to different readers. No text has a part of the value. */
+export type Doubt = {readonly line: number; readonly name: string; readonly why: string};
+
+export type Parsed = {
+  /** In the order of the file. If a name is there twice, the last one holds. */
+  readonly assignments: readonly Assignment[];
+  readonly doubts: readonly Doubt[];
+};
 
 /** What is wrong, without a word of the file. */
 export class ParseError extends Error {
@@ -11,102 +23,85 @@ export class ParseError extends Error {
   }
 }
 
-const newline = 0x0a;
-const return_ = 0x0d;
-const backslash = 0x5c;
-const single = 0x27;
-const double = 0x22;
-const backtick = 0x60;
-const hash = 0x23;
-
-/** What a letter behind a backslash means between double quotes, as in the npm package dotenv and in Ruby's. */
-const escapes: Readonly<Record<string, number>> = {
-  n: newline,
-  r: return_,
-  t: 0x09,
-  '"': double,
-  '\\': backslash,
-  $: 0x24,
-};
+const head = /^[ \t]*(export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)([ \t]*)([=:])([ \t]*)/;
+const quotes: Readonly<Record<string, Form>> = {"'": 'single', '"': 'double', '`': 'backtick'};
 
 /**
- * The assignments of a `.env` file, byte for byte. The form is that of the npm package dotenv and of docker compose:
- * `NAME=value`, `export NAME=value`, comments, values between `'`, `"` or a backtick that may have several lines, and
- * escapes between `"` only. Nothing is put in for `$NAME`: what would be, differs from one reader to the next, so the
- * text is kept as it is. Of two assignments of one name the last one holds. What is none of it is an error, and never
- * skipped: a line that is lost is a secret that is lost.
+ * The assignments of a `.env` file, and every one about which `readers` disagree. A line that is no assignment is an
+ * error and never skipped: a line that is lost is a secret that is lost.
+ *
+ * The file is scanned as latin1, which keeps every byte.
  */
-export function parseDotenv(bytes: Buffer): Assignment[] {
-  const found = new Map<string, Buffer>();
-  let at = bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0;
-  let line = 1;
-  while (at < bytes.length) {
-    const end = endOfLine(bytes, at);
-    const text = bytes.toString('latin1', at, end);
-    if (/^\s*(#.*)?$/.test(text)) {
+export function parseDotenv(bytes: Buffer, readers: readonly Reader[] = allReaders): Parsed {
+  const assignments: Assignment[] = [];
+  const doubts: Doubt[] = [];
+  const hasMark = bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]));
+  const text = bytes.toString('latin1', hasMark ? 3 : 0);
+  for (let at = 0, line = 1; at < text.length;) {
+    const end = endOfLine(text, at);
+    if (/^[ \t\r]*(#|$)/.test(text.slice(at, end))) {
       [at, line] = [end + 1, line + 1];
       continue;
     }
-    const match = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*[=:][ \t]*/.exec(text);
+    const match = head.exec(text.slice(at, end));
     if (match === null) throw new ParseError(line, 'is no assignment');
-    const start = at + match[0].length;
-    const quote = start < end ? bytes[start]! : 0;
-    if (![single, double, backtick].includes(quote)) {
-      found.set(match[1]!, unquoted(bytes.subarray(start, end)));
-      [at, line] = [end + 1, line + 1];
-      continue;
-    }
-    const close = closingQuote(bytes, start + 1, quote);
-    if (close === undefined) throw new ParseError(line, 'begins a quotation that has no end');
-    const rest = endOfLine(bytes, close + 1);
-    if (!/^\s*(#.*)?$/.test(bytes.toString('latin1', close + 1, rest))) {
-      throw new ParseError(line, 'has something behind its quotation');
-    }
-    const inner = bytes.subarray(start + 1, close);
-    found.set(match[1]!, quote === double ? unescaped(inner) : Buffer.from(inner));
-    line += bytes.subarray(at, rest).filter((byte) => byte === newline).length + 1;
-    at = rest + 1;
+    const [whole, exported, name, before, sign, after] = match as unknown as [string, string?, ...string[]];
+    const {form, raw, behind, next} = readValue(text, at + whole.length, end, line);
+    const isText = isUtf8(Buffer.from(raw, 'latin1'));
+    const written = {exported: exported !== undefined, name: name!, before: before!, sign: sign!, after: after!};
+    const why = doubtsOf({...written, form, raw, behind, isText}, readers);
+    if (why.length > 0) doubts.push({line, name: written.name, why: why.join(', ')});
+    assignments.push({name: written.name, line, value: Buffer.from(meaningOf(form, raw), 'latin1')});
+    line += text.slice(at, next).split('\n').length - 1;
+    at = next;
   }
-  return [...found].map(([name, value]) => ({name, value}));
+  return {assignments, doubts};
 }
 
-function endOfLine(bytes: Buffer, from: number): number {
-  const end = bytes.indexOf(newline, from);
-  return end === -1 ? bytes.length : end;
-}
+type Value = {
+  readonly form: Form;
+  /** The text between the quotes, or what stands there without any. */
+  readonly raw: string;
+  /** What follows the closing quote on its line. */
+  readonly behind: string;
+  readonly next: number;
+};
 
-function closingQuote(bytes: Buffer, from: number, quote: number): number | undefined {
-  for (let at = from; at < bytes.length; at++) {
-    if (bytes[at] === backslash && quote === double) at += 1;
-    else if (bytes[at] === quote) return at;
+function readValue(text: string, start: number, end: number, line: number): Value {
+  const form = quotes[text[start] ?? ''];
+  if (form === undefined || start >= end) {
+    const raw = text
+      .slice(start, end)
+      .replace(/\r$/, '')
+      .replace(/(?<=\S) +#.*$/s, '')
+      .replace(/[ \t]+$/, '');
+    return {form: 'unquoted', raw, behind: '', next: end + 1};
   }
-  return undefined;
+  const close = closingQuote(text, start);
+  if (close === -1) throw new ParseError(line, 'begins a quotation that has no end');
+  const last = endOfLine(text, close);
+  const behind = text.slice(close + 1, last);
+  if (!/^[ \t\r]*(#.*)?$/s.test(behind)) throw new ParseError(line, 'has something behind its quotation');
+  return {form, raw: text.slice(start + 1, close), behind, next: last + 1};
 }
 
-/** Up to a comment, which has a blank before it; without the blanks around. */
-function unquoted(bytes: Buffer): Buffer {
-  let end = bytes.length;
-  for (let at = 0; at < bytes.length; at++) {
-    if (bytes[at] === hash && (at === 0 || isBlank(bytes[at - 1]!))) {
-      end = at;
-      break;
-    }
+function meaningOf(form: Form, raw: string): string {
+  // A line ends with a newline, whatever the editor wrote.
+  const lines = raw.replaceAll('\r\n', '\n');
+  return form === 'double' ? lines.replaceAll('\\n', '\n') : lines;
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  return end === -1 ? text.length : end;
+}
+
+/** A backslash keeps a double quote from being the end; a value that has one is in doubt anyway. */
+function closingQuote(text: string, start: number): number {
+  const quote = text[start]!;
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\' && quote === '"') at += 1;
+    else if (text[at] === quote) return at;
   }
-  while (end > 0 && isBlank(bytes[end - 1]!)) end -= 1;
-  return Buffer.from(bytes.subarray(0, end));
-}
-
-function unescaped(bytes: Buffer): Buffer {
-  const result = Buffer.alloc(bytes.length);
-  let length = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    const escaped = bytes[at] === backslash ? escapes[String.fromCharCode(bytes[at + 1] ?? 0)] : undefined;
-    result[length++] = escaped ?? bytes[at]!;
-    if (escaped !== undefined) at += 1;
-  }
-  return result.subarray(0, length);
-}
-
-function isBlank(byte: number): boolean {
-  return byte === 0x20 || byte === 0x09 || byte === return_;
+  return -1;
 }
