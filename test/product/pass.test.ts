@@ -33,7 +33,7 @@ describe('Secrets of pass', function () {
         '  mine: {type: pass}',
         'secrets:',
         '  - {backend: mine, path: /work, name: token, env: TOKEN}',
-        '  - {backend: mine, path: /work, name: key, file: ssh/key}',
+        '  - {backend: mine, path: /work, name: key, file: ssh/key, content: file}',
         '',
       ].join('\n'),
     );

@@ -1,47 +1,88 @@
 import {availableParallelism} from 'node:os';
-import type {BackendContext, Folder, FolderAnswer, LoginAnswer, Secret, SecretBackend} from 'tazpod/contract';
-import {failure} from './failure.ts';
-import {checkSettings, readSettings} from './settings.ts';
+import type {
+  BackendContext,
+  BackendError,
+  Folder,
+  FolderAnswer,
+  LoginAnswer,
+  LoginRequest,
+  Secret,
+  SecretBackend,
+} from 'tazpod/contract';
+import {failure, quoted} from './failure.ts';
+import {checkSettings, type Content, contents, readSettings} from './settings.ts';
 import {show} from './show.ts';
 import {type Entry, fingerprint, gpgIdOf, listFolder} from './store.ts';
 
 /** Secrets from pass, the standard Unix password manager, decrypted by the user's own gpg. */
-const backend: SecretBackend = {contract: 1, checkSettings, login, readFolder};
+const backend: SecretBackend = {contract: 1, contents, checkSettings, login, readFolder};
 export default backend;
 
 /** The agent of gpg works off one after the other; the rest of each can run beside. */
 const atOnce = Math.min(4, availableParallelism());
 
-/** Has gpg ask for the passphrase of the key, in its own way, so that its agent has it for the pulls that follow. */
-async function login(context: BackendContext): Promise<LoginAnswer> {
-  const settings = readSettings(context);
-  const all = await listFolder(settings.store, {path: '/', recursive: true}, () => {});
-  const [first] = all;
-  if (first === undefined) {
-    throw failure('not-found', 'The password store is empty.', {next: 'pass insert NAME'});
+/**
+ * Has gpg ask for the passphrase of the key, in its own way, so that its agent has it for the pulls that follow. One
+ * secret is decrypted for each key that what is wanted was encrypted for.
+ */
+async function login(context: BackendContext, {wanted}: LoginRequest): Promise<LoginAnswer> {
+  const {store} = readSettings(context);
+  const folders = wanted === undefined || wanted.length === 0 ? [{path: '/', recursive: true}] : wanted;
+  const entries: Entry[] = [];
+  for (const folder of folders) {
+    // What is optional may be missing; the pull tells what must be there.
+    entries.push(...(await listFolder(store, folder, () => {}).catch(ifOptional(folder))));
   }
-  (await show(context, settings, first, true)).fill(0);
-  return {identity: (await gpgIdOf(settings.store, first)) ?? 'the owner of the password store'};
+  if (entries.length === 0) {
+    const what =
+      wanted === undefined
+        ? 'The password store is empty.'
+        : 'The password store has nothing of what secrets.yml wants.';
+    throw failure('not-found', what, {next: 'pass ls'});
+  }
+  const probes = new Map<string, Entry>();
+  for (const entry of entries) {
+    const key = (await gpgIdOf(store, entry)) ?? 'the owner of the password store';
+    if (!probes.has(key)) probes.set(key, entry);
+  }
+  for (const entry of probes.values()) (await show(context, {store, content: 'file'}, entry, true)).value.fill(0);
+  return {identity: [...probes.keys()].join(', ')};
+}
+
+function ifOptional(folder: Folder) {
+  return (error: unknown): Entry[] => {
+    if (folder.optional === true && kindOf(error) === 'not-found') return [];
+    throw error;
+  };
 }
 
 async function readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer> {
-  const settings = readSettings(context);
-  const entries = await listFolder(settings.store, folder, (text) => context.warn(text));
+  const settings = readSettings(context, folder.content as Content | undefined);
+  const warn = (text: string) => context.warn(text);
+  const entries = await listFolder(settings.store, folder, warn).catch(ifOptional(folder));
   const validator = fingerprint(entries, settings.content);
   if (validator === folder.validator) return {state: 'unchanged'};
 
   const secrets: Secret[] = [];
-  const waiting = [...entries.entries()];
+  const cut: string[] = [];
+  const unreadable: string[] = [];
+  const waiting = [...entries];
   const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const [index, entry] = next;
-      secrets[index] = await readOne(entry);
-    }
+    for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) await readOne(entry);
   };
-  const readOne = async (entry: Entry): Promise<Secret> => {
+  const readOne = async (entry: Entry) => {
+    const {name, passName, path} = entry;
     try {
-      return {name: entry.name, path: entry.path, value: await show(context, settings, entry)};
+      const {value, isCut} = await show(context, settings, entry);
+      secrets.push({name, path, value});
+      if (isCut) cut.push(passName);
     } catch (error) {
+      // A single file that cannot be decrypted must not stop a pull that can do without it.
+      if (folder.optional === true && ['not-found', 'no-permission'].includes(kindOf(error) ?? '')) {
+        unreadable.push(passName);
+        warn(`${(error as BackendError).tazpod.what} It is left out.`);
+        return;
+      }
       // One is enough to know, and each of the others would say the same.
       waiting.length = 0;
       throw error;
@@ -49,7 +90,23 @@ async function readFolder(context: BackendContext, folder: Folder): Promise<Fold
   };
   const ends = await Promise.allSettled(Array.from({length: atOnce}, work));
   const failed = ends.find((end) => end.status === 'rejected');
-  if (failed === undefined) return {state: 'read', secrets, validator};
-  secrets.forEach(({value}) => value.fill(0));
-  throw failed.reason;
+  if (failed !== undefined) {
+    secrets.forEach(({value}) => value.fill(0));
+    throw failed.reason;
+  }
+  if (cut.length > 0 && !settings.isChosen) warn(cutWords(cut));
+  secrets.sort((a, b) => (`${a.path}/${a.name}` < `${b.path}/${b.name}` ? -1 : 1));
+  // Without a validator what was left out is tried again.
+  return {state: 'read', secrets, ...(unreadable.length === 0 ? {validator} : {})};
+}
+
+/** A key that lost all lines but its first must not go unnoticed. */
+function cutWords(names: readonly string[]): string {
+  const told = names.toSorted().slice(0, 3).map(quoted).join(', ');
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+  return `Only the first line is taken of ${told}${more}. Say content: file for all of it, or content: first-line.`;
+}
+
+function kindOf(error: unknown): BackendError['tazpod']['kind'] | undefined {
+  return (error as {tazpod?: BackendError['tazpod']} | null)?.tazpod?.kind;
 }

@@ -3,16 +3,21 @@ import {join, resolve} from 'node:path';
 import type {BackendContext} from 'tazpod/contract';
 import {failure, quoted} from './failure.ts';
 
-/** What of a file is the secret: `auto` takes a file of one line without its newline, and any other as it is. */
+/**
+ * What of a file is the secret: its first line, as pass shows it and as its users expect; all of it; or, with `auto`,
+ * a file of one line without its newline and any other as it is.
+ */
 export type Content = 'auto' | 'first-line' | 'file';
 
 export type Settings = {
   /** The store, absolute: what pass calls PASSWORD_STORE_DIR. */
   readonly store: string;
   readonly content: Content;
+  /** False if nobody has said which content is meant. */
+  readonly isChosen: boolean;
 };
 
-const contents: readonly string[] = ['auto', 'first-line', 'file'] satisfies Content[];
+export const contents: readonly string[] = ['first-line', 'file', 'auto'] satisfies Content[];
 
 /** What is wrong with the settings, a sentence each. */
 export function checkSettings(given: BackendContext['settings']): readonly string[] {
@@ -30,7 +35,7 @@ export function checkSettings(given: BackendContext['settings']): readonly strin
 }
 
 /** The settings, or a `BackendError` with everything that is wrong with them. */
-export function readSettings({settings, environment, projectFolder}: BackendContext): Settings {
+export function readSettings({settings, environment, projectFolder}: BackendContext, wanted?: Content): Settings {
   const problems = checkSettings(settings);
   if (problems.length > 0) {
     throw failure('settings', 'The settings for pass in secrets.yml are not right.', {
@@ -40,7 +45,12 @@ export function readSettings({settings, environment, projectFolder}: BackendCont
   }
   const home = environment['HOME'] ?? homedir();
   const {store, content} = settings as {store?: string; content?: Content};
-  return {store: storePath(store, environment['PASSWORD_STORE_DIR'], home, projectFolder), content: content ?? 'auto'};
+  const chosen = wanted ?? content;
+  return {
+    store: storePath(store, environment['PASSWORD_STORE_DIR'], home, projectFolder),
+    content: chosen ?? 'first-line',
+    isChosen: chosen !== undefined,
+  };
 }
 
 function storePath(given: string | undefined, ofPass: string | undefined, home: string, projectFolder: string): string {

@@ -1,7 +1,7 @@
 import type {BackendContext} from 'tazpod/contract';
 import {failure, quoted} from './failure.ts';
 import {run} from './program.ts';
-import type {Content, Settings} from './settings.ts';
+import type {Settings} from './settings.ts';
 import {type Entry, gpgIdOf} from './store.ts';
 
 /**
@@ -12,13 +12,19 @@ import {type Entry, gpgIdOf} from './store.ts';
 const quiet = '--no-tty --status-fd 2 --pinentry-mode error';
 const asking = '--status-fd 2';
 
+export type Shown = {
+  readonly value: Buffer;
+  /** The file has more lines than its value. */
+  readonly isCut: boolean;
+};
+
 /** One secret, decrypted by pass. With `ask`, gpg may ask for the passphrase of the key, however long that takes. */
 export async function show(
   context: BackendContext,
-  {store, content}: Settings,
+  {store, content}: Pick<Settings, 'store' | 'content'>,
   entry: Entry,
   ask = false,
-): Promise<Buffer> {
+): Promise<Shown> {
   const {code, stdout, stderr} = await run(context, 'pass', ['show', '--', entry.passName], {
     store,
     gpgOptions: ask ? asking : quiet,
@@ -31,13 +37,13 @@ export async function show(
 }
 
 /** The part that is the secret. What is cut off is wiped. */
-function cut(whole: Buffer, content: Content): Buffer {
+function cut(whole: Buffer, content: Settings['content']): Shown {
   const newline = whole.indexOf('\n');
   const isOneLine = newline === -1 || newline === whole.length - 1;
-  if (newline === -1 || content === 'file' || (content === 'auto' && !isOneLine)) return whole;
-  const line = Buffer.from(whole.subarray(0, newline));
+  if (newline === -1 || content === 'file' || (content === 'auto' && !isOneLine)) return {value: whole, isCut: false};
+  const value = Buffer.from(whole.subarray(0, newline));
   whole.fill(0);
-  return line;
+  return {value, isCut: !isOneLine};
 }
 
 async function explain(

@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import {constants} from 'node:fs';
-import {access, readdir, readFile, stat} from 'node:fs/promises';
-import {dirname, join} from 'node:path';
+import {access, readdir, readFile, realpath, stat} from 'node:fs/promises';
+import {dirname, join, sep} from 'node:path';
 import type {BackendContext, Folder} from 'tazpod/contract';
 import {failure, quoted} from './failure.ts';
 
@@ -40,7 +40,7 @@ export async function listFolder(store: string, folder: Folder, warn: BackendCon
     });
   }
   const entries: Entry[] = [];
-  await collect(store, parts, folder, warn, entries);
+  await collect(await realpath(store), store, parts, folder, warn, entries);
   return entries.sort((a, b) => (a.passName < b.passName ? -1 : 1));
 }
 
@@ -62,34 +62,50 @@ export async function gpgIdOf(store: string, {path}: Pick<Entry, 'path'>): Promi
 }
 
 async function collect(
+  root: string,
   store: string,
   parts: readonly string[],
   folder: Folder,
   warn: BackendContext['warn'],
   found: Entry[],
+  above: readonly string[] = [],
 ): Promise<void> {
-  for (const entry of await readdir(join(store, ...parts), {withFileTypes: true})) {
+  const real = await realpath(join(store, ...parts));
+  for (const entry of await readdir(real, {withFileTypes: true})) {
     // Of pass itself, of git, and of the tools around it.
     if (entry.name.startsWith('.')) continue;
     const path = [...parts, entry.name];
     if (path.some((part) => part.includes('\ufffd'))) {
       warn(`${quoted(path.join('/'))} has a name that is not UTF-8, and is left out.`);
-    } else if (entry.isDirectory()) {
-      if (folder.recursive) await collect(store, path, folder, warn, found);
-    } else if (entry.name.endsWith('.gpg')) {
-      const name = entry.name.slice(0, -'.gpg'.length);
-      if (name === '' || (folder.names !== undefined && !folder.names.includes(name))) continue;
-      const facts = await stat(join(store, ...path), {bigint: true}).catch(() => undefined);
-      // A symbolic link may lead anywhere, and what it leads to counts.
-      if (facts?.isFile() !== true) continue;
-      found.push({
-        passName: [...parts, name].join('/'),
-        path: `/${parts.join('/')}`,
-        name,
-        state: [facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join(' '),
-      });
+      continue;
     }
+    // A link counts as what it leads to, as with pass itself.
+    const facts = await stat(join(real, entry.name), {bigint: true}).catch(() => undefined);
+    if (facts?.isDirectory() === true) {
+      if (!folder.recursive) continue;
+      if (entry.isSymbolicLink() && !(await leadsInto(root, join(real, entry.name)))) {
+        warn(`${quoted(path.join('/'))} is a link out of the password store and is left out; folder: can name it.`);
+        continue;
+      }
+      // A link to a folder above it would have no end.
+      const isAbove = [...above, real].includes(await realpath(join(real, entry.name)));
+      if (!isAbove) await collect(root, store, path, folder, warn, found, [...above, real]);
+      continue;
+    }
+    if (!entry.name.endsWith('.gpg') || facts?.isFile() !== true) continue;
+    const name = entry.name.slice(0, -'.gpg'.length);
+    const secret = {name, path: `/${parts.join('/')}`};
+    if (name === '' || folder.names?.includes(name) === false || folder.isExcluded?.(secret) === true) continue;
+    found.push({
+      ...secret,
+      passName: [...parts, name].join('/'),
+      state: [facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join(' '),
+    });
   }
+}
+
+async function leadsInto(root: string, link: string): Promise<boolean> {
+  return `${await realpath(link)}${sep}`.startsWith(`${root}${sep}`);
 }
 
 async function isThere(folder: string): Promise<boolean> {

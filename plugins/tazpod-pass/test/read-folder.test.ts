@@ -2,16 +2,26 @@ import {randomBytes} from 'node:crypto';
 import {rmSync, statSync, symlinkSync, utimesSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import type {BackendContext} from 'tazpod/contract';
 import backend from '../src/backend.ts';
-import {contextOf, makeStore, secretsOf, type Store, troubleOf, valuesOf} from './bed.ts';
+import {contextOf as quietContextOf, makeStore, secretsOf, type Store, troubleOf, valuesOf} from './bed.ts';
 
 const everything = {path: '/', recursive: true};
 
 describe('A folder of pass', () => {
   let store: Store;
+  const warnings: string[] = [];
+  const contextOf = (of: Store, settings: BackendContext['settings'] = {}): BackendContext => ({
+    ...quietContextOf(of, settings),
+    warn: (text) => warnings.push(text),
+  });
+  beforeEach(() => {
+    warnings.length = 0;
+  });
 
   before(() => {
     store = makeStore();
+    warnings.length = 0;
     store.pass(['insert', '--echo', 'API_TOKEN'], 'one line\n');
     store.pass(['insert', '--multiline', 'clients/kube'], 'apiVersion: v1\nkind: Config\n');
     store.pass(['insert', '--multiline', 'clients/deep/key'], 'no newline');
@@ -24,9 +34,10 @@ describe('A folder of pass', () => {
       '/API_TOKEN': 'one line',
     });
     expect(valuesOf(await backend.readFolder(contextOf(store), {path: '/clients/', recursive: false}))).to.deep.equal({
-      '/clients/account': 'the password\nuser: me\n',
-      '/clients/kube': 'apiVersion: v1\nkind: Config\n',
+      '/clients/account': 'the password',
+      '/clients/kube': 'apiVersion: v1',
     });
+    expect(warnings[0]).to.match(/^Only the first line is taken of "clients\/account", "clients\/kube"/);
     expect(Object.keys(valuesOf(await backend.readFolder(contextOf(store), everything)))).to.deep.equal([
       '/API_TOKEN',
       '/clients/account',
@@ -41,6 +52,12 @@ describe('A folder of pass', () => {
       '/API_TOKEN': 'one line',
       '/clients/account': 'the password',
       '/clients/deep/key': 'no newline',
+    });
+    // Whoever has said what is meant needs no warning, and one entry may differ from the settings.
+    expect(warnings).to.deep.equal([]);
+    const one = {path: '/clients', recursive: false, names: ['account'], content: 'file'};
+    expect(valuesOf(await backend.readFolder(contextOf(store, {content: 'first-line'}), one))).to.deep.equal({
+      '/clients/account': 'the password\nuser: me\n',
     });
     const files = await backend.readFolder(contextOf(store, {content: 'file'}), everything);
     expect(valuesOf(files)).to.include({'/API_TOKEN': 'one line\n', '/clients/deep/key': 'no newline'});
@@ -102,7 +119,9 @@ describe('A folder of pass', () => {
     const names = ['--clip', '-c', '$(touch x)', 'a b', "it's", 'a\nb', '*', 'ключ', '…', '%2e%2e'];
     for (const name of names) store.pass(['insert', '--multiline', '--', `odd/${name}`], `value of ${name}`);
     store.pass(['insert', '--multiline', '--', '-n/-e'], 'a folder too');
-    const secrets = secretsOf(await backend.readFolder(contextOf(store), {path: '/odd', recursive: false}));
+    const secrets = secretsOf(
+      await backend.readFolder(contextOf(store, {content: 'auto'}), {path: '/odd', recursive: false}),
+    );
     expect(secrets.map(({name}) => name)).to.have.members(names);
     for (const {name, value} of secrets) expect(Buffer.from(value).toString()).to.equal(`value of ${name}`);
     const folder = await backend.readFolder(contextOf(store), {path: '/-n', recursive: false});
@@ -118,6 +137,37 @@ describe('A folder of pass', () => {
     const link = join(store.folder, 'linked');
     symlinkSync('/etc', link);
     expect(valuesOf(await backend.readFolder(contextOf(store), {...everything, names: ['passwd']}))).to.deep.equal({});
+    expect(warnings.join()).to.include('"linked" is a link out of the password store');
     rmSync(link);
+  });
+
+  it('has the folders that links within the store lead to, and no circle is without end', async () => {
+    const links = [
+      ['clients/deep', 'linked'],
+      ['.', 'clients/up'],
+    ] as const;
+    for (const [target, link] of links) symlinkSync(join(store.folder, target), join(store.folder, link));
+    const wanted = {...everything, names: ['key']};
+    expect(valuesOf(await backend.readFolder(contextOf(store), wanted))).to.deep.equal({
+      '/clients/deep/key': 'no newline',
+      '/linked/key': 'no newline',
+    });
+    for (const [, link] of links) rmSync(join(store.folder, link));
+  });
+
+  it('need not decrypt what is excluded, and may do without what it cannot decrypt if it is optional', async () => {
+    const broken = join(store.folder, 'clients/broken.gpg');
+    writeFileSync(broken, 'nothing of gpg');
+    const folder = {path: '/clients', recursive: false};
+    expect((await troubleOf(backend.readFolder(contextOf(store), folder))).what).to.match(/nothing that gpg/);
+    const excluding = {...folder, isExcluded: ({name}: {name: string}) => name === 'broken'};
+    expect(Object.keys(valuesOf(await backend.readFolder(contextOf(store), excluding)))).to.have.length(2);
+    warnings.length = 0;
+    const answer = await backend.readFolder(contextOf(store, {content: 'file'}), {...folder, optional: true});
+    expect(Object.keys(valuesOf(answer))).to.deep.equal(['/clients/account', '/clients/kube']);
+    // It is tried again: without a validator nothing can be called unchanged.
+    expect(answer).not.to.have.property('validator');
+    expect(warnings).to.deep.equal(['The file of "clients/broken" is nothing that gpg has encrypted. It is left out.']);
+    rmSync(broken);
   });
 });

@@ -52,10 +52,15 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     chmodSync(pinentry, 0o755);
     writeFileSync(join(store.environment['GNUPGHOME']!, 'gpg-agent.conf'), `pinentry-program ${pinentry}\n`);
     store.endAgent();
+    // A secret of another key comes first in the store; what is wanted is what counts.
+    mkdirSync(join(store.folder, 'another'));
+    writeFileSync(join(store.folder, 'another/first.gpg'), 'of somebody else');
     const answer = await backend.login!(contextOf(store), {
       ask: () => Promise.reject(new Error('asked')),
       askSecret: () => Promise.reject(new Error('asked')),
+      wanted: [{path: '/clients', recursive: false, names: ['token']}],
     });
+    rmSync(join(store.folder, 'another'), {recursive: true});
     expect(answer).to.deep.equal({identity: owner});
     expect(valuesOf(await backend.readFolder(contextOf(store), everything))).to.deep.equal({
       '/clients/token': 'the value',
