@@ -1,9 +1,17 @@
-import type {BackendContext, LoginAnswer, LoginRequest} from 'tazpod/contract';
+import type {BackendContext, BackendError, LoginAnswer, LoginRequest} from 'tazpod/contract';
 import {readCliSession} from './cli-session.ts';
 import {connect} from './client.ts';
 import {failure} from './failure.ts';
 import {explainLogin, Refusal} from './refusal.ts';
-import {chooseUrl, readSession, sessionOf, withoutNewline, writeSession} from './session.ts';
+import {
+  chooseUrl,
+  readSecretFile,
+  readSession,
+  type Session,
+  sessionOf,
+  withoutNewline,
+  writeSession,
+} from './session.ts';
 import {readSettings, type Settings} from './settings.ts';
 import {expiryOf, identityOf, isToken} from './token.ts';
 
@@ -23,7 +31,7 @@ export async function login(context: BackendContext, request: LoginRequest): Pro
 /** Ends the session at the server too, where it was begun by logging in. A token that was given stays its giver's. */
 export async function logout(context: BackendContext): Promise<void> {
   const settings = readSettings(context);
-  const session = await readSession(context);
+  const session = await readSession(context).catch(ifDamaged);
   if (session === undefined || session.given === true) return;
   const client = await connect(context, settings, session.url);
   try {
@@ -35,6 +43,12 @@ export async function logout(context: BackendContext): Promise<void> {
   }
 }
 
+/** A session that cannot be read can be forgotten. */
+function ifDamaged(error: unknown): Session | undefined {
+  if ((error as {tazpod?: BackendError['tazpod']} | null)?.tazpod?.kind === 'not-logged-in') return undefined;
+  throw error;
+}
+
 async function logIn(
   context: BackendContext,
   request: LoginRequest,
@@ -43,7 +57,12 @@ async function logIn(
 ): Promise<LoginAnswer> {
   const given = request.identity ?? settings.clientId ?? (await request.ask('Client id of the machine identity:'));
   const clientId = given.trim();
-  const secret = request.secret ?? (await request.askSecret('Client secret:'));
+  const {clientSecretFile: file} = settings;
+  // The file holds the secret of the identity that the settings name, and of no other one.
+  const isOfFile = request.secret === undefined && file !== undefined && clientId === settings.clientId;
+  const secret = isOfFile
+    ? Buffer.from(await readSecretFile(file, 'client-secret-file'))
+    : (request.secret ?? (await request.askSecret('Client secret:')));
   const clientSecret = withoutNewline(Buffer.from(secret).toString('utf8'));
   if (clientId === '' || clientSecret === '') {
     throw failure('settings', 'A client id and a client secret are needed.', {next: 'tazpod login'});

@@ -73,11 +73,16 @@ async function tellApart(client: Client, token: string, about: About): Promise<E
 /** Own secrets before imported ones, a personal one before the shared one. */
 function secretsOf(listed: Listed, folder: Folder, path: string, context: BackendContext): Secret[] {
   const found = new Map<string, Secret>();
+  const hidden: string[] = [];
   const take = (secret: ListedSecret, at: string) => {
     const key = `${at}\0${secret.secretKey}`;
     if (found.has(key)) return;
     if (secret.secretValueHidden === true) {
-      if (folder.names !== undefined && !folder.names.includes(secret.secretKey)) return;
+      if (!isWanted(folder, {name: secret.secretKey, path: at, value: Buffer.alloc(0)})) return;
+      if (folder.optional === true) {
+        hidden.push(secret.secretKey);
+        return;
+      }
       throw failure(
         'no-permission',
         `This identity may see that there is ${quoted(secret.secretKey)}, and not read it.`,
@@ -100,7 +105,28 @@ function secretsOf(listed: Listed, folder: Folder, path: string, context: Backen
       `Imports are left out of what is read with all folders below ${quoted(path)}: Infisical does not say which folder imports them. Read that folder by itself.`,
     );
   }
-  return [...found.values()];
+  if (hidden.length > 0)
+    context.warn(`Left out, because this identity may not read them: ${hidden.map(quoted).join(', ')}.`);
+  const secrets = [...found.values()].filter((secret) => isWanted(folder, secret));
+  warnOfReferences(secrets, context);
+  return secrets;
+}
+
+function isWanted(folder: Folder, secret: Secret): boolean {
+  if (folder.names?.includes(secret.name) === false) return false;
+  return folder.isExcluded?.(secret) !== true;
+}
+
+/** Infisical leaves a reference as it is if it cannot resolve it, for example one to a folder that is not there. */
+function warnOfReferences(secrets: readonly Secret[], context: BackendContext): void {
+  const names = secrets
+    .filter(({value}) => /\$\{[\w./-]+\}/.test(Buffer.from(value).toString('latin1')))
+    .map(({name}) => quoted(name));
+  if (names.length === 0) return;
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : '';
+  context.warn(
+    `Infisical did not resolve a reference \${…} in ${names.slice(0, 5).join(', ')}${more}: the text stays as it is.`,
+  );
 }
 
 function warnOfPlainHttp(context: BackendContext, url: string): void {

@@ -19,9 +19,21 @@ export class Refusal extends Error {
     this.sentence = typeof message === 'string' ? message : '';
   }
 
-  /** The token is the reason: another one may help. */
+  /**
+   * The token is the reason: another one may help. Servers up to the middle of 2024 say 403 of a token they do not
+   * take, 500 of one that has expired, and 401 of a permission that is missing.
+   */
   get isAboutToken(): boolean {
-    return (this.status === 403 && this.kind === 'TokenError') || this.status === 401;
+    if (this.isAboutPermission) return false;
+    if (this.status === 401) return true;
+    if (this.status === 403)
+      return /^(TokenError|Unauthorized(Error)?|JsonWebTokenError|TokenExpiredError)$/.test(this.kind);
+    return this.status === 500 && /^(jwt |invalid (token|signature))/.test(this.sentence);
+  }
+
+  /** The token is good, and may not do this. */
+  get isAboutPermission(): boolean {
+    return (this.status === 403 || this.status === 401) && this.kind === 'PermissionDenied';
   }
 }
 
@@ -42,7 +54,9 @@ export function notInfisical(url: string): BackendError {
 
 /** A refused login, in a sentence and the command that helps. */
 export function explainLogin(refusal: Refusal, {url}: About): BackendError {
-  const {status, sentence} = refusal;
+  const {status: given, sentence} = refusal;
+  // Older servers refuse a login with 403.
+  const status = refusal.isAboutToken ? 401 : given;
   if (status === 401 && /temporarily locked/.test(sentence)) {
     return failure('no-permission', `Infisical has locked this identity for a while.`, {
       why: 'Three wrong client secrets in a row do that, for five minutes unless the server says otherwise. While it lasts, the right one is refused too.',
@@ -93,7 +107,7 @@ export function explainList(refusal: Refusal, about: About): BackendError {
       next: 'Add the identity to the project in Infisical (Access Control), with a role that may read secrets.',
     });
   }
-  if (status === 403) {
+  if (status === 403 || refusal.isAboutPermission) {
     return failure('no-permission', `This identity may not read ${place(about)}.`, {
       next: 'Give the identity a role in the project that may read secrets there.',
     });

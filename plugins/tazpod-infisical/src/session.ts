@@ -78,7 +78,7 @@ export async function anotherToken(
   const session = await readSession(context);
   if (session !== undefined && session.url !== url) return undefined;
   try {
-    if (session !== undefined) return await renewed(context, session, client);
+    if (session !== undefined && isRenewable(session, Date.now())) return await renewed(context, session, client);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
   }
@@ -117,15 +117,23 @@ export function sessionOf(fresh: NewToken, more: Pick<Session, 'url' | 'identity
   };
 }
 
-/** Less than a third is left, and a renewal makes it longer. */
-function isWorthRenewing({expiresMs, lifeMs, renewableUntilMs = Infinity}: Session, nowMs: number): boolean {
+/** Less than a third is left, and the server renews it. */
+function isWorthRenewing(session: Session, nowMs: number): boolean {
+  const {expiresMs, lifeMs} = session;
   if (expiresMs === undefined || lifeMs === undefined) return false;
-  return expiresMs - nowMs < lifeMs / 3 && renewableUntilMs - expiresMs > 1000 && nowMs < expiresMs;
+  return expiresMs - nowMs < lifeMs / 3 && nowMs < expiresMs && isRenewable(session, nowMs);
+}
+
+/** The clock of the server may be a little ahead of this one. */
+const clockToleranceMs = 2000;
+
+/** The server deletes a token if a renewal would make it outlive its maximum lifetime: a live one would be lost. */
+function isRenewable({lifeMs = 0, renewableUntilMs = Infinity, given}: Session, nowMs: number): boolean {
+  return given !== true && nowMs + lifeMs + clockToleranceMs <= renewableUntilMs;
 }
 
 function renewed(context: BackendContext, session: Session, client: Client): Promise<string> {
   return once(context, 'renewal', async () => {
-    if (session.given === true) throw failure('not-logged-in', 'The token has ended.', {next: 'tazpod login'});
     const {token, lifeMs} = await client.renew(session.token);
     const expiresMs = Math.min(Date.now() + lifeMs, session.renewableUntilMs ?? Infinity);
     await writeSession(context, {...session, token, lifeMs, expiresMs});
@@ -184,7 +192,7 @@ async function readTokenFile(path: string): Promise<string> {
   throw failure('settings', `The token-file ${quoted(path)} holds no token.`);
 }
 
-async function readSecretFile(path: string, setting: string): Promise<string> {
+export async function readSecretFile(path: string, setting: string): Promise<string> {
   let content: Buffer;
   try {
     content = await readFile(path);

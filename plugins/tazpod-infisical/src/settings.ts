@@ -47,6 +47,12 @@ export function checkSettings(given: BackendContext['settings']): readonly strin
   return understand(given, '/', '/').problems;
 }
 
+/** What a session belongs to: the server, the project and who logs in, however the settings spell it. */
+export function sessionIdentity(given: BackendContext['settings']): string {
+  const {url, project, auth, clientId} = understand(given, '/', '/').understood;
+  return JSON.stringify([url ?? (auth === 'cli' ? 'cli' : cloudUrl), project.toLowerCase(), auth, clientId ?? '']);
+}
+
 /** Files that these settings have read, and who is told what is in them. */
 export function needsTrust(given: BackendContext['settings']): readonly string[] {
   const {understood} = understand(given, '/', '/');

@@ -52,24 +52,22 @@ export async function makeTransport(options: TransportOptions): Promise<Transpor
   const ca = caFile === undefined ? undefined : [...getCACertificates('default'), await readCertificates(caFile)];
   const agents = makeAgents(environment, ca);
   return async (asked) => {
+    const server = asked.url.origin;
+    const shared = serverOf(signal, server);
+    const leave = await enter(shared, signal);
     const deadlineMs = performance.now() + timeoutMs;
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), timeoutMs);
     const within = AbortSignal.any([signal, timeout.signal]);
-    const server = asked.url.origin;
     try {
       for (;;) {
+        const restMs = shared.restUntilMs - performance.now();
+        if (restMs > 0) await keepAway(server, restMs, deadlineMs, within, 429);
         const raw = await send(asked, within, agents);
         const waitMs = retryAfterMs(raw);
         if (waitMs === undefined) return read(raw, server);
-        if (performance.now() + waitMs >= deadlineMs) {
-          const seconds = Math.ceil(waitMs / 1000);
-          throw failure('unreachable', `${server} takes no more requests for ${seconds} s.`, {
-            why: raw.status === 429 ? 'Its limit for requests is reached.' : 'It says that it is overloaded or down.',
-            next: `Try again in ${seconds} s.`,
-          });
-        }
-        await sleep(waitMs, undefined, {signal: within});
+        shared.restUntilMs = performance.now() + waitMs;
+        await keepAway(server, waitMs, deadlineMs, within, raw.status);
       }
     } catch (error) {
       if (isFailure(error)) throw error;
@@ -82,7 +80,64 @@ export async function makeTransport(options: TransportOptions): Promise<Transpor
       throw unreachable(server, error);
     } finally {
       clearTimeout(timer);
+      leave();
     }
+  };
+}
+
+/** What all requests of one command to one server share. */
+type Server = {
+  count: number;
+  readonly waiting: (() => void)[];
+  /** Until when it wants to be left alone, by `performance.now()`: what one request was told holds for all. */
+  restUntilMs: number;
+};
+
+/** By the signal of a command, which each of its folders has. */
+const serversOf = new WeakMap<AbortSignal, Map<string, Server>>();
+
+function serverOf(signal: AbortSignal, origin: string): Server {
+  const servers = serversOf.get(signal) ?? new Map<string, Server>();
+  serversOf.set(signal, servers);
+  const server = servers.get(origin) ?? {count: 0, waiting: [], restUntilMs: 0};
+  servers.set(origin, server);
+  return server;
+}
+
+async function keepAway(
+  server: string,
+  waitMs: number,
+  deadlineMs: number,
+  signal: AbortSignal,
+  status: number,
+): Promise<void> {
+  if (performance.now() + waitMs >= deadlineMs) {
+    const seconds = Math.ceil(waitMs / 1000);
+    throw failure('unreachable', `${server} takes no more requests for ${seconds} s.`, {
+      why: status === 429 ? 'Its limit for requests is reached.' : 'It says that it is overloaded or down.',
+      next: `Try again in ${seconds} s.`,
+    });
+  }
+  await sleep(waitMs, undefined, {signal});
+}
+
+/** Requests at a time to one server: with all of them at once, all would go out before the first is refused. */
+const atOnce = 4;
+
+/** Waits for its turn; time in the queue is no time of the server. Call what it returns at the end. */
+async function enter(queue: Server, signal: AbortSignal): Promise<() => void> {
+  // A turn is handed over, so the count stays.
+  if (queue.count < atOnce) queue.count += 1;
+  else {
+    await new Promise<void>((resolve) => {
+      queue.waiting.push(resolve);
+      signal.addEventListener('abort', () => resolve(), {once: true});
+    });
+  }
+  return () => {
+    const next = queue.waiting.shift();
+    if (next === undefined) queue.count -= 1;
+    else next();
   };
 }
 

@@ -18,6 +18,17 @@ describe('A folder of Infisical', () => {
   });
   afterEach(() => double.close());
 
+  it('tells that a reference was not resolved, by the name of the secret only', async () => {
+    const {environments} = double.world.projects[0]!;
+    const folder = environments.get('dev')!.get('/')!;
+    const template = folder.secrets.get('GITHUB_TOKEN')!;
+    folder.secrets.set('REF', {...template, key: 'REF', value: 'x-${prod.nowhere.KEY}'});
+    expect(valuesOf(await backend.readFolder(context, root))).to.include({'/REF': 'x-${prod.nowhere.KEY}'});
+    expect(context.warnings.join())
+      .to.include('did not resolve a reference ${…} in "REF"')
+      .and.not.to.include('nowhere');
+  });
+
   it('is read with its imports and with references resolved, and own secrets win over imported ones', async () => {
     const values = valuesOf(await backend.readFolder(context, root));
     expect(values).to.deep.equal({

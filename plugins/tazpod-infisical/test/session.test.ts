@@ -98,6 +98,66 @@ describe('A session with Infisical', () => {
     expect(double.count('renew')).to.equal(0);
   });
 
+  it('is not renewed beyond its maximum lifetime, because the server would delete it', async () => {
+    await logIn(context, double, 'shortlived');
+    // Six of ten seconds have gone, for both sides: a renewal would reach one second too far.
+    changeSession(context, {expiresMs: Date.now() + 1000, renewableUntilMs: Date.now() + 4000});
+    await backend.readFolder(context, root);
+    expect(double.count('renew')).to.equal(0);
+    expect((await backend.readFolder(context, root)).state).to.equal('read');
+  });
+
+  it('is the same one however the settings spell the server, and not for another project or identity', () => {
+    const of = (settings: object) => backend.sessionOf!({project: 'p', ...settings});
+    const one = of({url: 'https://infisical.example.com'});
+    for (const url of [
+      'https://infisical.example.com/',
+      'https://INFISICAL.example.com/api',
+      'https://infisical.example.com:443/api/',
+    ])
+      expect(of({url}), url).to.equal(one);
+    expect(backend.sessionOf!({infisical_project_id: 'p', infisical_url: 'https://infisical.example.com'})).to.equal(
+      one,
+    );
+    expect(of({url: 'https://infisical.example.com', environment: 'prod'})).to.equal(one);
+    expect(of({})).to.equal(of({url: 'https://app.infisical.com/api'}));
+    expect(of({url: 'https://infisical.example.org'})).not.to.equal(one);
+    expect(of({url: 'https://infisical.example.com', 'client-id': 'x'})).not.to.equal(one);
+    expect(backend.sessionOf!({project: 'q', url: 'https://infisical.example.com'})).not.to.equal(one);
+  });
+
+  it('begins with the client-secret-file of the settings, for the identity of the settings only', async () => {
+    const {clientId, clientSecret} = identityOf(double, 'reader');
+    const file = join(folder, 'client-secret');
+    writeFileSync(file, `${clientSecret}\n`);
+    context = contextFor(double, {'client-id': clientId, 'client-secret-file': file});
+    expect((await backend.login!(context, nobodyThere)).identity).to.equal('tazpod-reader');
+    const other = backend.login!(context, {...nobodyThere, identity: identityOf(double, 'outsider').clientId});
+    expect(await other.catch((error: unknown) => (error as Error).message)).to.equal('asked');
+  });
+
+  for (const [what, status, json] of [
+    ['403 for a token that it does not take', 403, {error: 'UnauthorizedError', message: 'Token expired'}],
+    ['500 for a token that has expired', 500, {error: 'Internal Server Error', message: 'jwt expired'}],
+  ] as const) {
+    it(`has expired if an older server answers with ${what}`, async () => {
+      await logIn(context, double);
+      double.breakNext('list', {json: {statusCode: status, ...json}, status});
+      double.breakNext('renew', {json: {statusCode: status, ...json}, status});
+      const trouble = await troubleOf(backend.readFolder(context, root));
+      expect(trouble).to.include({kind: 'not-logged-in', what: 'The session with Infisical has expired.'});
+    });
+  }
+
+  it('is good if an older server answers 401 for a permission that is missing', async () => {
+    await logIn(context, double);
+    const json = {statusCode: 401, error: 'PermissionDenied', message: 'You are not allowed to read on secrets'};
+    double.breakNext('list', {json, status: 401});
+    const trouble = await troubleOf(backend.readFolder(context, root));
+    expect(trouble.what).to.equal('This identity may not read the secrets of "/" in "dev".');
+    expect(double.count('renew')).to.equal(0);
+  });
+
   it('serves as long as it lasts although the server cannot renew it now', async () => {
     await logIn(context, double, 'shortlived');
     changeSession(context, {expiresMs: Date.now() + 1000});

@@ -118,7 +118,9 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
       for (const route of ['login', 'list'] as const) {
         double.forget();
         double.breakNext(route, fault, 10);
-        const trouble = await (route === 'login' ? troubleOf(logIn(context, double)) : read());
+        const trouble = await (route === 'login'
+          ? troubleOf(logIn(context, double))
+          : read({}, {signal: new AbortController().signal}));
         expect(trouble.kind).to.equal('unreachable');
         expect(trouble.what).to.match(what);
         if (why !== undefined) expect(trouble.why).to.match(why);
@@ -152,6 +154,14 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
     expect((await backend.readFolder(context, root)).state).to.equal('read');
     expect(performance.now() - startedMs).to.be.within(990, 20_000);
     expect(double.requests.map(({status}) => status)).to.deep.equal([429, 200]);
+  });
+
+  it('a server that wants to be left alone for longer is not asked by the requests that wait', async () => {
+    double.breakNext('list', {retryAfterSeconds: 60}, 20);
+    const all = Array.from({length: 20}, () => read());
+    const troubles = await Promise.all(all);
+    for (const trouble of troubles) expect(trouble.what).to.match(/ takes no more requests for \d+ s\.$/);
+    expect(double.count('list')).to.be.at.most(4);
   });
 
   it('nothing that listens, at once', async () => {

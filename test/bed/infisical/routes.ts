@@ -154,6 +154,11 @@ function login(state: State, {clientId, clientSecret}: Record<string, string>): 
 
 function renew(state: State, {accessToken}: Record<string, string>): Reply {
   const {identity, payload} = checkToken(state, accessToken!);
+  // A token that would outlive its maximum lifetime is deleted, although it is still good.
+  if (state.nowMs() / 1000 + identity.tokenLifeSeconds > payload.creationEpoch + identity.tokenMaximumLifeSeconds) {
+    state.revoked.add(payload.jti);
+    throw new Refused(401, 'UnauthorizedError', 'Failed to renew MI access token due to Max TTL expiration');
+  }
   return tokenReply(state, identity, payload);
 }
 
