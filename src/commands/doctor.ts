@@ -5,6 +5,11 @@ import {diagnose, type Diagnosis} from '../doctor/diagnose.ts';
 import {renderDiagnosis} from '../doctor/render.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {findContributions} from '../extensions/contributions.ts';
+import {type ShadowingAlias, shadowingAliases} from '../shell/aliases.ts';
+import {collectLatches} from '../shell/latches.ts';
+import {whichShells} from '../shell/which-shell.ts';
+import {usersShell} from '../vault/open-vault.ts';
 import {ghostEntry} from '../vault/ghost-call.ts';
 
 export default class Doctor extends BaseCommand<Diagnosis> {
@@ -29,7 +34,7 @@ export default class Doctor extends BaseCommand<Diagnosis> {
 
   async run(): Promise<Diagnosis> {
     const {flags} = await this.parse(Doctor);
-    const diagnosis = await diagnose(thisMachine(ghostEntry));
+    const diagnosis = await diagnose({...thisMachine(ghostEntry), aliases: await this.#aliases()});
     if (flags.sudoers) {
       if (diagnosis.sudoers === undefined) throw noAdvice();
       this.log(diagnosis.sudoers.content.trimEnd());
@@ -38,6 +43,17 @@ export default class Doctor extends BaseCommand<Diagnosis> {
     this.log(renderDiagnosis(diagnosis));
     if (diagnosis.conclusion.isolation === 'none') process.exitCode = exitCode.unavailable;
     return diagnosis;
+  }
+
+  /** A configuration or a plugin that is wrong is not what is asked here, and must not stop the answer. */
+  async #aliases(): Promise<readonly ShadowingAlias[]> {
+    try {
+      const [{latches, values}, found] = await Promise.all([this.configuration(), findContributions(this.config)]);
+      const latched = collectLatches(found, latches).map(({command}) => command);
+      return whichShells(undefined, values.shells, usersShell()).flatMap((shell) => shadowingAliases(shell, latched));
+    } catch {
+      return [];
+    }
   }
 }
 

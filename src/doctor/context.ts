@@ -33,6 +33,8 @@ export type DoctorContext = {
   readonly mayWrite: (path: string) => boolean | undefined;
   readonly probeUserNamespace: () => Promise<UserNamespaceVerdict>;
   readonly terminal: () => Terminal | undefined;
+  /** Aliases of the user's shells that take the place of latched commands: `FILE:LINE`. */
+  readonly aliases?: readonly {readonly command: string; readonly file: string; readonly line: number}[];
   /** Memory that a key derivation may use. */
   readonly kdfMemoryLimitKiB: () => number;
 };

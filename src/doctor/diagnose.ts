@@ -1,3 +1,4 @@
+import {examineAliases} from './aliases.ts';
 import {conclude, type Conclusion} from './conclusion.ts';
 import type {DoctorContext} from './context.ts';
 import {examineDeviceMapper, examineFuse, examineLoop} from './devices.ts';
@@ -54,6 +55,7 @@ export async function diagnose(context: DoctorContext): Promise<Diagnosis> {
     examineMemory(context),
     examineCoreDumps(context),
     examineTerminal(context),
+    ...examineAliases(context),
   ];
   const conclusion = conclude({
     uid: context.uid,

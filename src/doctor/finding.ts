@@ -35,4 +35,5 @@ export type FindingId =
   | 'swap'
   | 'memory'
   | 'core-dumps'
-  | 'terminal';
+  | 'terminal'
+  | 'aliases';

@@ -5,6 +5,7 @@ import type {Configuration} from '../config/config.ts';
 import type {Shell} from '../contract/index.ts';
 import {findContributions, type PluginIdentity} from '../extensions/contributions.ts';
 import {loadModule} from '../extensions/load.ts';
+import {type ShadowingAlias, shadowingAliases} from './aliases.ts';
 import {askPlugin, isOneLine} from './ask-plugin.ts';
 import {shellEnvironment} from './environment.ts';
 import {type Edit, withBlock, withoutBlock} from './marked-block.ts';
@@ -24,6 +25,8 @@ export type ShellInstallResult = {
   readonly backup?: string;
   /** What is odd about it. */
   readonly odd?: string;
+  /** Aliases that take the place of latched commands; absent after `uninstall`. */
+  readonly aliases?: readonly ShadowingAlias[];
 };
 
 /** Writes the code for a shell into a file of its own, and one marked block that reads it into the start-up file. */
@@ -32,7 +35,7 @@ export async function installShell(
   config: Interfaces.Config,
   latches: Configuration['latches'],
 ): Promise<ShellInstallResult> {
-  const {plugin, shell, snippet} = await renderShell(name, config, latches);
+  const {plugin, shell, snippet, latched} = await renderShell(name, config, latches);
   const place = placeOf(name, plugin, shell, config);
   const earlier = readRecord(name, config);
   // The start-up file has moved (ZDOTDIR, XDG_CONFIG_HOME): the block is in one of them.
@@ -40,7 +43,8 @@ export async function installShell(
   // The code first: a block that reads nothing is never there.
   writeOwn(place.snippet, snippet);
   writeOwn(recordPath(name, config), JSON.stringify(place));
-  return edit(name, place, (content) => withBlock(content, place.line));
+  const result = edit(name, place, (content) => withBlock(content, place.line));
+  return {...result, aliases: shadowingAliases(name, latched)};
 }
 
 /**

@@ -15,7 +15,13 @@ import {typedCommands} from './typed-commands.ts';
 const environmentFolder = '.tazpod/environment';
 
 /** A shell that a plugin brings, and the code for it. */
-export type RenderedShell = {readonly plugin: PluginIdentity; readonly shell: Shell; readonly snippet: string};
+export type RenderedShell = {
+  readonly plugin: PluginIdentity;
+  readonly shell: Shell;
+  readonly snippet: string;
+  /** The commands that have a latch. */
+  readonly latched: readonly string[];
+};
 
 /** Renders the code for a shell. Throws a Failure (69) that names the plugin where it is missing or fails. */
 export async function renderShell(
@@ -32,7 +38,7 @@ export async function renderShell(
     commands: typedCommands(config.commands),
   };
   const snippet = askPlugin(plugin, 'renderSnippet', () => shell.renderSnippet(input));
-  return {plugin, shell, snippet};
+  return {plugin, shell, snippet, latched: input.latches.map(({command}) => command)};
 }
 
 const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));

@@ -1,5 +1,5 @@
 import {join} from 'node:path';
-import type {Shell, ShellCommand, ShellInput} from 'tazpod/contract';
+import type {LatchDeclaration, Shell, ShellCommand, ShellInput} from 'tazpod/contract';
 
 /** Bash 4.4 and newer. What a shell runs when it starts is assignments and definitions: no process, no sub-shell. */
 const bash: Shell = {
@@ -7,14 +7,9 @@ const bash: Shell = {
   startUpFile: ({home}) => join(home, '.bashrc'),
   renderSourceLine: (snippetPath) => `if [ -r ${quote(snippetPath)} ]; then . ${quote(snippetPath)}; fi`,
   renderSnippet: (input) =>
-    [
-      functions(input),
-      ...input.latches.map(
-        // With the word `function`, because an alias of the same name would be put in its place.
-        ({command, reason = ''}) => `function ${command} { __tazpod_latch ${command} ${quote(reason)} "$@"; }`,
-      ),
-      completion(input.commands),
-    ].join('\n'),
+    [functions(input), ...input.latches.map((latch) => latchFunction(input, latch)), completion(input.commands)].join(
+      '\n',
+    ),
 };
 
 export default bash;
@@ -24,49 +19,47 @@ export function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/*
+ * Agents (Claude Code and others) copy the user's functions into a file and leave out those whose names begin with "_".
+ * What a user types must work without any of those: they are for interactive shells only.
+ */
+
 const functions = ({tazpod, environmentFolder}: ShellInput) => `\
 # TazPod in Bash. Made by "tazpod shell install", which makes it anew.
 
-__tazpod() { ${tazpod.map(quote).join(' ')} "$@"; }
-
 function tazpod {
-  local words="\${1-}" code
+  local words="\${1-}" code file=${environmentFile(environmentFolder)}
   case $words in
     vault | secrets) words="$words \${2-}" ;;
     *:*) words="\${words/:/ }" ;;
   esac
+  # The variables that were pulled are a file of the vault: there is nothing of them outside.
+  [ "\${TAZPOD_GHOST_MODE-}" = true ] && [ -n "\${TAZPOD_VAULT-}" ] && [ -r "$file" ] || file=
+  # On a terminal only: what is read by "eval" or a pipe must come.
+  case "$words $#" in
+    'env 1' | 'secrets env 2' | 'secrets env 1') if [ -n "$file" ] && [ -t 1 ]; then . "$file"; return 0; fi ;;
+  esac
+  ${words(tazpod)} "$@"
+  code=$?
   if [ "\${TAZPOD_GHOST_MODE-}" = true ]; then
-    # On a terminal only: what is read by "eval" or a pipe must come.
-    case "$words $#" in
-      'env 1' | 'secrets env 2' | 'secrets env 1') [ -t 1 ] && __tazpod_environment && return ;;
-    esac
-    __tazpod "$@"
-    code=$?
+    # The first pull makes the file.
+    file=${environmentFile(environmentFolder)}
     case $code,$words in
-      0,pull | 0,sync | 0,login | 0,'secrets pull' | 0,'secrets login') __tazpod_environment ;;
+      0,pull | 0,sync | 0,login | 0,'secrets pull' | 0,'secrets login') if [ -r "$file" ]; then . "$file"; fi ;;
     esac
     return $code
   fi
-  __tazpod "$@"
-  code=$?
-  case $code,$words in
-    0,unlock | 0,pull | 0,sync | 0,reinit | 0,'vault unlock' | 0,'secrets pull') __tazpod_leave "$@" ;;
+  case $-,$code,$words in
+    *i*,0,unlock | *i*,0,pull | *i*,0,sync | *i*,0,reinit | *i*,0,'vault unlock' | *i*,0,'secrets pull')
+      if declare -F __tazpod_leave >/dev/null; then __tazpod_leave "$@"; fi
+      ;;
   esac
   return $code
-}
-
-# The variables that were pulled. They are a file of the vault: there is nothing of them outside.
-__tazpod_environment() {
-  local file="\${TAZPOD_VAULT-}"/${quote(environmentFolder)}/environment.sh
-  [ -n "\${TAZPOD_VAULT-}" ] && [ -r "$file" ] || return
-  . "$file"
-  return 0
 }
 
 # The end of the ghost is the end of the terminal's first shell too: an SSH or container session closes with it.
 __tazpod_leave() {
   local word stat IFS=' '
-  case $- in *i*) ;; *) return ;; esac
   [ -z "\${TAZPOD_STAY-}" ] || return
   for word; do
     case $word in -h | --help | --json | --no-shell) return ;; --) break ;; esac
@@ -75,23 +68,6 @@ __tazpod_leave() {
   read -r stat 2>/dev/null <"/proc/$$/stat" || return
   set -- \${stat##*) }
   [ "\${4-}" = "$$" ] && exit 0
-}
-
-__tazpod_latch() {
-  local name="$1" reason="$2" answer
-  shift 2
-  if [ "\${TAZPOD_GHOST_MODE-}" = true ]; then
-    command "$name" "$@"
-    return
-  fi
-  printf '%s runs inside the vault only%s.\\n' "$name" "\${reason:+: $reason}" >&2
-  if [ ! -t 0 ] || [ ! -t 2 ]; then
-    printf 'Next: tazpod exec -- %s\\n' "$name" >&2
-    return 77
-  fi
-  printf 'Open the vault for it? [Y/n] ' >&2
-  read -r answer || return 77
-  case $answer in '' | [Yy] | [Yy][Ee][Ss]) __tazpod exec -- "$name" "$@" ;; *) return 77 ;; esac
 }
 
 # The mark in the prompt. Others make the prompt anew before each one (Starship does), so it is looked after last.
@@ -120,9 +96,33 @@ if [ "\${TAZPOD_GHOST_MODE-}" = true ]; then
     *[Uu][Tt][Ff]*8*) __tazpod_mark="\${TAZPOD_PROMPT_MARK-👻 }" ;;
     *) __tazpod_mark="\${TAZPOD_PROMPT_MARK-(ghost) }" ;;
   esac
-  __tazpod_environment || :
+  # In braces, because "set -e" may be on.
+  { [ -n "\${TAZPOD_VAULT-}" ] && [ -r ${environmentFile(environmentFolder)} ] && . ${environmentFile(environmentFolder)}; } || :
   case $- in *i*) [ -z "$__tazpod_mark" ] || __tazpod_watch_prompt ;; esac
 fi
+`;
+
+const environmentFile = (folder: string) => `"\${TAZPOD_VAULT-}"/${quote(folder)}/environment.sh`;
+
+const words = (tazpod: readonly string[]) => tazpod.map(quote).join(' ');
+
+/** With the word `function`, because an alias of the same name would be put in its place. */
+const latchFunction = ({tazpod}: ShellInput, {command, reason = ''}: LatchDeclaration) => `\
+function ${command} {
+  local answer
+  if [ "\${TAZPOD_GHOST_MODE-}" = true ]; then
+    command ${command} "$@"
+    return
+  fi
+  printf '%s runs inside the vault only%s.\\n' ${command} ${quote(reason === '' ? '' : `: ${reason}`)} >&2
+  if [ ! -t 0 ] || [ ! -t 2 ]; then
+    printf 'Next: tazpod exec -- %s\\n' ${command} >&2
+    return 77
+  fi
+  printf 'Open the vault for it? [Y/n] ' >&2
+  read -r answer || return 77
+  case $answer in '' | [Yy] | [Yy][Ee][Ss]) ${words(tazpod)} exec -- ${command} "$@" ;; *) return 77 ;; esac
+}
 `;
 
 const completion = (commands: readonly ShellCommand[]) => `

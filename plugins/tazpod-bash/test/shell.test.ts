@@ -48,6 +48,29 @@ describe('The snippet for Bash', function () {
     });
   }
 
+  /** Calls functions as an agent does, which copies those of the user whose names do not begin with "_". */
+  function agent(lines: string, env: object = {}) {
+    const copied = join(folder, 'copied');
+    const names = `declare -F | cut -d' ' -f3 | grep -v '^_'`;
+    shell(`for name in $(${names}); do declare -f "$name"; done >${quote(copied)}`, {env});
+    return spawnSync('bash', ['--noprofile', '--norc', '-c', `. ${quote(copied)}; ${lines}`], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: {HOME: folder, LANG: 'C.UTF-8', PATH: `${folder}:/usr/bin:/bin`, TERM: 'dumb', ...env},
+    });
+  }
+
+  it('works for an agent, which has the public functions only', () => {
+    const outside = agent("tazpod status 'two words'; gemini --version");
+    expect(outside.stdout).to.equal('TAZPOD a word status two words\n');
+    expect(outside.stderr).to.equal(`gemini runs inside the vault only: ${hostile}.\nNext: tazpod exec -- gemini\n`);
+    expect(outside.status).to.equal(77);
+    expect(agent('tazpod unlock; tazpod pull').stdout).to.equal('TAZPOD a word unlock\nTAZPOD a word pull\n');
+    writeFileSync(join(folder, 'gemini'), '#!/bin/sh\nprintf "<%s>" "$@"\n', {mode: 0o755});
+    const inside = agent('gemini x; unset TOKEN; tazpod pull; echo "$TOKEN"', ghost());
+    expect(inside).to.include({stdout: "<x>TAZPOD a word pull\nit's secret\n", stderr: '', status: 0});
+  });
+
   it('quotes every word, whatever is in it', () => {
     for (const word of [hostile, '', ' ', '\n', "'", '\\', "\\'", '\\\\', '-n', '*']) {
       expect(shell(`printf '<%s>' ${quote(word)}`).stdout).to.equal(`<${word}>`);

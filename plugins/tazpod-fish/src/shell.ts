@@ -1,5 +1,5 @@
 import {join} from 'node:path';
-import type {Shell, ShellCommand, ShellInput} from 'tazpod/contract';
+import type {LatchDeclaration, Shell, ShellCommand, ShellInput} from 'tazpod/contract';
 
 /** Fish 3.1 and newer. What a shell runs when it starts is assignments and definitions: no process, no sub-shell. */
 const fish: Shell = {
@@ -8,13 +8,9 @@ const fish: Shell = {
     join(environment['XDG_CONFIG_HOME'] || join(home, '.config'), 'fish', 'config.fish'),
   renderSourceLine: (snippetPath) => `test -r ${quote(snippetPath)}; and source ${quote(snippetPath)}`,
   renderSnippet: (input) =>
-    [
-      functions(input),
-      ...input.latches.map(
-        ({command, reason = ''}) => `function ${command}; __tazpod_latch ${command} ${quote(reason)} $argv; end`,
-      ),
-      completion(input.commands),
-    ].join('\n'),
+    [functions(input), ...input.latches.map((latch) => latchFunction(input, latch)), completion(input.commands)].join(
+      '\n',
+    ),
 };
 
 export default fish;
@@ -24,12 +20,13 @@ export function quote(word: string): string {
   return `'${word.replaceAll('\\', '\\\\').replaceAll("'", `\\'`)}'`;
 }
 
+/*
+ * Agents copy the user's functions into a file and leave out those whose names begin with "_". What a user types must
+ * work without any of those: they are for interactive shells only.
+ */
+
 const functions = ({tazpod, environmentFolder}: ShellInput) => `\
 # TazPod in fish. Made by "tazpod shell install", which makes it anew.
-
-function __tazpod
-    ${tazpod.map(quote).join(' ')} $argv
-end
 
 function tazpod
     set -l words "$argv[1]"
@@ -39,35 +36,29 @@ function tazpod
         case '*:*'
             set words (string replace -- : ' ' $words)
     end
-    if test "$TAZPOD_GHOST_MODE" = true
+    # The variables that were pulled are a file of the vault: there is nothing of them outside.
+    set -l file ${environmentFile(environmentFolder)}
+    if test "$TAZPOD_GHOST_MODE" = true; and test -n "$TAZPOD_VAULT"; and test -r "$file"
         # On a terminal only: what is read by "source" or a pipe must come.
         switch "$words "(count $argv)
             case 'env 1' 'secrets env 2' 'secrets env 1'
-                isatty stdout; and __tazpod_environment; and return
+                isatty stdout; and source "$file"; and return
         end
-        __tazpod $argv
-        set -l code $status
+    end
+    ${words(tazpod)} $argv
+    set -l code $status
+    if test "$TAZPOD_GHOST_MODE" = true
         switch "$code,$words"
             case 0,pull 0,sync 0,login '0,secrets pull' '0,secrets login'
-                __tazpod_environment
+                test -n "$TAZPOD_VAULT"; and test -r "$file"; and source "$file"
         end
         return $code
     end
-    __tazpod $argv
-    set -l code $status
     switch "$code,$words"
         case 0,unlock 0,pull 0,sync 0,reinit '0,vault unlock' '0,secrets pull'
-            __tazpod_leave $argv
+            status is-interactive; and functions -q __tazpod_leave; and __tazpod_leave $argv
     end
     return $code
-end
-
-# The variables that were pulled. They are a file of the vault: there is nothing of them outside.
-function __tazpod_environment
-    set -l file "$TAZPOD_VAULT"/${quote(environmentFolder)}/environment.fish
-    test -n "$TAZPOD_VAULT"; and test -r "$file"; or return 1
-    source "$file"
-    return 0
 end
 
 # The end of the ghost is the end of the terminal's first shell too: an SSH or container session closes with it.
@@ -88,29 +79,6 @@ function __tazpod_leave
     test "$fields[4]" = $fish_pid; and exit 0
 end
 
-function __tazpod_latch
-    set -l name $argv[1]
-    set -l reason $argv[2]
-    set -e argv[1..2]
-    if test "$TAZPOD_GHOST_MODE" = true
-        command $name $argv
-        return
-    end
-    test -n "$reason"; and set reason ": $reason"
-    printf '%s runs inside the vault only%s.\\n' $name $reason >&2
-    if not begin; isatty stdin; and isatty stderr; end
-        printf 'Next: tazpod exec -- %s\\n' $name >&2
-        return 77
-    end
-    read -l -P 'Open the vault for it? [Y/n] ' answer; or return 77
-    switch (string lower -- "$answer")
-        case '' y yes
-            __tazpod exec -- $name $argv
-        case '*'
-            return 77
-    end
-end
-
 function __tazpod_status
     return $argv[1]
 end
@@ -119,7 +87,7 @@ if test "$TAZPOD_GHOST_MODE" = true
     set -g __tazpod_mark '(ghost) '
     string match -qir -- 'utf-?8' "$LC_ALL" "$LC_CTYPE" "$LANG"; and set -g __tazpod_mark '👻 '
     set -q TAZPOD_PROMPT_MARK; and set -g __tazpod_mark $TAZPOD_PROMPT_MARK
-    __tazpod_environment
+    test -n "$TAZPOD_VAULT"; and test -r ${environmentFile(environmentFolder)}; and source ${environmentFile(environmentFolder)}
     # The mark in the prompt. A theme may make the prompt later than this, so it is looked after before each one.
     if test -n "$__tazpod_mark"
         function __tazpod_prompt --on-event fish_prompt
@@ -133,6 +101,31 @@ if test "$TAZPOD_GHOST_MODE" = true
                 __tazpod_plain_prompt
             end
         end
+    end
+end
+`;
+
+const environmentFile = (folder: string) => `"$TAZPOD_VAULT"/${quote(folder)}/environment.fish`;
+
+const words = (tazpod: readonly string[]) => tazpod.map(quote).join(' ');
+
+const latchFunction = ({tazpod}: ShellInput, {command, reason = ''}: LatchDeclaration) => `\
+function ${command}
+    if test "$TAZPOD_GHOST_MODE" = true
+        command ${command} $argv
+        return
+    end
+    printf '%s runs inside the vault only%s.\\n' ${command} ${quote(reason === '' ? '' : `: ${reason}`)} >&2
+    if not begin; isatty stdin; and isatty stderr; end
+        printf 'Next: tazpod exec -- %s\\n' ${command} >&2
+        return 77
+    end
+    read -l -P 'Open the vault for it? [Y/n] ' answer; or return 77
+    switch (string lower -- "$answer")
+        case '' y yes
+            ${words(tazpod)} exec -- ${command} $argv
+        case '*'
+            return 77
     end
 end
 `;

@@ -1,5 +1,5 @@
 import {join} from 'node:path';
-import type {Shell, ShellCommand, ShellInput} from 'tazpod/contract';
+import type {LatchDeclaration, Shell, ShellCommand, ShellInput} from 'tazpod/contract';
 
 /** Zsh 5.3 and newer. What a shell runs when it starts is assignments and definitions: no process, no sub-shell. */
 const zsh: Shell = {
@@ -7,14 +7,9 @@ const zsh: Shell = {
   startUpFile: ({home, environment}) => join(environment['ZDOTDIR'] || home, '.zshrc'),
   renderSourceLine: (snippetPath) => `if [[ -r ${quote(snippetPath)} ]]; then source ${quote(snippetPath)}; fi`,
   renderSnippet: (input) =>
-    [
-      functions(input),
-      ...input.latches.map(
-        // With the word `function`, because an alias of the same name would be put in its place.
-        ({command, reason = ''}) => `function ${command} { __tazpod_latch ${command} ${quote(reason)} "$@"; }`,
-      ),
-      completion(input.commands),
-    ].join('\n'),
+    [functions(input), ...input.latches.map((latch) => latchFunction(input, latch)), completion(input.commands)].join(
+      '\n',
+    ),
 };
 
 export default zsh;
@@ -24,43 +19,42 @@ export function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/*
+ * Agents (Claude Code and others) copy the user's functions into a file and leave out those whose names begin with "_".
+ * What a user types must work without any of those: they are for interactive shells only.
+ */
+
 const functions = ({tazpod, environmentFolder}: ShellInput) => `\
 # TazPod in Zsh. Made by "tazpod shell install", which makes it anew.
 
-function __tazpod { ${tazpod.map(quote).join(' ')} "$@"; }
-
 function tazpod {
-  local words="\${1-}" code
+  local words="\${1-}" code file=${environmentFile(environmentFolder)}
   case $words in
     vault|secrets) words="$words \${2-}" ;;
     *:*) words="\${words/:/ }" ;;
   esac
+  # The variables that were pulled are a file of the vault: there is nothing of them outside.
+  [[ "\${TAZPOD_GHOST_MODE-}" == true && -n "\${TAZPOD_VAULT-}" && -r "$file" ]] || file=
+  # On a terminal only: what is read by "eval" or a pipe must come.
+  case "$words $#" in
+    'env 1'|'secrets env 2'|'secrets env 1') if [[ -n "$file" && -t 1 ]]; then source "$file"; return 0; fi ;;
+  esac
+  ${words(tazpod)} "$@"
+  code=$?
   if [[ "\${TAZPOD_GHOST_MODE-}" == true ]]; then
-    # On a terminal only: what is read by "eval" or a pipe must come.
-    case "$words $#" in
-      'env 1'|'secrets env 2'|'secrets env 1') [[ -t 1 ]] && __tazpod_environment && return ;;
-    esac
-    __tazpod "$@"
-    code=$?
+    # The first pull makes the file.
+    file=${environmentFile(environmentFolder)}
     case "$code,$words" in
-      0,pull|0,sync|0,login|'0,secrets pull'|'0,secrets login') __tazpod_environment ;;
+      0,pull|0,sync|0,login|'0,secrets pull'|'0,secrets login') if [[ -r "$file" ]]; then source "$file"; fi ;;
     esac
     return $code
   fi
-  __tazpod "$@"
-  code=$?
   case "$code,$words" in
-    0,unlock|0,pull|0,sync|0,reinit|'0,vault unlock'|'0,secrets pull') __tazpod_leave "$@" ;;
+    0,unlock|0,pull|0,sync|0,reinit|'0,vault unlock'|'0,secrets pull')
+      if [[ -o interactive ]] && (( $+functions[__tazpod_leave] )); then __tazpod_leave "$@"; fi
+      ;;
   esac
   return $code
-}
-
-# The variables that were pulled. They are a file of the vault: there is nothing of them outside.
-function __tazpod_environment {
-  local file="\${TAZPOD_VAULT-}"/${quote(environmentFolder)}/environment.sh
-  [[ -n "\${TAZPOD_VAULT-}" && -r "$file" ]] || return
-  source "$file"
-  return 0
 }
 
 # The end of the ghost is the end of the terminal's first shell too: an SSH or container session closes with it.
@@ -81,26 +75,6 @@ function __tazpod_leave {
   [[ "\${fields[4]-}" == "$$" ]] && exit 0
 }
 
-function __tazpod_latch {
-  local name="$1" reason="$2" answer
-  shift 2
-  if [[ "\${TAZPOD_GHOST_MODE-}" == true ]]; then
-    command "$name" "$@"
-    return
-  fi
-  printf '%s runs inside the vault only%s.\\n' "$name" "\${reason:+: $reason}" >&2
-  if [[ ! -t 0 || ! -t 2 ]]; then
-    printf 'Next: tazpod exec -- %s\\n' "$name" >&2
-    return 77
-  fi
-  printf 'Open the vault for it? [Y/n] ' >&2
-  read -r answer || return 77
-  case $answer in
-    ''|[Yy]|[Yy][Ee][Ss]) __tazpod exec -- "$name" "$@" ;;
-    *) return 77 ;;
-  esac
-}
-
 # The mark in the prompt. Themes make the prompt anew before each one, so it is looked after last.
 function __tazpod_prompt {
   local code=$?
@@ -116,9 +90,35 @@ if [[ "\${TAZPOD_GHOST_MODE-}" == true ]]; then
     *) __tazpod_mark="\${TAZPOD_PROMPT_MARK-(ghost) }" ;;
   esac
   __tazpod_mark="\${__tazpod_mark//\\%/%%}"
-  __tazpod_environment || :
+  { [[ -n "\${TAZPOD_VAULT-}" && -r ${environmentFile(environmentFolder)} ]] && source ${environmentFile(environmentFolder)}; } || :
   [[ -z "$__tazpod_mark" ]] || precmd_functions+=(__tazpod_prompt)
 fi
+`;
+
+const environmentFile = (folder: string) => `"\${TAZPOD_VAULT-}"/${quote(folder)}/environment.sh`;
+
+const words = (tazpod: readonly string[]) => tazpod.map(quote).join(' ');
+
+/** With the word `function`, because an alias of the same name would be put in its place. */
+const latchFunction = ({tazpod}: ShellInput, {command, reason = ''}: LatchDeclaration) => `\
+function ${command} {
+  local answer
+  if [[ "\${TAZPOD_GHOST_MODE-}" == true ]]; then
+    command ${command} "$@"
+    return
+  fi
+  printf '%s runs inside the vault only%s.\\n' ${command} ${quote(reason === '' ? '' : `: ${reason}`)} >&2
+  if [[ ! -t 0 || ! -t 2 ]]; then
+    printf 'Next: tazpod exec -- %s\\n' ${command} >&2
+    return 77
+  fi
+  printf 'Open the vault for it? [Y/n] ' >&2
+  read -r answer || return 77
+  case $answer in
+    ''|[Yy]|[Yy][Ee][Ss]) ${words(tazpod)} exec -- ${command} "$@" ;;
+    *) return 77 ;;
+  esac
+}
 `;
 
 const completion = (commands: readonly ShellCommand[]) => `

@@ -48,6 +48,25 @@ describe('The snippet for Zsh', function () {
     });
   }
 
+  it('works for an agent, which copies only functions whose names do not begin with "_"', () => {
+    const copied = join(folder, 'copied');
+    const agent = (lines: string, env: object = {}) => {
+      shell(`for name in \${(k)functions}; do [[ $name == _* ]] || functions $name; done >${quote(copied)}`, {env});
+      return spawnSync('zsh', ['-f', '-c', `source ${quote(copied)}; ${lines}`], {
+        cwd: folder,
+        encoding: 'utf8',
+        env: {HOME: folder, LANG: 'C.UTF-8', PATH: `${folder}:/usr/bin:/bin`, TERM: 'dumb', ...env},
+      });
+    };
+    const outside = agent("tazpod status 'two words'; tazpod unlock; gemini --version");
+    expect(outside.stdout).to.equal('TAZPOD a word status two words\nTAZPOD a word unlock\n');
+    expect(outside.stderr).to.equal(`gemini runs inside the vault only: ${hostile}.\nNext: tazpod exec -- gemini\n`);
+    expect(outside.status).to.equal(77);
+    writeFileSync(join(folder, 'gemini'), '#!/bin/sh\nprintf "<%s>" "$@"\n', {mode: 0o755});
+    const inside = agent('gemini x; unset TOKEN; tazpod pull; echo "$TOKEN"', ghost());
+    expect(inside).to.include({stdout: "<x>TAZPOD a word pull\nit's secret\n", stderr: '', status: 0});
+  });
+
   it('quotes every word, whatever is in it', () => {
     for (const word of [hostile, '', ' ', '\n', "'", '\\', "\\'", '\\\\', '-n', '*']) {
       expect(shell(`printf '<%s>' ${quote(word)}`).stdout).to.equal(`<${word}>`);

@@ -1,5 +1,6 @@
 import {Args} from '@oclif/core';
 import {BaseCommand} from '../../base-command.ts';
+import {printable} from '../../config/printable.ts';
 import {installShell, type ShellInstallResult} from '../../shell/install.ts';
 import {whichShells} from '../../shell/which-shell.ts';
 import {usersShell} from '../../vault/open-vault.ts';
@@ -26,6 +27,12 @@ export default class Install extends BaseCommand<ShellInstallResult[]> {
       const result = await installShell(shell, this.config, latches);
       results.push(result);
       if (result.backup !== undefined) this.remark(`${result.file}: ${result.odd!}. A copy is ${result.backup}.`);
+      for (const {command, file, line} of result.aliases ?? []) {
+        this.remark(
+          `${printable(file, 4096)}:${line} has an alias for ${command}, which the shell prefers: ` +
+            `${command} then runs outside the vault too. Make it a function or remove it.`,
+        );
+      }
       this.log(
         result.changed
           ? `${result.file} reads ${result.snippet} from now on. Shells that are started now have it.`

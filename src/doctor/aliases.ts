@@ -1,0 +1,19 @@
+import {printable} from '../config/printable.ts';
+import type {DoctorContext} from './context.ts';
+import type {Finding} from './finding.ts';
+
+/** Aliases in the user's start-up files that beat a latch; nothing is said if there is none. */
+export function examineAliases({aliases = []}: DoctorContext): Finding[] {
+  const [first] = aliases;
+  if (first === undefined) return [];
+  const places = aliases.map(({command, file, line}) => `${command} (${printable(file, 400)}:${line})`).join(', ');
+  return [
+    {
+      id: 'aliases',
+      title: 'Aliases',
+      verdict: 'warning',
+      detail: `A shell prefers an alias to a latch, so these run outside the vault too: ${places}.`,
+      fix: `remove the alias from ${printable(first.file, 400)}, or make it a function`,
+    },
+  ];
+}
