@@ -79,6 +79,8 @@ function channelOver(socket: Socket): CliChannel {
     gone: gone.signal,
     close: () =>
       new Promise((resolve) => {
+        // A CLI that is stopped reads nothing, and the ghost does not wait for it.
+        setTimeout(resolve, clearTimeoutMs).unref();
         if (!socket.writable) resolve();
         else socket.end(resolve);
       }),

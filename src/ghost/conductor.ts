@@ -36,6 +36,10 @@ export class Conductor {
     this.#say({say: 'skipped', step: id, why});
   }
 
+  waits(id: StepId, why: string): void {
+    this.#say({say: 'waits', step: id, why});
+  }
+
   progress(id: StepId, doneBytes: number, totalBytes: number): void {
     this.#say({say: 'progress', step: id, doneBytes, totalBytes});
   }

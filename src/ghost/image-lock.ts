@@ -6,31 +6,71 @@ import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {InitId, OpenPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
 import type {Caller} from './caller.ts';
+import {atMostEvery, wakeAround} from './stopped.ts';
 
-/** How long another that is just about to let go of the image is waited for: a `status` tries its lock too. */
-const timeoutMs = 500;
+/** The least time to wait, whatever the plan says: a `status` holds the lock for a moment too. */
+const leastWaitMs = 500;
+/** After this time the user is told what is being waited for. */
+const silentMs = 1000;
+/** How often to try. Each try starts a program, so a long wait tries less often. */
+const pollMs = {first: 50, later: 200};
+/** How often a holder that is stopped is continued. */
+const wakeMs = 1000;
 
 /** A ghost that is there and can be joined: a sealed one from here, a private one from outside this namespace. */
 export type Joinable = {readonly keyDigest: VolumeKeyDigest} & (
   {readonly isolation: 'sealed'; readonly ghost: RunningVault} | {readonly isolation: 'private'; readonly init: InitId}
 );
 
-/** Takes the lock of the image, or says which ghost of the user's has it. Throws a Failure (75) where neither can be. */
-export async function lockImage(imageFd: number, caller: Caller, plan: OpenPlan): Promise<Joinable | undefined> {
+/** How long an opening ghost may wait in all, and whom it tells. */
+export type Patience = {readonly deadlineMs: number; readonly onWait: (why: string) => void};
+
+/**
+ * The patience of a plan, from now on. From its own user namespace a private ghost cannot see what it waits for, so its
+ * caller waits.
+ */
+export function patienceOf({waitMs = 0}: OpenPlan, {isolation}: Caller, onWait: (why: string) => void): Patience {
+  const patienceMs = isolation === 'private' ? leastWaitMs : Math.max(waitMs, leastWaitMs);
+  return {deadlineMs: performance.now() + patienceMs, onWait};
+}
+
+/**
+ * Takes the lock of the image, or says which ghost of the user's has it. While another process opens or closes the
+ * vault it has the lock and no session to join, so this waits until there is one or the lock is free. One that is
+ * stopped goes on.
+ *
+ * Throws a Failure (75) if the vault is open and cannot be joined, or if the time is over.
+ */
+export async function lockImage(
+  imageFd: number,
+  caller: Caller,
+  plan: OpenPlan,
+  {deadlineMs, onWait}: Patience,
+): Promise<Joinable | undefined> {
   const imageId = formatFileIdentity(identifyFile(imageFd));
-  for (const deadline = Date.now() + timeoutMs; ; await sleep(50)) {
+  const startMs = performance.now();
+  const wake = atMostEvery(wakeMs, () => wakeAround(imageFd, []));
+  for (let told = false; ;) {
     if (await tryLockExclusive(imageFd)) return undefined;
     const running = readOpenVaults().find((vault) => vault.imageId === imageId && vault.uid === caller.sessionUid);
     const joinable = plan.ifOpen === 'join' ? joinableFor(caller, plan, running) : undefined;
     if (joinable !== undefined) return joinable;
-    if (Date.now() < deadline) continue;
-    throw new Failure(exitCode.busy, 'The vault is open already.', {
-      why:
-        running === undefined
-          ? 'Somebody else, perhaps in another container, holds its image.'
-          : whyNotJoined(running, plan.ifOpen),
-      next: 'tazpod vault status',
-    });
+    if (running !== undefined) throw busy('The vault is open already.', whyNotJoined(running, plan.ifOpen));
+    const nowMs = performance.now();
+    if (nowMs >= deadlineMs) {
+      const waited = Math.round((nowMs - startMs) / 1000);
+      throw busy(
+        'Another process holds the image of the vault.',
+        `Waited ${waited} s. It may be opening or closing the vault, asking for its passphrase in another window, ` +
+          'or running in another container.',
+      );
+    }
+    if (!told && nowMs - startMs >= silentMs) {
+      onWait(`waiting up to ${Math.round((deadlineMs - startMs) / 1000)} s for a process that opens or closes it`);
+      told = true;
+    }
+    if (nowMs - startMs >= silentMs) wake();
+    await sleep(nowMs - startMs < silentMs ? pollMs.first : pollMs.later);
   }
 }
 
@@ -41,6 +81,10 @@ function joinableFor(
 ): Joinable | undefined {
   if (isolation === 'private') return privateGhost && {isolation, ...privateGhost};
   return running?.isolation === isolation ? {isolation, keyDigest: running.keyDigest, ghost: running} : undefined;
+}
+
+function busy(what: string, why: string): Failure {
+  return new Failure(exitCode.busy, what, {why, next: 'tazpod vault status'});
 }
 
 function whyNotJoined({isolation}: RunningVault, ifOpen: OpenPlan['ifOpen']): string {

@@ -3,40 +3,57 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
 import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
-import {isAlive, membersOfPidNamespace, signalProcess} from '../kernel/process.ts';
+import {readProcessStat} from '../kernel/process-record.ts';
+import {
+  continueStopped,
+  identifyProcess,
+  isAlive,
+  membersOfPidNamespace,
+  type ProcessIdentity,
+  signalProcess,
+} from '../kernel/process.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {LockPlan} from '../lifecycle/plan.ts';
 import type {Caller} from './caller.ts';
 import {openImageForLock} from './plan/check-plan.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
+import {atMostEvery, isOwn, wakeAround, withDescendants} from './stopped.ts';
 
-/** How long the ghost may take to unmount and detach after its session is gone. */
-const teardownTimeoutMs = 15_000;
+/** How long the ghost may take to unmount and detach after its session is gone, and how long after it was killed. */
+const teardownTimeoutMs = {asked: 15_000, killed: 10_000};
 const pollMs = 20;
+/** How often what is stopped is continued. */
+const wakeMs = 500;
 
 /**
  * Closes the ghost of an image from outside: SIGHUP to its session, SIGKILL after the grace time, and then the kernel's
- * word that nobody holds the image any more.
+ * word that nobody holds the image any more. Whatever is stopped of the ghost goes on meanwhile; a ghost that does not
+ * close its vault all the same is killed, and the kernel closes it.
  *
  * Safe as root: the image must be the caller's own, and only processes in the PID namespace whose init bears this
  * image's device and inode number, and this user's id, get a signal. That init is root's: what a user's own process
- * says that it is, as the init of a private ghost does, counts only where no line is crossed.
+ * says that it is, as the init of a private ghost does, counts only where no line is crossed. Beside those, only
+ * processes of this process's own user are continued that have started such a session or hold the lock of the caller's
+ * own image, with what descends from them; and only the ghost of such an init is killed, the parent of its parent.
  */
 export async function lockVault(caller: Caller, plan: LockPlan): Promise<void> {
   const imageFd = openImageForLock(caller, plan.image);
   try {
     const imageId = formatFileIdentity(identifyFile(imageFd));
-    const vaults = readOpenVaults().filter(
-      ({imageId: id, uid, isolation}) => id === imageId && uid === caller.sessionUid && isolation === caller.isolation,
-    );
-    for (const vault of vaults) await endVault(vault, plan.graceMs);
-    if (await unlockedWithin(imageFd, vaults.length > 0 ? teardownTimeoutMs : 0)) return;
+    const vaults = await openVaultsOf(imageFd, imageId, caller, plan.waitMs ?? 0);
+    // Now: with the end of their sessions nothing tells any more which they are.
+    const [openers, ghosts] = [vaults.flatMap(openerOf), vaults.flatMap(ghostsOf)];
+    for (const vault of vaults) await endVault(vault, ghosts, plan.graceMs);
+    if (await unlockedWithin(imageFd, ghosts, vaults.length > 0 ? teardownTimeoutMs.asked : 0)) return;
+    for (const opener of openers) signalProcess(opener, 'SIGKILL');
+    if (await unlockedWithin(imageFd, ghosts, openers.length > 0 ? teardownTimeoutMs.killed : 0)) return;
     throw new Failure(exitCode.busy, 'The vault is still in use.', {
       why:
         vaults.length > 0
           ? 'Its session is gone, but something holds the image.'
-          : 'It is being opened right now, or open in another container.',
+          : 'A process holds the image and has no session: it may be asking for the passphrase in another window, or ' +
+            'run in another container.',
       next: 'tazpod vault status',
     });
   } finally {
@@ -44,11 +61,30 @@ export async function lockVault(caller: Caller, plan: LockPlan): Promise<void> {
   }
 }
 
-async function endVault(vault: RunningVault, graceMs: number): Promise<void> {
+/** The ghosts of the image. One that is being opened has no session to end yet, and is waited for. */
+async function openVaultsOf(imageFd: number, imageId: string, caller: Caller, waitMs: number): Promise<RunningVault[]> {
+  const wake = atMostEvery(wakeMs, () => wakeAround(imageFd, []));
+  for (const deadline = Date.now() + waitMs; ; await sleep(pollMs)) {
+    const vaults = readOpenVaults().filter(
+      ({imageId: id, uid, isolation}) => id === imageId && uid === caller.sessionUid && isolation === caller.isolation,
+    );
+    if (vaults.length > 0 || Date.now() >= deadline || !(await isLocked(imageFd))) return vaults;
+    wake();
+  }
+}
+
+async function endVault(vault: RunningVault, ghosts: readonly ProcessIdentity[], graceMs: number): Promise<void> {
   leaveWord(vault);
   for (const member of membersOfPidNamespace(vault.init.pid).slice(1)) signalProcess(member, 'SIGHUP');
   const deadline = Date.now() + graceMs;
-  while (isAlive(vault.init) && Date.now() < deadline) await sleep(pollMs);
+  // Who is stopped acts on SIGHUP only when it goes on.
+  const wake = atMostEvery(wakeMs, () => {
+    continueStopped([...membersOfPidNamespace(vault.init.pid), ...withDescendants(ghosts)]);
+  });
+  while (isAlive(vault.init) && Date.now() < deadline) {
+    wake();
+    await sleep(pollMs);
+  }
   // The end of its init is, for the kernel, the end of the whole namespace.
   signalProcess(vault.init, 'SIGKILL');
 }
@@ -65,11 +101,35 @@ export function leaveWord(vault: RunningVault): void {
   }
 }
 
-async function unlockedWithin(imageFd: number, timeoutMs: number): Promise<boolean> {
+async function unlockedWithin(
+  imageFd: number,
+  ghosts: readonly ProcessIdentity[],
+  timeoutMs: number,
+): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
+  const wake = atMostEvery(wakeMs, () => wakeAround(imageFd, ghosts));
   while (await isLocked(imageFd)) {
     if (Date.now() >= deadline) return false;
+    wake();
     await sleep(pollMs);
   }
   return true;
+}
+
+/** The ghost that opened the vault: the parent of the unshare that waits for the init. */
+function openerOf({supervisorPid}: RunningVault): ProcessIdentity[] {
+  return parentsOf([supervisorPid]);
+}
+
+/** That one and those that have joined: the parents of the processes that wait outside for one in the session. */
+function ghostsOf({init}: RunningVault): ProcessIdentity[] {
+  const inside = membersOfPidNamespace(init.pid).map(({pid}) => pid);
+  const entrances = parentsOf(inside).filter(({pid}) => !inside.includes(pid));
+  return parentsOf(entrances.map(({pid}) => pid));
+}
+
+/** The parents of processes, as far as they run as this one does. */
+function parentsOf(pids: readonly number[]): ProcessIdentity[] {
+  const parents = new Set(pids.map((pid) => readProcessStat(pid)?.ppid ?? 0));
+  return [...parents].filter((pid) => pid > 1 && isOwn(pid)).flatMap((pid) => identifyProcess(pid) ?? []);
 }

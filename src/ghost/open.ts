@@ -3,6 +3,7 @@ import {chooseEngine} from '../engines/choose.ts';
 import type {Engine} from '../engines/engine.ts';
 import {checkFileSystem, makeFileSystem} from '../engines/file-system.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
+import {continueStopped, descendantsOf} from '../kernel/process.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import type {CreatePlan, OpenPlan, SessionPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
@@ -14,13 +15,13 @@ import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
 import {Conductor} from './conductor.ts';
 import {Holdings, WrongPassphrase} from './holdings.ts';
-import {type Joinable, lockImage} from './image-lock.ts';
+import {type Joinable, lockImage, type Patience, patienceOf} from './image-lock.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
 import {keyReader} from './key-source.ts';
 import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
 import {accompany} from './session/accompany.ts';
-import {openVaultOf, watchForLock} from './session/join.ts';
-import {prepareJoin, prepareSession, type Session} from './session/session.ts';
+import {joinSession, justEnded, openVaultOf} from './session/join.ts';
+import {prepareSession, type Session} from './session/session.ts';
 
 /**
  * Opens a vault as the plan says, runs its session, closes it, and returns the exit code. The order of the steps is
@@ -51,6 +52,9 @@ const newSegment = {
   sizeBytes: 'dynamic',
 } as const;
 
+/** How often helpers that are stopped are continued while the vault is being closed. */
+const wakeMs = 200;
+
 /** The life of one ghost: which step comes when. */
 class Ghost {
   readonly #caller: Caller;
@@ -80,13 +84,23 @@ class Ghost {
     const {header, running} = await this.#prepare();
     // A plan without a session is one that creates; the type says so, the check of its shape cannot.
     if (session === undefined) return 0;
-    if (running !== undefined) return this.#join(header, running, session, onSession);
+    if (running !== undefined) return this.#joinOrOpen(header, running, session, onSession);
     return this.#haunt(await this.#unlockAndAttach(header), session, onSession);
   }
 
   async close(): Promise<void> {
     const [conductor, holdings] = [this.#conductor, this.#holdings];
     holdings.stopWatching();
+    // Safe as root: they are the ghost's own helpers. One that is stopped would keep the vault open.
+    const waking = setInterval(() => continueStopped(descendantsOf(process.pid)), wakeMs);
+    try {
+      await this.#takeDown(conductor, holdings);
+    } finally {
+      clearInterval(waking);
+    }
+  }
+
+  async #takeDown(conductor: Conductor, holdings: Holdings): Promise<void> {
     conductor.begin('close');
     await conductor.step('endSessions', () => holdings.releaseTerminal());
     // What the session has handed out of the vault, an open file, keeps the file system busy. The device is taken away
@@ -100,22 +114,40 @@ class Ghost {
   /** Lock and header: everything before a key. Says whose ghost is there where the lock is taken. */
   async #prepare(): Promise<{header: VettedHeader; running: Joinable | undefined}> {
     const conductor = this.#conductor;
-    const {imageFd} = this.#holdings;
     conductor.begin('prepare');
     await conductor.step('unshare', () => this.#holdings.enter());
-    const running = await conductor.step(
+    const running = await this.#lock(this.#patience());
+    const header = await conductor.step('vet', () => this.#holdings.vet(this.#holdings.imageFd));
+    return {header, running};
+  }
+
+  #patience(): Patience {
+    return patienceOf(this.#plan, this.#caller, (why) => this.#conductor.waits('lock', why));
+  }
+
+  #lock(patience: Patience): Promise<Joinable | undefined> {
+    return this.#conductor.step(
       'lock',
-      () => lockImage(imageFd, this.#caller, this.#plan),
+      () => lockImage(this.#holdings.imageFd, this.#caller, this.#plan, patience),
       (vault) => vault && 'a ghost has it',
     );
-    const header = await conductor.step('vet', () => this.#holdings.vet(imageFd));
-    return {header, running};
   }
 
   /** Key and device: up to the plaintext of an image that is there. */
   async #unlockAndAttach(header: VettedHeader): Promise<Engine> {
+    // What is missing is said before a passphrase is asked for.
     const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
-    const volumeKey = await this.#withKey((key) => this.#holdings.unlock(header, key));
+    return this.#attach(engine, header, await this.#withKey((key) => this.#holdings.unlock(header, key)));
+  }
+
+  /** A key that was asked for before the lock was this ghost's: the header may be another one since. */
+  async #attachWith(volumeKey: Buffer): Promise<Engine> {
+    const header = await this.#conductor.step('vet', () => this.#holdings.vet(this.#holdings.imageFd));
+    await this.#keyOf(digestOf(header), volumeKey);
+    return this.#attach(await chooseEngine(header.header.segments[0]!, this.#plan.engine), header, volumeKey);
+  }
+
+  async #attach(engine: Engine, header: VettedHeader, volumeKey: Buffer): Promise<Engine> {
     this.#conductor.begin('open');
     await this.#conductor.step(
       'attach',
@@ -141,27 +173,59 @@ class Ghost {
     }
   }
 
-  /** A further session in a ghost that is there: whoever has the passphrase may. */
-  async #join(header: VettedHeader, running: Joinable, plan: SessionPlan, onSession: () => void): Promise<number> {
+  /**
+   * A further session in a ghost that is there: whoever has the passphrase may. If that ghost ends just now, this one
+   * opens the vault itself, with the key that it has already.
+   */
+  async #joinOrOpen(header: VettedHeader, first: Joinable, plan: SessionPlan, onSession: () => void): Promise<number> {
     // The header is the image's of now. What counts is the key of the vault that is open.
-    await this.#withKey(async (key) => {
-      const volumeKey = await this.#holdings.unlock(header, key);
-      const same = await isVolumeKeyOf(running.keyDigest, volumeKey).finally(() => volumeKey.fill(0));
-      if (!same) throw new WrongPassphrase(this.#plan.image);
-    });
-    discardVettedHeader(header);
-    if (running.isolation === 'private') {
-      this.#channel.say({say: 'enter', init: running.init});
-      return 0;
+    const volumeKey = await this.#withKey(async (key) =>
+      this.#keyOf(first.keyDigest, await this.#holdings.unlock(header, key)),
+    );
+    // The user may have taken long to type it.
+    const patience = this.#patience();
+    try {
+      discardVettedHeader(header);
+      for (
+        let running: Joinable | undefined = first;
+        running !== undefined;
+        running = await this.#lockAgain(patience)
+      ) {
+        await this.#keyOf(running.keyDigest, volumeKey);
+        if (running.isolation === 'private') {
+          this.#channel.say({say: 'enter', init: running.init});
+          return 0;
+        }
+        const {ghost} = running;
+        this.#conductor.begin('join');
+        const joined = await this.#conductor.step(
+          'join',
+          () => joinSession(this.#caller, plan, ghost),
+          (session) => (session === undefined ? 'it has just ended' : undefined),
+        );
+        if (joined === undefined && performance.now() < patience.deadlineMs) continue;
+        if (joined === undefined) throw justEnded();
+        volumeKey.fill(0);
+        await this.#holdings.clearStaging();
+        return await this.#accompany(joined.session, openVaultOf(ghost), onSession, joined.wasLocked);
+      }
+      return await this.#haunt(await this.#attachWith(volumeKey), plan, onSession);
+    } finally {
+      volumeKey.fill(0);
     }
-    const {ghost} = running;
-    this.#conductor.begin('join');
-    const wasLocked = watchForLock(ghost);
-    const session = await this.#conductor.step('join', async () => {
-      await this.#holdings.clearStaging();
-      return prepareJoin(this.#caller, plan, ghost);
-    });
-    return this.#accompany(session, openVaultOf(ghost), onSession, wasLocked);
+  }
+
+  #lockAgain(patience: Patience): Promise<Joinable | undefined> {
+    this.#conductor.begin('prepare');
+    this.#conductor.skip('unshare', 'done before');
+    return this.#lock(patience);
+  }
+
+  /** The volume key, if it is the one of this digest. It is wiped if it is not. */
+  async #keyOf(digest: VolumeKeyDigest, volumeKey: Buffer): Promise<Buffer> {
+    if (await isVolumeKeyOf(digest, volumeKey)) return volumeKey;
+    volumeKey.fill(0);
+    throw new WrongPassphrase(this.#plan.image);
   }
 
   /** From nothing to the plaintext of a new image, which gets its name when it is whole. */

@@ -110,6 +110,18 @@ export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): 
   }
 }
 
+/** Sends SIGCONT to those of the processes that are stopped (state T). Those that may not be signalled are left out. */
+export function continueStopped(processes: readonly ProcessIdentity[]): void {
+  for (const target of processes) {
+    if (readProcessStat(target.pid)?.state !== 'T') continue;
+    try {
+      signalProcess(target, 'SIGCONT');
+    } catch {
+      // Another user's, such as the relay of a session's terminal.
+    }
+  }
+}
+
 /** Every process that there is at one moment. */
 function census(roots: KernelRoots): ProcessStat[] {
   return allPids(roots).flatMap((pid) => readProcessStat(pid, roots) ?? []);

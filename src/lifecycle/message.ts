@@ -16,6 +16,8 @@ export type GhostMessage =
   | {readonly say: 'progress'; readonly step: StepId; readonly doneBytes: number; readonly totalBytes: number}
   | {readonly say: 'done'; readonly step: StepId; readonly ms: number; readonly note?: string}
   | {readonly say: 'skipped'; readonly step: StepId; readonly why: string}
+  /** The step waits for somebody else. */
+  | {readonly say: 'waits'; readonly step: StepId; readonly why: string}
   /** The phase ends early: at `step`, for a reason that a later message or prompt tells. */
   | {readonly say: 'broken'; readonly step: StepId; readonly why: string}
   /** The ghost needs the terminal for itself and waits for `clear`. */

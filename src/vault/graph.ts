@@ -8,7 +8,7 @@ export type GraphStyle = 'live' | 'lines' | 'silent';
 /** The messages of the ghost that the graph is made of. */
 export type StepMessage = Extract<
   GhostMessage,
-  {say: 'phase' | 'started' | 'progress' | 'done' | 'skipped' | 'broken'}
+  {say: 'phase' | 'started' | 'progress' | 'waits' | 'done' | 'skipped' | 'broken'}
 >;
 
 /**
@@ -37,6 +37,9 @@ export class LifecycleGraph {
     switch (message.say) {
       case 'progress':
         step.report(`${Math.floor((100 * message.doneBytes) / message.totalBytes)} %`);
+        break;
+      case 'waits':
+        step.report(message.why);
         break;
       case 'done':
         step.end({title: titleWith(message.step, [message.note, seconds(message.ms)])});
@@ -124,8 +127,10 @@ function taskOf(id: StepId, progress: StepProgress): ListrTask {
   } as ListrTask;
 }
 
-function lineOf(message: Extract<StepMessage, {say: 'done' | 'skipped' | 'broken'}>): string {
+function lineOf(message: Extract<StepMessage, {say: 'waits' | 'done' | 'skipped' | 'broken'}>): string {
   switch (message.say) {
+    case 'waits':
+      return `… ${titleWith(message.step, [message.why])}`;
     case 'done':
       return `✔ ${titleWith(message.step, [message.note, seconds(message.ms)])}`;
     case 'skipped':

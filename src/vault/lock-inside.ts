@@ -1,5 +1,12 @@
 import {writeFileSync} from 'node:fs';
-import {allPids, type ProcessIdentity, identifyProcess, isAlive, signalProcess} from '../kernel/process.ts';
+import {
+  allPids,
+  continueStopped,
+  type ProcessIdentity,
+  identifyProcess,
+  isAlive,
+  signalProcess,
+} from '../kernel/process.ts';
 import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 
@@ -24,6 +31,8 @@ export function lockFromInside(graceMs: number): void {
     .flatMap((pid) => identifyProcess(pid) ?? []);
   process.on('SIGHUP', () => {});
   signalAll(others, 'SIGHUP');
+  // What is stopped acts on it only when it goes on.
+  continueStopped(others);
   const deadline = Date.now() + graceMs;
   // Whoever ends the shell ends this process too; the wait is for shells that do not listen.
   const timer = setInterval(() => {

@@ -18,7 +18,11 @@ export type LockResult = {
 };
 
 /** Closes the ghost of an image from outside it, and returns when the kernel says that nobody holds the image. */
-export async function lockFromOutside(image: string, graceMs: number, presentation: Presentation): Promise<LockResult> {
+export async function lockFromOutside(
+  image: string,
+  {graceMs, waitMs}: {readonly graceMs: number; readonly waitMs: number},
+  presentation: Presentation,
+): Promise<LockResult> {
   const before = await readVaultState(image);
   if (before.state === 'absent') {
     throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
@@ -27,7 +31,7 @@ export async function lockFromOutside(image: string, graceMs: number, presentati
   // A private ghost is the user's own, and so is the right to end it.
   const isolation = before.session?.isolation;
   const escalation = await chooseEscalation(ghostEntry, isolation, isatty(0));
-  const end = await callGhost({version: planVersion, operation: 'lock', image, graceMs}, escalation, {
+  const end = await callGhost({version: planVersion, operation: 'lock', image, graceMs, waitMs}, escalation, {
     onMessage: async (message) => {
       if (message.say === 'warning') presentation.remark(message.text);
     },

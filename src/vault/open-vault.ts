@@ -1,5 +1,6 @@
 import {existsSync} from 'node:fs';
 import {userInfo} from 'node:os';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {isatty} from 'node:tty';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
@@ -14,7 +15,8 @@ import {
   type SessionPlan,
 } from '../lifecycle/plan.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
-import {readOpenVaults} from '../kernel/open-vaults.ts';
+import {isLocked} from '../kernel/file-lock.ts';
+import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTerminal} from '../kernel/terminal.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
@@ -28,6 +30,8 @@ export type OpenRequest = {
   readonly mountPoint?: string | undefined;
   readonly key: KeySource;
   readonly ifOpen?: 'join' | 'refuse' | undefined;
+  /** How long to wait for another process that opens or closes the vault. */
+  readonly waitMs?: number;
   readonly engine?: EngineId | undefined;
   readonly isolation?: Isolation | undefined;
   readonly create?: CreatePlan;
@@ -47,6 +51,10 @@ export type Presentation = {
   remark(text: string): void;
 };
 
+const waitPollMs = 200;
+/** After this time the user is told what is being waited for. */
+const silentMs = 1000;
+
 /** The exit code of the ghost's end, and what is known of the vault. Throws the Failure that the ghost told. */
 export async function openVault(request: OpenRequest, presentation: Presentation): Promise<GhostEnd> {
   const escalation = await chooseEscalation(ghostEntry, request.isolation, isatty(0));
@@ -56,7 +64,9 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   const mountPoint = prepareMountPoint(request.mountPoint, home);
   const {bridges, remarks} = collectBridges(request.bridges ?? [], {...request, home, mountPoint});
   for (const remark of remarks) presentation.remark(remark);
-  const plan: OpenPlan = {
+  const session = request.command === undefined ? undefined : sessionPlan(request, request.command, terminal?.path);
+  // Made anew for each try: a private ghost may have come or gone.
+  const makePlan = (): OpenPlan => ({
     version: planVersion,
     operation: 'open',
     image: request.image,
@@ -64,13 +74,14 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     home,
     key: request.key,
     ifOpen: request.ifOpen ?? 'join',
+    waitMs: request.waitMs ?? 0,
     bridges,
     ...(escalation.isolation === 'private' ? privateGhostOf(request.image) : {}),
     ...(request.engine === undefined ? {} : {engine: request.engine}),
     ...(request.create === undefined ? {} : {create: request.create}),
-    ...(request.command === undefined ? {} : {session: sessionPlan(request, request.command, terminal?.path)}),
-  };
-  if (plan.key.from === 'terminal' && terminal === undefined) {
+    ...(session === undefined ? {} : {session}),
+  });
+  if (request.key.from === 'terminal' && terminal === undefined) {
     throw new Failure(exitCode.usage, 'There is no terminal to ask for the passphrase on.', {
       next: 'give it with --passphrase-file FILE, or TAZPOD_PASSPHRASE_FILE',
     });
@@ -82,28 +93,77 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     if (saved !== undefined && inForeground()) await restoreTerminal(saved.terminal.descriptor, saved.settings);
   };
   // Standard output may lead through a pipe to the same terminal, and what writes there knows nothing of raw mode.
-  const shared = plan.session?.ownTerminal === false && terminal !== undefined;
+  const shared = session?.ownTerminal === false && terminal !== undefined;
   const share = async () => {
     if (shared && inForeground()) await setTerminal(terminal.descriptor, ['opost']);
   };
   const stage = new Stage(presentation, restore, share);
   try {
     const listener = {onMessage: (message: GhostMessage) => stage.present(message)};
-    let end = await callGhost(plan, escalation, listener);
-    if (end.enter !== undefined && plan.session !== undefined) {
-      const {enter: init} = end;
-      end = await callGhost(
-        {version: planVersion, operation: 'enter', init, session: plan.session},
-        escalation,
-        listener,
-      );
-    }
+    const call = async (): Promise<GhostEnd> => {
+      const end = await callGhost(makePlan(), escalation, listener);
+      if (end.enter === undefined || session === undefined) return end;
+      return callGhost({version: planVersion, operation: 'enter', init: end.enter, session}, escalation, listener);
+    };
+    const end = escalation.isolation === 'private' ? await callPatiently(request, call, presentation) : await call();
     if (end.failure !== undefined) throw end.failure;
     return end;
   } finally {
     await stage.clear();
     await restore();
   }
+}
+
+/**
+ * A private ghost cannot see other private ghosts from inside its user namespace, so the wait for one that opens or
+ * closes the vault is here. A key from standard input can be read once only.
+ */
+async function callPatiently(
+  request: OpenRequest,
+  call: () => Promise<GhostEnd>,
+  presentation: Presentation,
+): Promise<GhostEnd> {
+  const {image, key, ifOpen, waitMs = 0} = request;
+  const deadlineMs = performance.now() + waitMs;
+  for (;;) {
+    await untilOpenOrFree(image, deadlineMs, presentation);
+    const running = openVaultAt(image);
+    if (running !== undefined && (running.isolation === 'sealed' || ifOpen === 'refuse')) throw openAlready(running);
+    const end = await call();
+    const missed = end.failure?.code === exitCode.busy && end.vault === undefined;
+    if (!missed || key.from === 'stdin' || performance.now() >= deadlineMs) return end;
+  }
+}
+
+function openAlready({isolation}: RunningVault): Failure {
+  return new Failure(exitCode.busy, 'The vault is open already.', {
+    why:
+      isolation === 'sealed'
+        ? 'A sealed ghost has it, and only another sealed one can join it: --isolation sealed.'
+        : 'A ghost of yours has it, and it was not to be joined.',
+    next: 'tazpod vault status',
+  });
+}
+
+async function untilOpenOrFree(image: string, deadlineMs: number, presentation: Presentation): Promise<void> {
+  const startMs = performance.now();
+  for (let told = false; existsSync(image) && openVaultAt(image) === undefined; await sleep(waitPollMs)) {
+    const free = await isLocked(image).then(
+      (locked) => !locked,
+      // The ghost says why it cannot be opened.
+      () => true,
+    );
+    if (free || performance.now() >= deadlineMs) return;
+    if (told || performance.now() - startMs < silentMs) continue;
+    presentation.remark('Waiting for another process that opens or closes the vault.');
+    told = true;
+  }
+}
+
+function openVaultAt(image: string): RunningVault | undefined {
+  if (!existsSync(image)) return undefined;
+  const imageId = formatFileIdentity(identifyFile(image));
+  return readOpenVaults().find((open) => open.imageId === imageId);
 }
 
 /** What has the image open and can be joined by its own user only. */
@@ -167,6 +227,9 @@ class Stage {
       case 'skipped':
       case 'broken':
         return this.#graph.show(message);
+      case 'waits':
+        if (this.#presentation.style !== 'silent') return this.#graph.show(message);
+        return this.#presentation.remark(`The vault: ${message.why}.`);
       case 'terminal':
         await this.#shareTerminal();
         return this.clear();

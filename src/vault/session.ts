@@ -29,6 +29,7 @@ export type SessionFlags = KeyFlags &
     readonly isolation?: Isolation | undefined;
     readonly create?: boolean;
     readonly join?: boolean;
+    readonly wait?: number;
   };
 
 /** Opens the vault for one command; where there is none, makes it first if that was asked for or is agreed to. */
@@ -41,20 +42,28 @@ export async function openOrCreate(
   const image = locateImage(flags.image);
   const key = keySource(flags);
   const create = existsSync(image) ? undefined : await agreedCreation(image, flags, key);
-  const end = await openVault(
-    {
-      image,
-      mountPoint: flags['mount-point'],
-      key,
-      ifOpen: flags.join === false ? 'refuse' : 'join',
-      engine: flags.engine,
-      isolation: flags.isolation,
-      bridges,
-      command,
-      ...(create === undefined ? {} : {create}),
-    },
-    presentation,
-  );
+  const open = (made: typeof create) =>
+    openVault(
+      {
+        image,
+        mountPoint: flags['mount-point'],
+        key,
+        ifOpen: flags.join === false ? 'refuse' : 'join',
+        waitMs: (flags.wait ?? 0) * 1000,
+        engine: flags.engine,
+        isolation: flags.isolation,
+        bridges,
+        command,
+        ...(made === undefined ? {} : {create: made}),
+      },
+      presentation,
+    );
+  const end = await open(create).catch((error: unknown) => {
+    // Another process made the vault meanwhile: it is opened, as if it had been there.
+    const lost = create !== undefined && error instanceof Failure && error.code === exitCode.cannotCreate;
+    if (!lost || !existsSync(image) || key.from === 'stdin') throw error;
+    return open(undefined);
+  });
   const {mountPoint, uuid, engine, isolation} = end.vault ?? {};
   return {
     code: end.code,

@@ -41,8 +41,20 @@ export const openFlags = {
   })(),
 };
 
+/** How long to wait for another `tazpod` at the same vault. */
+export const waitFlags = {
+  wait: Flags.integer({
+    description: 'seconds to wait while another process opens or closes the vault',
+    default: 30,
+    helpValue: 'SECONDS',
+    max: 3600,
+    min: 0,
+  }),
+};
+
 /** What to do where it is open already. */
 export const joinFlags = {
+  ...waitFlags,
   join: Flags.boolean({
     allowNo: true,
     default: true,

@@ -2,7 +2,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {existsSync, mkdirSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {type Mount, readMounts} from '../../src/kernel/mountinfo.ts';
-import {readProcessStat} from '../../src/kernel/process-record.ts';
+import {readProcessStat, readProcessStatus} from '../../src/kernel/process-record.ts';
 import {type ProcessIdentity, signalProcess} from '../../src/kernel/process.ts';
 import {allowSudo} from '../bed/install.ts';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
@@ -30,6 +30,8 @@ export type Death = {
   readonly point: Point;
   readonly victim: string;
   readonly signal: NodeJS.Signals;
+  /** Who is stopped is not dead: what is done then, so that the vault closes. */
+  readonly then?: 'lock' | 'close the window';
   /** A point before it at which somebody is slow, so that others overtake. */
   readonly slowAt?: Point;
 };
@@ -39,6 +41,14 @@ export const everybody = 'everybody';
 
 /** What came of a case: sentences about what was left behind, and about what was lost. */
 export type Verdict = {readonly leaks: readonly string[]; readonly losses: readonly string[]};
+
+/** A life in which somebody is to be stopped. */
+type StoppedLife = {
+  readonly victims: readonly TreeProcess[];
+  readonly held: Held | undefined;
+  readonly tree: readonly TreeProcess[];
+  readonly devices: ReadonlySet<string>;
+};
 
 /** What the name of a system program that is held begins with. */
 export const heldProgram = 'the program ';
@@ -51,6 +61,8 @@ const awaitsNextCall = (leftover: string) => /^temporary file .*\/tazpod-[\w.]+-
 
 /** How long the vault may need to be gone. */
 const goneWithinMs = 2000;
+/** The same after a hangup, which leaves a session half a second, and sudo two. */
+const hangUpMs = 10_000;
 /** How long a program that was held goes on after the kill, as a slow one would. */
 const slownessMs = 300;
 
@@ -65,17 +77,25 @@ export class Bench {
   readonly #install: FaultyInstall;
   readonly #vault: TestVault;
   readonly #writer: Writer;
+  readonly #openTerminal: () => Promise<TestTerminal>;
   #terminal: TestTerminal;
   #count = 0;
   readonly #bridged: string[] = [];
   /** The session that is joined or locked. */
   #companion: Background | undefined;
 
-  private constructor(scenario: Scenario, install: FaultyInstall, vault: TestVault, terminal: TestTerminal) {
+  private constructor(
+    scenario: Scenario,
+    install: FaultyInstall,
+    vault: TestVault,
+    terminal: TestTerminal,
+    anotherTerminal: () => Promise<TestTerminal>,
+  ) {
     this.#scenario = scenario;
     this.#install = install;
     this.#vault = vault;
     this.#terminal = terminal;
+    this.#openTerminal = anotherTerminal;
     this.#writer = new Writer(vault.owner);
   }
 
@@ -86,12 +106,9 @@ export class Bench {
     const vault = scenario.vault === 'made' ? planVault(owner) : await makeVault(owner);
     allowSudo(owner, {copy});
     if (scenario.bridge !== undefined) configureBridge(owner, scenario.bridge);
-    return new Bench(
-      scenario,
-      copy,
-      vault,
-      await openTerminal(owner, {env: environment(copy), within: scenario.isolation === 'private' ? fuseForAll : []}),
-    );
+    const within = scenario.isolation === 'private' ? fuseForAll : [];
+    const terminal = () => openTerminal(owner, {env: environment(copy), within});
+    return new Bench(scenario, copy, vault, await terminal(), terminal);
   }
 
   /** Lives the scenario from begin to end, unharmed, and returns the points of its steps in their order. */
@@ -163,9 +180,10 @@ export class Bench {
     const devices = devicesOf([...tree, ...(this.#companion === undefined ? [] : processTree(this.#companion.pid))]);
     const victims =
       death.victim === everybody
-        ? tree.filter((process) => nameOf(process) !== "the terminal's guard")
+        ? tree.filter((process) => death.then !== undefined || nameOf(process) !== "the terminal's guard")
         : tree.filter((process) => nameOf(process) === death.victim);
     if (victims.length === 0) throw new Error(`${death.victim} is not there.\n${tree.map(nameOf).join('\n')}`);
+    if (death.then !== undefined) return this.#closeStopped(death.then, {victims, held, tree, devices});
 
     // What has been stopped cannot see the others die.
     if (victims.length > 1) for (const victim of victims) kill(victim, 'SIGSTOP');
@@ -177,6 +195,26 @@ export class Bench {
     if (leaks.length > 0) return {leaks, losses: []};
     const losses = await this.#losses();
     return {leaks: await this.#leftovers([], devices), losses};
+  }
+
+  /** Stops the victims, has the vault closed by somebody else, and looks at what is left. */
+  async #closeStopped(how: NonNullable<Death['then']>, {victims, held, tree, devices}: StoppedLife): Promise<Verdict> {
+    for (const victim of victims) kill(victim, 'SIGSTOP');
+    const {owner} = this.#vault;
+    // A user cannot stop root's processes: the next call is there for those who can.
+    const byUser = victims.every(({pid}) => readProcessStatus(pid)?.uid.real === owner.uid);
+    if (how === 'close the window') this.#terminal.close();
+    const lock = how === 'lock' || !byUser ? tazpod(owner, ['lock', ...this.#vault.flags.slice(0, 2)]) : undefined;
+    if (held !== undefined) await this.#letGo(held);
+    const locked = await lock;
+    if (locked !== undefined && locked.code !== 0) {
+      return {leaks: [`the lock ended with ${locked.code}: ${locked.stderr}`], losses: []};
+    }
+    // What does not hold anything of the vault may stay stopped: that is job control.
+    if (how === 'lock') for (const victim of victims) kill(victim, 'SIGCONT');
+    if (how === 'close the window') this.#terminal = await this.#openTerminal();
+    const leaks = await this.#leaks(tree, devices, false, hangUpMs);
+    return leaks.length > 0 ? {leaks, losses: []} : {leaks, losses: await this.#losses()};
   }
 
   /** What is left of this vault: of the devices without a user, those that its processes had. */
@@ -250,7 +288,12 @@ export class Bench {
   }
 
   /** Waits until nothing is left, and says what is when the time is over. */
-  async #leaks(tree: readonly ProcessIdentity[], devices: ReadonlySet<string>, mayLive: boolean): Promise<string[]> {
+  async #leaks(
+    tree: readonly ProcessIdentity[],
+    devices: ReadonlySet<string>,
+    mayLive: boolean,
+    withinMs = goneWithinMs,
+  ): Promise<string[]> {
     if (this.#companion !== undefined && this.#scenario.session) {
       // Whoever joins it and dies, it goes on.
       await this.#writer.untilMore(() => this.#companion!.stderr());
@@ -269,7 +312,7 @@ export class Bench {
         return this.#tree().length === 0;
       });
     }
-    for (const deadline = Date.now() + goneWithinMs; ; await sleep(20)) {
+    for (const deadline = Date.now() + withinMs; ; await sleep(20)) {
       this.#wakeSudo();
       const found = await this.#leftovers(tree, devices);
       const late = found.filter((leftover) => !awaitsNextCall(leftover));

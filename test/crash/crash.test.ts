@@ -3,7 +3,7 @@ import {phases} from '../../src/lifecycle/step.ts';
 import {needsRoot} from '../bed/owner.ts';
 import {Bench} from './bench.ts';
 import type {Point} from './faulty-install.ts';
-import {nameOfDeath, sampledDeaths} from './matrix.ts';
+import {nameOfDeath, sampledDeaths, sampledStops} from './matrix.ts';
 import {type Scenario, scenarios} from './scenarios.ts';
 
 /** Steps that no scenario comes to, and why. */
@@ -38,10 +38,8 @@ async function failures(scenario: Scenario, reached: Set<Point>): Promise<string
   const points = await bench.rehearse();
   for (const point of points) reached.add(point.split(' ')[0]!);
   const found: string[] = [];
-  for (const death of sampledDeaths(
-    points.filter((point) => scenario.sample.test(point)),
-    scenario.isolation,
-  )) {
+  const sample = points.filter((point) => scenario.sample.test(point));
+  for (const death of [...sampledDeaths(sample, scenario.isolation), ...sampledStops(scenario)]) {
     const {leaks, losses} = await bench.run(death);
     found.push(...[...leaks, ...losses].map((what) => `${nameOfDeath(death)}: ${what}`));
   }

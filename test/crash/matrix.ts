@@ -19,7 +19,27 @@ export function deathsOf(scenario: Scenario, stations: readonly Station[]): Deat
     scenario.matrix === 'full'
       ? every
       : every.filter(({point, victim}) => (isStep(point) ? essential.includes(victim) : victim === 'the ghost'));
-  return [...chosen, ...overtakings(scenario, stations)];
+  return [...chosen, ...overtakings(scenario, stations), ...stops(scenario, stations)];
+}
+
+/** Each process stopped, and then the vault closed from elsewhere. */
+function stops(scenario: Scenario, stations: readonly Station[]): Death[] {
+  if (scenario.vault !== 'there' || !scenario.session) return [];
+  return stations
+    .filter(({point}) => isStep(point))
+    .flatMap(({point, names}) => {
+      const single = [...new Set(names.filter((name) => stays(name, point)))];
+      const lock = (victim: string): Death => ({point, victim, signal: 'SIGSTOP', then: 'lock'});
+      const hangUp = (victim: string): Death => ({point, victim, signal: 'SIGSTOP', then: 'close the window'});
+      return [...[...single, everybody].map(lock), ...single.map(hangUp)];
+    });
+}
+
+/** The same, a few of them, while the session works. */
+export function sampledStops(scenario: Scenario): Death[] {
+  if (scenario.vault !== 'there' || !scenario.session || scenario.bridge !== undefined) return [];
+  const lock = (victim: string): Death => ({point: inSession, victim, signal: 'SIGSTOP', then: 'lock'});
+  return [lock(everybody), lock('the ghost'), {...lock('the CLI'), then: 'close the window'}];
 }
 
 /** A program that is slow, so that what comes after it overtakes it, and then a session that dies with its ghost. */
@@ -41,9 +61,10 @@ export function sampledDeaths(points: readonly Point[], isolation: Scenario['iso
   }));
 }
 
-export function nameOfDeath({point, victim, signal, slowAt}: Death): string {
+export function nameOfDeath({point, victim, signal, slowAt, then}: Death): string {
   const slow = slowAt === undefined ? '' : `, after a slow "${slowAt}"`;
-  return `${signal} to ${victim} ${point === inSession ? 'in' : 'at'} ${point}${slow}`;
+  const after = then === undefined ? '' : `, then ${then}`;
+  return `${signal} to ${victim} ${point === inSession ? 'in' : 'at'} ${point}${slow}${after}`;
 }
 
 /** Whether a process is there whenever this point is reached: programs pass, but for the one that is held. */

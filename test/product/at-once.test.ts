@@ -2,15 +2,17 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
 import {readMounts} from '../../src/kernel/mountinfo.ts';
 import {allPids} from '../../src/kernel/process.ts';
+import {isLocked} from '../../src/kernel/file-lock.ts';
 import {readOpenVaults} from '../../src/kernel/open-vaults.ts';
+import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {kill, processTree} from '../bed/process-tree.ts';
-import {startTazpod, tazpod} from '../bed/run.ts';
+import {type Ended, startTazpod, tazpod} from '../bed/run.ts';
 import {openSession, untilOpen} from '../bed/session.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import {makeVault, planVault, quickKdf, type TestVault} from '../bed/vault.ts';
 
 /** The file systems that are mounted on the mount point, in any namespace, and the ghosts of the image. */
 function countOf({image, mountPoint}: TestVault): {fileSystems: number; ghosts: number} {
@@ -27,7 +29,8 @@ function countOf({image, mountPoint}: TestVault): {fileSystems: number; ghosts: 
   return {fileSystems: new Set(devices).size, ghosts: ghosts.length};
 }
 
-describe('Several that open one vault at once', () => {
+describe('Several that open one vault at once', function () {
+  this.timeout(90_000);
   let owner: BedUser;
   let vault: TestVault;
 
@@ -66,16 +69,84 @@ describe('Several that open one vault at once', () => {
 
   it('are in one ghost together where they join, and never in two', async () => {
     const {ends, most} = await race(4, []);
-    // Who comes in the moment between the lock and the session finds nothing to join yet, and waits or is told.
-    const codes = ends.map(({code}) => code);
-    expect(
-      codes.filter((code) => code !== 0 && code !== 75),
-      ends.map(({stderr}) => stderr).join('\n'),
-    ).to.deep.equal([]);
-    expect(codes).to.include(0);
+    expectAllIn(ends);
     expect(most).to.deep.equal({fileSystems: 1, ghosts: 1});
   });
+
+  for (const isolation of ['sealed', 'private'] as const) {
+    it(`all get in, whether the ghost before them opens, runs or closes (${isolation})`, async () => {
+      const within = isolation === 'private' ? fuseForAll : [];
+      // Short sessions that begin one after the other: each comes at another moment of the one before.
+      const all = Array.from({length: 4}, async (_, index) => {
+        await sleep(index * 250);
+        return tazpod(owner, ['exec', ...vault.flags, '--isolation', isolation, '--', 'sh', '-c', 'echo in'], {within});
+      });
+      expectAllIn(await Promise.all(all));
+    });
+  }
+
+  it('get no longer than --wait, and are told what holds the vault', async () => {
+    // A passphrase prompt has the lock, and no session.
+    const asked = startTazpod(owner, ['exec', '--image', vault.image, '--passphrase-file', '-', '--', 'true']);
+    await until('the image is locked', () => isLocked(vault.image));
+    const [late, lock] = await Promise.all([
+      tazpod(owner, ['exec', ...vault.flags, '--wait', '2', '--', 'true']),
+      tazpod(owner, ['lock', '--image', vault.image, '--wait', '1']),
+    ]);
+    expect(late.code).to.equal(75);
+    expect(late.ms).to.be.within(2000, 20_000);
+    expect(late.stderr)
+      .to.match(/waiting up to 2 s/)
+      .and.match(/asking for its passphrase/);
+    expect(lock.code).to.equal(75);
+    expect(lock.stderr).to.match(/asking for the passphrase/);
+    asked.type(`${vault.passphrase}\n`);
+    expect((await asked.ended).code).to.equal(0);
+  });
+
+  it('are closed by a lock that came while they were being opened', async () => {
+    const opening = startTazpod(owner, ['exec', ...vault.flags, '--', 'sleep', '1000']);
+    await until('the image is locked', () => isLocked(vault.image));
+    expect(readOpenVaults().some(({image}) => image === vault.image)).to.equal(false);
+    const lock = await tazpod(owner, ['lock', '--image', vault.image]);
+    expect(lock.code, lock.stderr).to.equal(0);
+    expect((await opening.ended).code).to.equal(79);
+  });
+
+  it('make it once when there is none, and then open it together', async () => {
+    const fresh = planVault(owner);
+    const create = ['--create', '--size', '32M', ...quickKdf];
+    const all = Array.from({length: 3}, () => startTazpod(owner, ['unlock', ...fresh.flags, ...create]));
+    for (const each of all) each.type('echo in; exit\n');
+    expectAllIn(await Promise.all(all.map(({ended}) => ended)));
+    await expectNothingLeft(fresh);
+  });
+
+  it('make it once with "vault create", and the others say that it is there', async () => {
+    const fresh = planVault(owner);
+    const create = [
+      'vault',
+      'create',
+      ...fresh.flags.slice(0, 2),
+      ...fresh.flags.slice(4),
+      '--size',
+      '32M',
+      ...quickKdf,
+    ];
+    const ends = await Promise.all(Array.from({length: 3}, () => tazpod(owner, create)));
+    expect(ends.map(({code}) => code).sort((one, other) => one - other)).to.deep.equal([0, 73, 73]);
+    expect((await tazpod(owner, ['exec', ...fresh.flags, '--', 'true'])).code).to.equal(0);
+    await expectNothingLeft(fresh);
+  });
 });
+
+function expectAllIn(ends: readonly Ended[]): void {
+  const told = ends.map(({stderr}) => stderr).join('\n');
+  expect(
+    ends.map(({code, stdout}) => [code, stdout]),
+    told,
+  ).to.deep.equal(ends.map(() => [0, 'in\n']));
+}
 
 describe('A shell that joins an open ghost', () => {
   let owner: BedUser;

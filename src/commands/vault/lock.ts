@@ -8,7 +8,7 @@ import {lockFromInside, ownVault} from '../../vault/lock-inside.ts';
 import {lockFromOutside, type LockResult} from '../../vault/lock.ts';
 import {locateImage} from '../../vault/location.ts';
 import type {Presentation} from '../../vault/open-vault.ts';
-import {imageFlags} from '../../vault/vault-flags.ts';
+import {imageFlags, waitFlags} from '../../vault/vault-flags.ts';
 
 export default class Lock extends BaseCommand<LockResult> {
   static override aliases = ['lock'];
@@ -21,6 +21,7 @@ export default class Lock extends BaseCommand<LockResult> {
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --grace 10'];
   static override flags = {
     ...imageFlags,
+    ...waitFlags,
     grace: Flags.integer({
       description: 'seconds between SIGHUP and SIGKILL',
       default: 3,
@@ -44,10 +45,10 @@ export default class Lock extends BaseCommand<LockResult> {
     }
     const image = locateImage((await this.configured(flags, 'image')).image);
     const presentation = this.presentation(flags);
-    const {strategy, grace} = flags;
+    const {strategy, grace, wait} = flags;
     let result: LockResult;
     try {
-      result = await lockFromOutside(image, grace * 1000, presentation);
+      result = await lockFromOutside(image, {graceMs: grace * 1000, waitMs: wait * 1000}, presentation);
     } catch (error) {
       const busy = error instanceof Failure && error.code === exitCode.busy;
       const fallback = strategy ?? (busy ? await this.#configuredStrategy() : undefined);

@@ -19,6 +19,7 @@ const maximumPlanBytes = 4 * 1024 * 1024;
 const maximumBridges = 64;
 const maximumSizeBytes = 2 ** 50;
 const maximumGraceMs = 10 * 60 * 1000;
+const maximumWaitMs = 60 * 60 * 1000;
 /** PID_MAX_LIMIT of linux/threads.h. */
 const maximumPid = 2 ** 22;
 /** A salt or a digest: longer ones no hash has. */
@@ -75,13 +76,18 @@ export function parsePlan(bytes: Buffer): GhostPlan {
 }
 
 function parseLockPlan(plan: Fields): GhostPlan {
-  only(plan, 'plan', ['version', 'operation', 'image', 'graceMs']);
+  only(plan, 'plan', ['version', 'operation', 'image', 'graceMs'], ['waitMs']);
   return {
     version: planVersion,
     operation: 'lock',
     image: absolutePath(plan['image'], 'image'),
     graceMs: integer(plan['graceMs'], 'graceMs', 0, maximumGraceMs),
+    ...parseWait(plan),
   };
+}
+
+function parseWait(plan: Fields): {waitMs?: number} {
+  return plan['waitMs'] === undefined ? {} : {waitMs: integer(plan['waitMs'], 'waitMs', 0, maximumWaitMs)};
 }
 
 function parseObservePlan(plan: Fields): GhostPlan {
@@ -142,7 +148,7 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     plan,
     'plan',
     ['version', 'operation', 'image', 'mountPoint', 'home', 'key', 'ifOpen', 'bridges'],
-    ['privateGhost', 'engine', 'create', 'session'],
+    ['privateGhost', 'engine', 'create', 'session', 'waitMs'],
   );
   if (plan['operation'] !== 'open') throw malformed('operation');
   return {
@@ -154,6 +160,7 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     key: parseKeySource(plan['key']),
     ifOpen: oneOf(plan['ifOpen'], 'ifOpen', ['join', 'refuse']),
     bridges: array(plan['bridges'], 'bridges', maximumBridges).map(parseBridge),
+    ...parseWait(plan),
     ...(plan['privateGhost'] === undefined ? {} : {privateGhost: parsePrivateGhost(plan['privateGhost'])}),
     ...(plan['engine'] === undefined ? {} : {engine: oneOf(plan['engine'], 'engine', ['dm-crypt', 'fuse'])}),
     ...(plan['create'] === undefined ? {} : {create: parseCreate(plan['create'])}),

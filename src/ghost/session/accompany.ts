@@ -4,6 +4,8 @@ import type {Session} from './session.ts';
 
 /** The session's time after SIGHUP when the CLI is gone or somebody asks the ghost itself to end. */
 const lastGraceMs = 500;
+/** How often the ghost looks whether a session that is over, or locked, waits for a process that is stopped. */
+const stoppedPollMs = 1000;
 
 export type Company = {
   readonly session: Session;
@@ -48,6 +50,11 @@ export async function accompany(company: Company): Promise<number> {
     await onLingering();
     channel.say({say: 'lingers', code});
   });
+  // Job control and SIGSTOP belong to a session while it lives; its end must not wait for anybody who is stopped.
+  const waking = setInterval(() => {
+    if (session.isOver() || wasLocked()) session.wake();
+  }, stoppedPollMs);
   const code = await session.ended;
+  clearInterval(waking);
   return seen.misplaced || wasLocked() ? exitCode.locked : code;
 }

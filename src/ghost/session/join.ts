@@ -4,11 +4,12 @@ import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {lockedMarker} from '../../lifecycle/init-label.ts';
 import type {OpenVault} from '../../lifecycle/message.ts';
-import type {EnterPlan} from '../../lifecycle/plan.ts';
+import type {ProcessIdentity} from '../../kernel/process.ts';
+import type {EnterPlan, SessionPlan} from '../../lifecycle/plan.ts';
 import {accompany} from './accompany.ts';
 import type {Caller} from '../caller.ts';
 import type {CliChannel} from '../cli-channel.ts';
-import {prepareJoin} from './session.ts';
+import {prepareJoin, type Session} from './session.ts';
 
 /**
  * Starts a session in a private ghost of the caller's, and stays with it to its end. Nothing is crossed: the caller may
@@ -29,11 +30,10 @@ export async function enterPrivateGhost(
     ({init, isolation, uid}) =>
       init.pid === pid && init.startTicks === startTicks && isolation === 'private' && uid === caller.uid,
   );
-  if (running === undefined) {
-    throw new Failure(exitCode.busy, 'The ghost ended just before it could be joined.', {next: 'tazpod vault unlock'});
-  }
-  const wasLocked = watchForLock(running);
-  const session = prepareJoin(caller, plan.session, running);
+  if (running === undefined) throw justEnded();
+  const joined = await joinSession(caller, plan.session, running);
+  if (joined === undefined) throw justEnded();
+  const {session, wasLocked} = joined;
   await channel.claimTerminal();
   channel.say({say: 'open', session: openVaultOf(running)});
   onSession();
@@ -41,8 +41,33 @@ export async function enterPrivateGhost(
   return accompany({session, channel, wasLocked, onLingering: async () => {}});
 }
 
+export function justEnded(): Failure {
+  return new Failure(exitCode.busy, 'The ghost ended just before it could be joined.', {next: 'tazpod vault unlock'});
+}
+
+/** A session in a ghost that is there; undefined if that one ends before the session is in it. */
+export async function joinSession(
+  caller: Caller,
+  plan: SessionPlan,
+  ghost: RunningVault,
+): Promise<{readonly session: Session; readonly wasLocked: () => boolean} | undefined> {
+  try {
+    const wasLocked = watchForLock(ghost);
+    const session = prepareJoin(caller, plan, ghost);
+    return (await session.joined) ? {session, wasLocked} : undefined;
+  } catch (error) {
+    // A process that ends loses its files one after the other.
+    if (readOpenVaults().some(({init}) => sameProcess(init, ghost.init))) throw error;
+    return undefined;
+  }
+}
+
+function sameProcess(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  return one.pid === other.pid && one.startTicks === other.startTicks;
+}
+
 /** Whether a lock has left word in a running session; asked before it ends, it can still be answered afterwards. */
-export function watchForLock({init}: RunningVault): () => boolean {
+function watchForLock({init}: RunningVault): () => boolean {
   const sharedMemoryFd = openSync(`/proc/${init.pid}/root/dev/shm`, constants.O_RDONLY | constants.O_DIRECTORY);
   return () => existsSync(`/proc/self/fd/${sharedMemoryFd}/${lockedMarker}`);
 }

@@ -16,8 +16,11 @@ export const joinedName = 'tazpod-joined';
 /**
  * The init of a session: waits for the ghost's word, and ends if the ghost is gone by then; runs the program; tells
  * the ghost the program's exit code; and stays as long as other shells have joined. Its end is the end of every process
- * in the namespace. When that is a lock, it waits for them: an editor that saves its file on SIGHUP has the grace time
- * for it, though the shell it was started from is gone at once. Whoever locks sees to it that the wait has an end.
+ * in the namespace, so whoever joins at that moment must know: descriptor 9 of the init is open while it decides, and a
+ * process that finds it open has not joined. Either the init sees the process, or the process sees the descriptor.
+ *
+ * If the end is a lock, the init waits for the others: an editor that saves its file on SIGHUP has the grace time for
+ * it, though the shell it was started from is gone at once. `lock` ends that wait.
  *
  * It keeps its credentials, because the kernel forgets the parent-death signal of a process that changes them.
  */
@@ -28,7 +31,8 @@ export function initScript(caller: Caller, program: string): string {
     `${program} 3<&-`,
     'code=$?',
     `locked() { [ -e /dev/shm/${lockedMarker} ]; }`,
-    'if ! locked && joined; then echo $code >&3; while joined; do sleep 0.2; done; fi',
+    'told=',
+    'while exec 9</dev/null; ! locked && joined; do exec 9<&-; [ "$told" ] || echo $code >&3; told=1; sleep 0.2; done',
     'others() { for p in /proc/[0-9]*; do [ "$p" = /proc/1 ] || return 0; done; return 1; }',
     'while locked && others; do sleep 0.05; done',
     'exit $code',
@@ -43,10 +47,16 @@ function isJoined(caller: Caller): string {
   return caller.isolation === 'sealed' ? '[ "$p/ns/user" -ef /proc/1/ns/user ]' : `grep -qs ${joinedName} "$p/cmdline"`;
 }
 
-/** What stands between the ghost and a program that joins: as the init, it waits for the ghost's word. */
+/**
+ * What stands between the ghost and a program that joins: it tells the ghost that it is in a session that goes on, and,
+ * as the init, waits for the ghost's word.
+ */
 export function joinedScript(program: string): string {
-  return `read -r go <&3 || exit 1; ${program} 3<&-; exit $?`;
+  return `[ -e /proc/1/fd/9 ] && exit 1; echo ${joinedWord} >&3; read -r go <&3 || exit 1; ${program} 3<&-; exit $?`;
 }
+
+/** What a shell that has joined tells the ghost. */
+export const joinedWord = 'joined';
 
 /** A terminal of the session's own, in the private devpts, relayed to the one outside. */
 export function relay(program: string): string {

@@ -3,10 +3,14 @@ import {once} from 'node:events';
 import {closeSync, fchownSync, openSync, writeSync} from 'node:fs';
 import type {Socket} from 'node:net';
 import {constants} from 'node:os';
+import {createInterface} from 'node:readline';
 import type {RunningVault} from '../../kernel/open-vaults.ts';
 import {
   childrenOf,
+  continueStopped,
   descendantsOf,
+  identifyProcess,
+  isAlive,
   membersOfPidNamespace,
   type ProcessIdentity,
   signalProcess,
@@ -17,7 +21,10 @@ import type {OpenVault, SessionSignal} from '../../lifecycle/message.ts';
 import type {SessionPlan} from '../../lifecycle/plan.ts';
 import type {Caller} from '../caller.ts';
 import type {LaunchOrder} from './launch.ts';
-import {bound, initScript, joinedName, joinedScript, relay, withoutPrivileges} from './session-script.ts';
+import {bound, initScript, joinedName, joinedScript, joinedWord, relay, withoutPrivileges} from './session-script.ts';
+
+/** How often what is stopped is continued while a session is being ended. */
+const wakeMs = 200;
 
 /** The namespaces that a session enters, as descriptors of this process; they are closed once it has them. */
 export type SessionNamespaces =
@@ -27,6 +34,8 @@ export type SessionNamespaces =
 export type Session = {
   /** Lets the session begin. Before that it waits, and ends if the ghost does. */
   begin(): void;
+  /** Whether it has joined the session of another; false if that one ended before it could. */
+  readonly joined: Promise<boolean>;
   /** The program's exit code, a signal as 128+N, when the whole session has ended. */
   readonly ended: Promise<number>;
   /** The same, when the program has ended and the session goes on for others that have joined it. */
@@ -35,6 +44,10 @@ export type Session = {
   signal(signal: SessionSignal): void;
   /** SIGHUP to all of the session, and after the grace time (at once, if there is none) SIGKILL to its init. */
   end(graceMs: number): Promise<void>;
+  /** Continues what is stopped of the session. */
+  wake(): void;
+  /** Whether its first process has ended, although `ended` may wait for one that is stopped. */
+  isOver(): boolean;
 };
 
 /**
@@ -112,26 +125,50 @@ function startSession(
   const ended = once(child, 'exit').then(([code, signal]: (number | NodeJS.Signals | null)[]) =>
     typeof code === 'number' ? code : 128 + constants.signals[signal as NodeJS.Signals],
   );
+  const lingers = Promise.withResolvers<number>();
+  const joined = Promise.withResolvers<boolean>();
+  createInterface({input: line}).on('line', (word) => {
+    if (word === joinedWord) joined.resolve(true);
+    else lingers.resolve(Number(word));
+  });
+  void ended.then(() => joined.resolve(false));
+  let first: ProcessIdentity | undefined;
+  const wake = () => {
+    const entrance = identifyProcess(child.pid!);
+    const inside = childrenOf(child.pid!)[0];
+    continueStopped([
+      ...(entrance === undefined ? [] : [entrance]),
+      ...(inside === undefined ? [] : [inside, ...membersBelow(inside.pid)]),
+    ]);
+  };
   return {
-    begin: () => void line.write('go\n'),
+    begin: () => {
+      first = childrenOf(child.pid!)[0];
+      line.write('go\n');
+    },
+    wake,
+    isOver: () => first !== undefined && !isAlive(first),
+    joined: joined.promise,
     ended,
-    lingers: new Promise((resolve) => {
-      line.once('data', (code: Buffer) => resolve(Number(code.toString('latin1').trim())));
-    }),
+    lingers: lingers.promise,
     signal: (signal) => {
       const leader = leaderOf(child.pid!, relayed);
       if (leader !== undefined) signalProcess(leader, signal);
     },
     end: async (graceMs) => {
-      const first = childrenOf(child.pid!)[0];
-      const members = first === undefined ? [] : membersBelow(first.pid);
+      const inside = childrenOf(child.pid!)[0];
+      const members = inside === undefined ? [] : membersBelow(inside.pid);
       // The first process is spared: with an init's end the kernel ends all the others, without a grace time.
       if (graceMs > 0) for (const member of members) signalProcess(member, 'SIGHUP');
+      // Who is stopped acts on SIGHUP, and waits for a child that was killed, only when it goes on.
+      const waking = setInterval(wake, wakeMs);
+      wake();
       const timer = setTimeout(() => {
-        if (first === undefined) child.kill('SIGKILL');
-        else for (const member of [first, ...membersBelow(first.pid)]) signalProcess(member, 'SIGKILL');
+        if (inside === undefined) child.kill('SIGKILL');
+        else for (const member of [inside, ...membersBelow(inside.pid)]) signalProcess(member, 'SIGKILL');
       }, graceMs);
       await ended;
+      clearInterval(waking);
       clearTimeout(timer);
     },
   };

@@ -13,6 +13,7 @@ export const openPlan = {
   home: '/home/user',
   key: {from: 'file', form: 'passphrase', path: '/home/user/passphrase'},
   ifOpen: 'join',
+  waitMs: 30_000,
   bridges: [{home: '.agent', vault: 'agent'}],
   privateGhost: {
     init: {pid: 100, startTicks: 1000},
@@ -29,7 +30,13 @@ export const openPlan = {
   },
 } as const satisfies Json;
 
-export const lockPlan = {version: 1, operation: 'lock', image: '/home/user/vault.img', graceMs: 5000} as const;
+export const lockPlan = {
+  version: 1,
+  operation: 'lock',
+  image: '/home/user/vault.img',
+  graceMs: 5000,
+  waitMs: 1000,
+} as const;
 
 export const enterPlan = {
   version: 1,
@@ -41,6 +48,7 @@ export const enterPlan = {
 /** Fields that a plan may lack. */
 const optional = new Set([
   'privateGhost',
+  'waitMs',
   'engine',
   'create',
   'session',
@@ -72,6 +80,7 @@ const wrongOf: Readonly<Record<string, readonly Json[]>> = {
   'session.terminal': ['', '/dev/null', '/dev/pts/../null', '/dev/pts/3/..', '/etc/shadow', '/dev/pts/3\n', 'pts/3'],
   bridges: [Array.from({length: 65}, () => ({home: 'a', vault: 'b'})), [[]], [null], [{home: 'a'}]],
   graceMs: [0.5, 600_001, 1e308],
+  waitMs: [0.5, 3_600_001, 1e308],
   'init.pid': [0, 1, 0.5, 2 ** 23],
   'init.startTicks': [0.5, 1e308],
   'privateGhost.init.pid': [0, 1, 0.5, 2 ** 23],
@@ -145,6 +154,7 @@ export function anyPlan(): fc.Arbitrary<Json> {
         fc.record({from: fc.constant('stdin'), form}),
       ),
       ifOpen: fc.constantFrom('join', 'refuse'),
+      waitMs: fc.integer({min: 0, max: 3_600_000}),
       bridges: fc.array(fc.record({home: names, vault: names}), {maxLength: 64}),
       engine: fc.constantFrom('fuse', 'dm-crypt'),
       create: fc.record(
