@@ -55,6 +55,13 @@ export abstract class BaseCommand<T> extends Command {
     if (!this.jsonEnabled()) process.stderr.write(`${paint('33', 'warning:')} ${text}\n`);
   }
 
+  /** A remark that reaches the user while a session runs, whose relay has put the terminal into raw mode. */
+  protected notice(text: string): void {
+    this.#warnings.push(text);
+    const end = process.stderr.isTTY ? '\r\n' : '\n';
+    if (!this.jsonEnabled()) process.stderr.write(`${end}${paint('33', 'warning:')} ${text}${end}`);
+  }
+
   /** The configuration that holds here, with what plugins bring as defaults. Throws a Failure (78). */
   protected configuration(): Promise<Configuration> {
     // Once: what is to be remarked is said once.
@@ -103,7 +110,7 @@ export abstract class BaseCommand<T> extends Command {
   /** How this command shows the lifecycle; a quiet one shows it with `--debug` only. */
   protected presentation(flags: {debug: boolean}, quiet = false): Presentation {
     const style = this.jsonEnabled() || (quiet && !flags.debug) ? 'silent' : canRedraw() ? 'live' : 'lines';
-    return {style, debug: flags.debug, remark: (text) => this.remark(text)};
+    return {style, debug: flags.debug, remark: (text) => this.remark(text), notice: (text) => this.notice(text)};
   }
 
   /** Every error ends here, once: as sentences or as JSON, and with its exit code. */

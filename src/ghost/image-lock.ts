@@ -1,7 +1,8 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {tryLockExclusive} from '../kernel/file-lock.ts';
-import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
+import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
+import {displaced} from '../lifecycle/displaced.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {InitId, OpenPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
@@ -48,6 +49,7 @@ export async function lockImage(
   {deadlineMs, onWait}: Patience,
 ): Promise<Joinable | undefined> {
   const imageId = formatFileIdentity(identifyFile(imageFd));
+  if (displacedVaults(plan.image, imageId, caller.sessionUid).length > 0) throw displaced();
   const startMs = performance.now();
   const wake = atMostEvery(wakeMs, () => wakeAround(imageFd, []));
   for (let told = false; ;) {

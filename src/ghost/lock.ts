@@ -1,8 +1,10 @@
-import {closeSync, writeFileSync} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, readdirSync, writeFileSync} from 'node:fs';
+import {basename, dirname} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
-import {isLocked} from '../kernel/file-lock.ts';
-import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
+import {formatFileIdentity, identifyFile, parseFileIdentity} from '../kernel/file-identity.ts';
+import {isLocked, lockHolders} from '../kernel/file-lock.ts';
+import {listKernelFolder} from '../kernel/kernel-file.ts';
+import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {readProcessStat} from '../kernel/process-record.ts';
 import {
   continueStopped,
@@ -15,7 +17,7 @@ import {
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {LockPlan} from '../lifecycle/plan.ts';
-import type {Caller} from './caller.ts';
+import {asCaller, type Caller} from './caller.ts';
 import {openImageForLock} from './plan/check-plan.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import {atMostEvery, isOwn, wakeAround, withDescendants} from './stopped.ts';
@@ -37,8 +39,30 @@ const wakeMs = 500;
  * processes of this process's own user are continued that have started such a session or hold the lock of the caller's
  * own image, with what descends from them; and only the ghost of such an init is killed, the parent of its parent.
  */
-export async function lockVault(caller: Caller, plan: LockPlan): Promise<void> {
-  const imageFd = openImageForLock(caller, plan.image);
+export async function lockVault(caller: Caller, plan: LockPlan, warn: (text: string) => void): Promise<void> {
+  const displaced = openDisplaced(caller, plan.image);
+  const copies = () => listCopies(caller, plan.image);
+  const before = copies();
+  // What is at the path now is no vault of ours, or not the one that is open.
+  if (displaced.length === 0) return lockImageOf(caller, plan, openImageForLock(caller, plan.image));
+  const removed = displaced.some((fd) => fstatSync(fd).nlink === 0);
+  for (const imageFd of displaced) await lockImageOf(caller, plan, imageFd);
+  if (!removed) return;
+  const saved = copies().filter((path) => !before.includes(path));
+  if (saved.length === 0) {
+    throw new Failure(
+      exitCode.ioError,
+      'The image was removed while the vault was open, and no copy of it was found.',
+      {
+        why: 'The shell that opened the vault says what became of it.',
+        next: 'bring the image back from a backup',
+      },
+    );
+  }
+  warn(`The image was removed or replaced while the vault was open. It was saved as ${saved.join(', ')}.`);
+}
+
+async function lockImageOf(caller: Caller, plan: LockPlan, imageFd: number): Promise<void> {
   try {
     const imageId = formatFileIdentity(identifyFile(imageFd));
     const vaults = await openVaultsOf(imageFd, imageId, caller, plan.waitMs ?? 0);
@@ -58,6 +82,61 @@ export async function lockVault(caller: Caller, plan: LockPlan): Promise<void> {
     });
   } finally {
     closeSync(imageFd);
+  }
+}
+
+/**
+ * The images of vaults that the caller has opened at this path, and that are not there any more.
+ *
+ * Safe as root: what is opened is a descriptor of a process that runs as this one does and has the lock of the image,
+ * and only the very inode that the label of the vault's init names. That init is root's, as argued above.
+ */
+function openDisplaced(caller: Caller, image: string): number[] {
+  const there = identityAt(caller, image);
+  return displacedVaults(image, there, caller.sessionUid)
+    .filter(({isolation}) => isolation === caller.isolation)
+    .flatMap(({imageId}) => openHeldFile(imageId) ?? []);
+}
+
+function identityAt(caller: Caller, image: string): string | undefined {
+  try {
+    return asCaller(caller, () => formatFileIdentity(identifyFile(image)));
+  } catch {
+    return undefined;
+  }
+}
+
+function openHeldFile(imageId: string): number | undefined {
+  const identity = parseFileIdentity(imageId);
+  if (identity === undefined) return undefined;
+  for (const pid of lockHolders(identity).filter(isOwn)) {
+    for (const name of listKernelFolder(`/proc/${pid}/fd`)) {
+      const fd = openIf(`/proc/${pid}/fd/${name}`, imageId);
+      if (fd !== undefined) return fd;
+    }
+  }
+  return undefined;
+}
+
+function openIf(path: string, imageId: string): number | undefined {
+  try {
+    // First looked at: to open a device or a pipe could do something.
+    if (formatFileIdentity(identifyFile(path)) !== imageId) return undefined;
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Copies that ghosts have saved of this image. */
+function listCopies(caller: Caller, image: string): string[] {
+  try {
+    const names = asCaller(caller, () => readdirSync(dirname(image)));
+    return names
+      .filter((name) => name.startsWith(`${basename(image)}.saved`))
+      .map((name) => `${dirname(image)}/${name}`);
+  } catch {
+    return [];
   }
 }
 

@@ -87,7 +87,7 @@ async function carryOut(caller: Caller, plan: GhostPlan, channel: CliChannel, be
       await cleanVault(caller, plan, channel);
       return 0;
     case 'lock':
-      await lockVault(caller, plan);
+      await lockVault(caller, plan, (text) => channel.say({say: 'warning', text}));
       return 0;
   }
 }

@@ -5,6 +5,8 @@ import {checkFileSystem, makeFileSystem} from '../engines/file-system.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {continueStopped, descendantsOf} from '../kernel/process.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import type {CreatePlan, OpenPlan, SessionPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
 import {format} from '../luks/cryptsetup.ts';
@@ -16,9 +18,12 @@ import type {CliChannel} from './cli-channel.ts';
 import {Conductor} from './conductor.ts';
 import {Holdings, WrongPassphrase} from './holdings.ts';
 import {type Joinable, lockImage, type Patience, patienceOf} from './image-lock.ts';
+import {type ImagePlace, nameOf, placeOf, watchImage} from './image-place.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
 import {keyReader} from './key-source.ts';
 import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
+import {printablePath} from './printable-path.ts';
+import {saveRemovedImage} from './save-image.ts';
 import {accompany} from './session/accompany.ts';
 import {joinSession, justEnded, openVaultOf} from './session/join.ts';
 import {prepareSession, type Session} from './session/session.ts';
@@ -35,12 +40,13 @@ export async function openVault(
   onSession: () => void,
 ): Promise<number> {
   const ghost = new Ghost(caller, plan, channel, openPlan(caller, plan));
-  try {
-    return await ghost.live(onSession);
-  } finally {
-    // Only for promptness: what is left out here, the kernel does when this process ends.
-    await ghost.close();
-  }
+  const [life] = await Promise.allSettled([ghost.live(onSession)]);
+  // Only for promptness: what is left out here, the kernel does when this process ends.
+  await ghost.close();
+  // Nothing else that may be wrong is as bad, and a session that ended well must not hide it.
+  if (ghost.loss !== undefined) throw ghost.loss;
+  if (life.status === 'rejected') throw life.reason;
+  return life.value;
 }
 
 /** What `luksFormat` makes when it is not told otherwise, as far as an engine is chosen by it. */
@@ -63,6 +69,12 @@ class Ghost {
   readonly #opened: OpenedPlan;
   readonly #conductor: Conductor;
   readonly #holdings: Holdings;
+  /** What the kernel called the image when it was opened. */
+  #openedAs = '';
+  /** The vault is mounted by this ghost: its image must outlive it. */
+  #serves = false;
+  /** The image was lost under the vault. */
+  loss: Failure | undefined;
 
   constructor(caller: Caller, plan: OpenPlan, channel: CliChannel, opened: OpenedPlan) {
     this.#caller = caller;
@@ -107,8 +119,23 @@ class Ghost {
     // from under it: nobody outside decides how long a vault stays open.
     const [unmounted] = await Promise.allSettled([conductor.step('unmount', () => holdings.unmount())]);
     await conductor.step('detach', () => holdings.detach());
+    if (this.#serves && this.#isRemoved()) await this.#saveImage();
     await holdings.release();
     if (unmounted.status === 'rejected') throw unmounted.reason as Error;
+  }
+
+  #isRemoved(): boolean {
+    return placeOf(this.#holdings.imageFd, this.#openedAs).is === 'removed';
+  }
+
+  async #saveImage(): Promise<void> {
+    this.#channel.say({say: 'notice', text: `Saving a copy of the removed image ${printablePath(this.#plan.image)}.`});
+    const {imageFolderFd, homeFd, imageName} = this.#opened;
+    this.loss = await saveRemovedImage(this.#caller, this.#holdings.imageFd, {
+      folderFd: imageFolderFd,
+      homeFd,
+      imageName,
+    });
   }
 
   /** Lock and header: everything before a key. Says whose ghost is there where the lock is taken. */
@@ -206,6 +233,7 @@ class Ghost {
         if (joined === undefined && performance.now() < patience.deadlineMs) continue;
         if (joined === undefined) throw justEnded();
         volumeKey.fill(0);
+        this.#openedAs = nameOf(this.#holdings.imageFd);
         await this.#holdings.clearStaging();
         return await this.#accompany(joined.session, openVaultOf(ghost), onSession, joined.wasLocked);
       }
@@ -279,7 +307,9 @@ class Ghost {
   /** From the plaintext to the session and to its end. */
   async #haunt(engine: Engine, plan: SessionPlan, onSession: () => void): Promise<number> {
     const conductor = this.#conductor;
-    const {device} = this.#holdings;
+    const {device, imageFd} = this.#holdings;
+    this.#openedAs = nameOf(imageFd);
+    this.#serves = true;
     await conductor.step(
       'check',
       () => checkFileSystem(device, this.#plan.image),
@@ -328,15 +358,40 @@ class Ghost {
     this.#channel.say({say: 'open', session: vault});
     onSession();
     session.begin();
-    const {lost, misplaced} = this.#holdings;
-    return accompany({
-      session,
-      channel: this.#channel,
-      wasLocked,
-      onLingering: () => this.#holdings.releaseTerminal(),
-      ...(lost === undefined ? {} : {lost}),
-      ...(misplaced === undefined ? {} : {misplaced}),
+    const {imageFd, lost, misplaced} = this.#holdings;
+    const unwatch = watchImage(imageFd, this.#openedAs, (place) => {
+      this.#channel.say({say: 'notice', text: describePlace(place, this.#plan.image)});
     });
+    try {
+      const code = await accompany({
+        session,
+        channel: this.#channel,
+        wasLocked,
+        isLost: () => this.#isRemoved(),
+        onLingering: () => this.#holdings.releaseTerminal(),
+        ...(lost === undefined ? {} : {lost}),
+        ...(misplaced === undefined ? {} : {misplaced}),
+      });
+      // A ghost that has joined another has nothing to save, and nothing to be content with.
+      return !this.#serves && this.#isRemoved() ? exitCode.ioError : code;
+    } finally {
+      unwatch();
+    }
+  }
+}
+
+function describePlace(place: ImagePlace, image: string): string {
+  const path = printablePath(image);
+  switch (place.is) {
+    case 'removed':
+      return (
+        `The image of this vault was removed from ${path}, or another file was put in its place. ` +
+        'When the last shell of the vault ends, TazPod saves a copy there and exits with 74.'
+      );
+    case 'moved':
+      return `The image of this vault was moved from ${path} to ${printablePath(place.to)}.`;
+    case 'there':
+      return `The image of this vault is at ${path} again.`;
   }
 }
 

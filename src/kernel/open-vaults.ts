@@ -27,6 +27,18 @@ export function readOpenVaults(roots: KernelRoots = kernelRoots): RunningVault[]
   });
 }
 
+/**
+ * The vaults that a user has opened at this path and that are open still, although another file, or none, is at the
+ * path now. `imageId` is the file's that is there. A ghost in a container has another file system under the same
+ * names; its init is deeper in PID namespaces than one that was started beside this process.
+ */
+export function displacedVaults(image: string, imageId: string | undefined, uid: number): RunningVault[] {
+  const depth = readProcessStatus(process.pid)?.nsPids.length ?? 1;
+  return readOpenVaults()
+    .filter((open) => open.image === image && open.imageId !== imageId && open.uid === uid)
+    .filter(({init}) => init.pid === 1 || readProcessStatus(init.pid)?.nsPids.length === depth + 1);
+}
+
 /** `unshare` waits beside the init under the same arguments' end, but only the init is PID 1 of a namespace. */
 function ownedAsLabelled(pid: number, vault: OpenVault, roots: KernelRoots): boolean {
   const status = readProcessStatus(pid, roots);

@@ -16,6 +16,8 @@ export const exitCode = {
   software: 70,
   /** Cannot create: no space, or something is there already. */
   cannotCreate: 73,
+  /** What was written, or the image itself, did not stay where it was put. */
+  ioError: 74,
   /** Busy: open already, or being opened. */
   busy: 75,
   /** Wrong passphrase, or no permission. */

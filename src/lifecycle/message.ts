@@ -23,6 +23,8 @@ export type GhostMessage =
   /** The ghost needs the terminal for itself and waits for `clear`. */
   | {readonly say: 'terminal'}
   | {readonly say: 'warning'; readonly text: string}
+  /** A warning that cannot wait for the end of the session. */
+  | {readonly say: 'notice'; readonly text: string}
   /** A system program is called (`--debug`). */
   | {readonly say: 'program'; readonly commandLine: string}
   | {readonly say: 'open'; readonly session: OpenVault}

@@ -1,5 +1,5 @@
 import {formatSize} from './size.ts';
-import type {VaultState} from './state.ts';
+import type {Replacement, VaultState} from './state.ts';
 
 const meanings: Readonly<Record<VaultState['state'], string>> = {
   absent: 'absent: there is no image. Make one with: tazpod vault create',
@@ -9,6 +9,13 @@ const meanings: Readonly<Record<VaultState['state'], string>> = {
   leftover: 'locked, but something was left over',
 };
 
+const replacements: Readonly<Record<Replacement, string>> = {
+  nothing: 'is not at this path any more, and nothing else is: it was moved or removed',
+  copy: 'is not at this path any more: the file there is a copy of the vault, in another state perhaps',
+  'another-vault': 'is not at this path any more: the file there is another vault',
+  'another-file': 'is not at this path any more: the file there is no vault',
+};
+
 /** The state of a vault for people. */
 export function describeState(vault: VaultState): string {
   const {session} = vault;
@@ -16,6 +23,7 @@ export function describeState(vault: VaultState): string {
     ['image', vault.sizeBytes === undefined ? vault.image : `${vault.image} (${formatSize(vault.sizeBytes)})`],
     ['state', meanings[vault.state]],
   ];
+  if (vault.replacedBy !== undefined) rows.push(['its image', replacements[vault.replacedBy]]);
   if (session !== undefined) {
     rows.push(
       ['engine', `${session.engine}, file system by ${session.fileSystem === 'ext4' ? 'the kernel' : 'fuse2fs'}`],

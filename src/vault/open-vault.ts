@@ -16,7 +16,8 @@ import {
 } from '../lifecycle/plan.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
-import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
+import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
+import {displaced} from '../lifecycle/displaced.ts';
 import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTerminal} from '../kernel/terminal.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
@@ -49,6 +50,8 @@ export type Presentation = {
   /** Show the programs that are called. */
   readonly debug: boolean;
   remark(text: string): void;
+  /** A remark in the middle of a session, whose terminal is in raw mode. */
+  notice(text: string): void;
 };
 
 const waitPollMs = 200;
@@ -57,6 +60,7 @@ const silentMs = 1000;
 
 /** The exit code of the ghost's end, and what is known of the vault. Throws the Failure that the ghost told. */
 export async function openVault(request: OpenRequest, presentation: Presentation): Promise<GhostEnd> {
+  if (displacedVaults(request.image, idOf(request.image), process.getuid!()).length > 0) throw displaced();
   const escalation = await chooseEscalation(ghostEntry, request.isolation, isatty(0));
   if (escalation.warning !== undefined) presentation.remark(escalation.warning);
   const home = locateHome(escalation.prefix[0] !== process.execPath);
@@ -160,9 +164,12 @@ async function untilOpenOrFree(image: string, deadlineMs: number, presentation: 
   }
 }
 
+function idOf(image: string): string | undefined {
+  return existsSync(image) ? formatFileIdentity(identifyFile(image)) : undefined;
+}
+
 function openVaultAt(image: string): RunningVault | undefined {
-  if (!existsSync(image)) return undefined;
-  const imageId = formatFileIdentity(identifyFile(image));
+  const imageId = idOf(image);
   return readOpenVaults().find((open) => open.imageId === imageId);
 }
 
@@ -240,6 +247,8 @@ class Stage {
       case 'warning':
         this.#remarks.push(message.text);
         return;
+      case 'notice':
+        return this.#presentation.notice(message.text);
       case 'program':
         if (this.#presentation.debug) process.stderr.write(`+ ${message.commandLine}\n`);
         return;

@@ -1,8 +1,8 @@
-import {existsSync, statSync} from 'node:fs';
+import {closeSync, constants, existsSync, openSync, readSync, statSync} from 'node:fs';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
 import {type LoopDevice, loopDevicesOf} from '../kernel/loop.ts';
-import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
+import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {childrenOf, membersOfPidNamespace, startedAt} from '../kernel/process.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
 
@@ -19,11 +19,18 @@ export type VaultState = {
   readonly state: 'absent' | 'locked' | 'open' | 'busy' | 'leftover';
   readonly sizeBytes?: number;
   readonly session?: SessionState;
+  /**
+   * What is at `image` now, where that is not the image of the open vault any more: it was moved, removed or replaced.
+   * `copy` is a LUKS2 image with the same UUID, such as another state of the vault that a sync client has brought.
+   */
+  readonly replacedBy?: Replacement;
   /** What was pulled into it, for who asks in its ghost. */
   readonly pulled?: PulledSummary;
   /** What is left over, a sentence each, with the command that mends it. */
   readonly leftovers?: readonly string[];
 };
+
+export type Replacement = 'nothing' | 'copy' | 'another-vault' | 'another-file';
 
 /** What a pull has brought. */
 export type PulledSummary = {
@@ -51,6 +58,8 @@ export type SessionState = {
 
 /** The state of one image, asked of the kernel. */
 export async function readVaultState(image: string): Promise<VaultState> {
+  const [displaced] = displacedVaults(image, imageIdOf(image), process.getuid!());
+  if (displaced !== undefined) return stateOf(displaced);
   if (!existsSync(image)) return {image, state: 'absent'};
   const identity = identifyFile(image);
   const {size} = statSync(image);
@@ -67,12 +76,47 @@ export async function readVaultState(image: string): Promise<VaultState> {
 export function listOpenVaults(uid = process.getuid!()): VaultState[] {
   return readOpenVaults()
     .filter((vault) => uid === 0 || vault.uid === uid)
-    .map((vault) => ({
-      image: vault.image,
-      state: 'open' as const,
-      ...(existsSync(vault.image) ? {sizeBytes: statSync(vault.image).size} : {}),
-      session: sessionState(vault),
-    }));
+    .map(stateOf);
+}
+
+/** An open vault, with what is at its path if that is not its image any more. */
+function stateOf(vault: RunningVault): VaultState {
+  const {image, imageId, uuid} = vault;
+  return {
+    image,
+    state: 'open',
+    ...(existsSync(image) ? {sizeBytes: statSync(image).size} : {}),
+    session: sessionState(vault),
+    ...(imageIdOf(image) === imageId ? {} : {replacedBy: replacementAt(image, uuid)}),
+  };
+}
+
+function imageIdOf(image: string): string | undefined {
+  return existsSync(image) ? formatFileIdentity(identifyFile(image)) : undefined;
+}
+
+function replacementAt(image: string, uuid: string): Replacement {
+  const there = readLuksUuid(image);
+  if (there === 'nothing' || there === 'another-file') return there;
+  return there.uuid === uuid ? 'copy' : 'another-vault';
+}
+
+/** The LUKS2 specification, section 2.1: magic, version, and the UUID at byte 168. */
+function readLuksUuid(path: string): {readonly uuid: string} | 'nothing' | 'another-file' {
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const header = Buffer.alloc(208);
+      readSync(fd, header, 0, header.length, 0);
+      const isLuks2 =
+        header.subarray(0, 6).equals(Buffer.from('LUKS\xba\xbe', 'latin1')) && header.readUInt16BE(6) === 2;
+      return isLuks2 ? {uuid: header.toString('latin1', 168, 208).replace(/\0.*$/s, '')} : 'another-file';
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'nothing' : 'another-file';
+  }
 }
 
 function sessionState(vault: RunningVault): SessionState {

@@ -12,6 +12,8 @@ export type Company = {
   readonly channel: CliChannel;
   /** Whether a lock has left word in the session's /dev/shm. */
   readonly wasLocked: () => boolean;
+  /** Whether the image was removed under the session. */
+  readonly isLost?: () => boolean;
   /** Called when the program has ended and others that have joined have not: the user's terminal is free again. */
   readonly onLingering: () => Promise<void>;
   /** Settles when the session has nothing left to live on. */
@@ -26,7 +28,7 @@ export type Company = {
  * outlives its CLI.
  */
 export async function accompany(company: Company): Promise<number> {
-  const {session, channel, wasLocked, onLingering, lost, misplaced} = company;
+  const {session, channel, wasLocked, isLost = () => false, onLingering, lost, misplaced} = company;
   const end = () => void session.end(lastGraceMs);
   channel.onSignal((signal) => session.signal(signal));
   channel.gone.addEventListener('abort', end);
@@ -48,7 +50,7 @@ export async function accompany(company: Company): Promise<number> {
     channel.gone.removeEventListener('abort', end);
     process.removeListener('SIGHUP', end);
     await onLingering();
-    channel.say({say: 'lingers', code});
+    channel.say({say: 'lingers', code: isLost() ? exitCode.ioError : code});
   });
   // Job control and SIGSTOP belong to a session while it lives; its end must not wait for anybody who is stopped.
   const waking = setInterval(() => {
