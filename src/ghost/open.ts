@@ -16,6 +16,7 @@ import {isVolumeKeyOf} from '../luks/volume-key-digest.ts';
 import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
 import {Conductor} from './conductor.ts';
+import {type ControlGroupMove, leaveCallersGroups} from './control-group.ts';
 import {Holdings, WrongPassphrase} from './holdings.ts';
 import {type Joinable, lockImage, type Patience, patienceOf} from './image-lock.ts';
 import {type ImagePlace, nameOf, placeOf, watchImage} from './image-place.ts';
@@ -73,6 +74,7 @@ class Ghost {
   #openedAs = '';
   /** The vault is mounted by this ghost: its image must outlive it. */
   #serves = false;
+  #groups: ControlGroupMove | undefined;
   /** The image was lost under the vault. */
   loss: Failure | undefined;
 
@@ -87,6 +89,13 @@ class Ghost {
 
   async live(onSession: () => void): Promise<number> {
     const {create, session} = this.#plan;
+    // Before anything is started that the caller could stop.
+    this.#groups = leaveCallersGroups(this.#caller, (why) =>
+      this.#channel.say({
+        say: 'warning',
+        text: `Processes of yours can freeze or end the ghost, which stays in your own control group: ${why}.`,
+      }),
+    );
     // Before a passphrase is asked for: whoever could open the terminal would read along.
     this.#holdings.guardTerminal();
     if (create !== undefined) {
@@ -121,6 +130,7 @@ class Ghost {
     await conductor.step('detach', () => holdings.detach());
     if (this.#serves && this.#isRemoved()) await this.#saveImage();
     await holdings.release();
+    this.#groups?.undo();
     if (unmounted.status === 'rejected') throw unmounted.reason as Error;
   }
 
@@ -227,7 +237,7 @@ class Ghost {
         this.#conductor.begin('join');
         const joined = await this.#conductor.step(
           'join',
-          () => joinSession(this.#caller, plan, ghost),
+          () => joinSession(this.#caller, plan, ghost, this.#groups?.sessionGroups ?? []),
           (session) => (session === undefined ? 'it has just ended' : undefined),
         );
         if (joined === undefined && performance.now() < patience.deadlineMs) continue;
@@ -343,7 +353,9 @@ class Ghost {
       uid: this.#caller.sessionUid,
       keyDigest: digestOf(this.#holdings.header),
     };
-    const session = await conductor.step('shell', () => prepareSession(this.#caller, plan, vault, namespaces));
+    const session = await conductor.step('shell', () =>
+      prepareSession(this.#caller, plan, vault, namespaces, this.#groups?.sessionGroups ?? []),
+    );
     return this.#accompany(session, vault, onSession, () => existsSync(`/dev/shm/${lockedMarker}`));
   }
 

@@ -9,6 +9,7 @@ import type {EnterPlan, SessionPlan} from '../../lifecycle/plan.ts';
 import {accompany} from './accompany.ts';
 import type {Caller} from '../caller.ts';
 import type {CliChannel} from '../cli-channel.ts';
+import type {SessionGroups} from '../control-group.ts';
 import {prepareJoin, type Session} from './session.ts';
 
 /**
@@ -31,7 +32,7 @@ export async function enterPrivateGhost(
       init.pid === pid && init.startTicks === startTicks && isolation === 'private' && uid === caller.uid,
   );
   if (running === undefined) throw justEnded();
-  const joined = await joinSession(caller, plan.session, running);
+  const joined = await joinSession(caller, plan.session, running, []);
   if (joined === undefined) throw justEnded();
   const {session, wasLocked} = joined;
   await channel.claimTerminal();
@@ -50,10 +51,11 @@ export async function joinSession(
   caller: Caller,
   plan: SessionPlan,
   ghost: RunningVault,
+  sessionGroups: SessionGroups,
 ): Promise<{readonly session: Session; readonly wasLocked: () => boolean} | undefined> {
   try {
     const wasLocked = watchForLock(ghost);
-    const session = prepareJoin(caller, plan, ghost);
+    const session = prepareJoin(caller, plan, ghost, sessionGroups);
     return (await session.joined) ? {session, wasLocked} : undefined;
   } catch (error) {
     // A process that ends loses its files one after the other.

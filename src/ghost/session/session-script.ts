@@ -2,6 +2,7 @@ import {fileURLToPath} from 'node:url';
 import {findProgram, onlyBelow} from '../../kernel/program.ts';
 import {lockedMarker} from '../../lifecycle/init-label.ts';
 import type {Caller} from '../caller.ts';
+import {intoSessionGroups, type SessionGroups} from '../control-group.ts';
 
 /*
  * The shell code between the ghost and the user's program. It runs as root, so every word in it is a constant, a number,
@@ -67,7 +68,7 @@ export function relay(program: string): string {
  * The way down from root to the user's program: into the user namespace that root owns, and out of every capability,
  * with no way back up (`no_new_privs`, empty bounding set). That no core is dumped is inherited from the ghost.
  */
-export function withoutPrivileges(caller: Caller, orderPath: string): string {
+export function withoutPrivileges(caller: Caller, orderPath: string, sessionGroups: SessionGroups): string {
   const ids = [
     `--reuid=${caller.sessionUid} --regid=${caller.sessionGid}`,
     caller.groups.length > 0 ? `--groups=${caller.groups.join(',')}` : '--clear-groups',
@@ -78,9 +79,9 @@ export function withoutPrivileges(caller: Caller, orderPath: string): string {
     `--inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- /bin/sh -c ${quote(start)} sh`,
     `${quote(process.execPath)} ${quote(launchPath)} ${quote(orderPath)}`,
   ].join(' ');
-  return caller.isolation === 'sealed'
-    ? `nsenter --user=/proc/self/fd/4 -- /bin/sh -c ${quote(drop)}`
-    : `/bin/sh -c ${quote(drop)}`;
+  if (caller.isolation === 'private') return `/bin/sh -c ${quote(drop)}`;
+  const way = `nsenter --user=/proc/self/fd/4 -- /bin/sh -c ${quote(drop)}`;
+  return sessionGroups.length === 0 ? way : `/bin/sh -c ${quote(`${intoSessionGroups(sessionGroups)}exec ${way}`)}`;
 }
 
 /**

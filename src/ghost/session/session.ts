@@ -20,6 +20,7 @@ import {initLabel} from '../../lifecycle/init-label.ts';
 import type {OpenVault, SessionSignal} from '../../lifecycle/message.ts';
 import type {SessionPlan} from '../../lifecycle/plan.ts';
 import type {Caller} from '../caller.ts';
+import type {SessionGroups} from '../control-group.ts';
 import type {LaunchOrder} from './launch.ts';
 import {bound, initScript, joinedName, joinedScript, joinedWord, relay, withoutPrivileges} from './session-script.ts';
 
@@ -66,8 +67,10 @@ export function prepareSession(
   plan: SessionPlan,
   vault: OpenVault,
   namespaces: SessionNamespaces,
+  sessionGroups: SessionGroups,
 ): Session {
-  const program = withoutPrivileges(caller, writeLaunchOrder(caller, plan, vault, {first: true, folder: '/dev/shm'}));
+  const order = writeLaunchOrder(caller, plan, vault, {first: true, folder: '/dev/shm'});
+  const program = withoutPrivileges(caller, order, sessionGroups);
   const script = initScript(caller, plan.ownTerminal ? relay(program) : program);
   const init = ['/bin/sh', '-c', script, ...initLabel(vault)];
   const ownIds = ['--user', `--map-user=${caller.sessionUid}`, `--map-group=${caller.sessionGid}`, '--keep-caps'];
@@ -88,12 +91,15 @@ export function prepareSession(
  * Safe as root: as above; and the namespaces are those of an init that root owns and that bears this image's number. A
  * private session is entered by its user alone, with all of its namespaces.
  */
-export function prepareJoin(caller: Caller, plan: SessionPlan, vault: RunningVault): Session {
+export function prepareJoin(
+  caller: Caller,
+  plan: SessionPlan,
+  vault: RunningVault,
+  sessionGroups: SessionGroups,
+): Session {
   const init = `/proc/${vault.init.pid}`;
-  const program = withoutPrivileges(
-    caller,
-    writeLaunchOrder(caller, plan, vault, {first: false, folder: `${init}/root/dev/shm`}),
-  );
+  const order = writeLaunchOrder(caller, plan, vault, {first: false, folder: `${init}/root/dev/shm`});
+  const program = withoutPrivileges(caller, order, sessionGroups);
   const script = joinedScript(plan.ownTerminal ? `setpriv --pdeathsig KILL -- ${relay(program)}` : program);
   // Once more for the process behind the fork, whose parent is in another PID namespace and has no number there.
   const joined = ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', script, joinedName];
