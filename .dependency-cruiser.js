@@ -64,8 +64,8 @@ export default {
       name: 'no-package-runs-as-root',
       comment: 'the privileged process is made of our own files and of Node’s own modules',
       severity: 'error',
-      from: {path: [room(...privileged), '^bin/(ghost|relaunch)[.]js$']},
-      to: {pathNot: ['^src/', '^bin/relaunch[.]js$'], dependencyTypesNot: ['core'], couldNotResolve: false},
+      from: {path: room(...privileged)},
+      to: {pathNot: '^src/', dependencyTypesNot: ['core'], couldNotResolve: false},
     },
     {
       name: 'engines-stand-alone',

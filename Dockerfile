@@ -37,7 +37,7 @@ RUN apt-get update \
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /package /usr/local/lib/node_modules/tazpod
 RUN ln -s ../lib/node_modules/tazpod/bin/run.js /usr/local/bin/tazpod \
- && ln -s ../lib/node_modules/tazpod/bin/ghost.js /usr/local/bin/tazpod-ghost \
+ && ln -s ../lib/node_modules/tazpod/bin/tazpod-ghost /usr/local/bin/tazpod-ghost \
  && useradd --uid 1000 --create-home --shell /bin/bash tazpod \
  && install --directory --owner=tazpod --group=tazpod --mode=0700 /home/tazpod/.tazpod-vault \
 # The one thing that sudo grants. doctor prints no such rule for an install that the user could write; its 69 says only

@@ -20,10 +20,9 @@ export function isCurrent(version) {
  *
  * @param {string} url the program's `import.meta.url`
  * @param {NodeJS.ProcessEnv} environment
- * @param {boolean} tied whether the program is to end when this process is killed: see `endWithParent`
  * @param {string[]} [args]
  */
-export async function relaunch(url, environment, tied, args = process.argv.slice(2)) {
+export async function relaunch(url, environment, args = process.argv.slice(2)) {
   const program = realpathSync(fileURLToPath(url));
   const root = dirname(dirname(program));
   const node = join(root, 'node_modules', 'node', 'bin', 'node');
@@ -44,9 +43,11 @@ export async function relaunch(url, environment, tied, args = process.argv.slice
       if (!keyboard.includes(signal) || !inForeground()) child.kill(signal);
     });
   }
-  /** @type {import('node:child_process').StdioOptions} */
-  const stdio = tied ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit';
-  const child = spawn(node, [program].concat(args), {env: environment, stdio});
+  const child = spawn(node, [program].concat(args), {
+    env: environment,
+    // By the last one the program learns that this process has been killed: see `endWithParent`.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   child.on('error', (error) => {
     process.stderr.write('TazPod cannot start ' + node + ': ' + error.message + '\n');
     process.exit(69);

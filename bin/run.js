@@ -29,4 +29,4 @@ async function useCompileCache() {
 }
 
 if (isCurrent(process.versions.node)) void start();
-else void relaunch(import.meta.url, process.env, true);
+else void relaunch(import.meta.url, process.env);

@@ -17,7 +17,7 @@ await endWith(async () => {
   const environment = withoutNpm(process.env);
   const program = join(root, 'bin', 'run.js');
   const args = [...command, ...process.argv.slice(2)];
-  if (process.execve === undefined) return relaunch(pathToFileURL(program).href, environment, true, args);
+  if (process.execve === undefined) return relaunch(pathToFileURL(program).href, environment, args);
   process.removeAllListeners('warning');
   return process.execve(process.execPath, [process.execPath, program, ...args], environment);
 });

@@ -47,7 +47,7 @@ export async function play(command: string, columns: number, rows: number): Prom
   try {
     chmodSync(folder, 0o755);
     const securePath = ['/opt/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-    const entry = `${installFolder}/bin/ghost.js`;
+    const entry = `${installFolder}/bin/tazpod-ghost`;
     writeFileSync(join(folder, 'sudoers'), sudoersFile({userName: user.name, uid: user.uid, entry, securePath})!);
     const environment = {HOME: user.home, LANG: 'C.UTF-8', PATH: securePath.join(':'), TERM: 'xterm-256color'};
     const words = Object.entries(environment).map(([name, value]) => `${name}=${value}`);

@@ -21,7 +21,7 @@ export type DoctorContext = {
   readonly nodePath: string;
   /** The directories in which sudo looks for programs (`secure_path` as Debian, Fedora and Arch ship it). */
   readonly securePath: readonly string[];
-  /** The path of bin/ghost.js. */
+  /** The path of bin/tazpod-ghost. */
   readonly entry: string;
   /** Packages are installed by apt here. */
   readonly hasApt: boolean;
@@ -39,7 +39,7 @@ export type DoctorContext = {
   readonly kdfMemoryLimitKiB: () => number;
 };
 
-/** The machine that this runs on, and its user. `entry` is the path of bin/ghost.js. */
+/** The machine that this runs on, and its user. `entry` is the path of bin/tazpod-ghost. */
 export function thisMachine(entry: string): DoctorContext {
   const uid = process.getuid!();
   return {

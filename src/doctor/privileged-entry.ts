@@ -1,4 +1,4 @@
-import {lstatSync, readdirSync, readlinkSync, realpathSync, type Stats} from 'node:fs';
+import {lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import type {DoctorContext} from './context.ts';
 import type {Finding} from './finding.ts';
@@ -106,7 +106,6 @@ function codeOf(entry: string): string[] {
   const built = join(root, 'dist');
   return [
     entry,
-    join(root, 'bin', 'relaunch.js'),
     // `"type": "module"` stands there, and with it how every file is read.
     join(root, 'package.json'),
     built,
@@ -124,18 +123,26 @@ function allBelow(folder: string): string[] {
 }
 
 /**
- * The Node that the entry's first line finds as root, and the project's own one that bin/relaunch.js goes on with where
- * that is too old. None when root cannot run the entry.
+ * The Nodes that the entry (`bin/tazpod-ghost`) starts as root, in its order: those that it only asks for their version,
+ * and the first that is new enough. None when root cannot run the entry.
  */
 async function nodesForRoot(entry: string, context: DoctorContext): Promise<string[]> {
-  const found =
-    context.uid === 0
-      ? context.nodePath
-      : context.securePath.map((folder) => `${folder}/node`).find((path) => realPath(path) !== undefined);
-  if (found === undefined) return [];
-  if (!isOlder(await versionOf(found, context), leastNodeVersion)) return [found];
   const own = join(dirname(dirname(entry)), 'node_modules', 'node', 'bin', 'node');
-  return realPath(own) === undefined ? [] : [found, own];
+  const called = context.uid === 0 ? [context.nodePath] : [];
+  const asked: string[] = [];
+  for (const node of [...called, own, ...context.securePath.map((folder) => `${folder}/node`)]) {
+    if (!mayRunAsRoot(node, node === own ? entry : undefined)) continue;
+    asked.push(node);
+    if (!isOlder(await versionOf(node, context), leastNodeVersion)) return asked;
+  }
+  return [];
+}
+
+/** Root runs a Node of root's; the one in the package is as good as the package. */
+function mayRunAsRoot(node: string, packageEntry: string | undefined): boolean {
+  const owner = statSync(node, {throwIfNoEntry: false})?.uid;
+  if (owner === undefined) return false;
+  return owner === 0 || (packageEntry !== undefined && statSync(packageEntry).uid !== 0);
 }
 
 async function versionOf(node: string, {nodePath, nodeVersion, run}: DoctorContext): Promise<string> {

@@ -5,7 +5,7 @@ export type SudoersRequest = {
   /** The user who may, and the number that stands for a name that sudoers would read as something else. */
   readonly userName: string;
   readonly uid: number;
-  /** The real path of bin/ghost.js. */
+  /** The real path of bin/tazpod-ghost. */
   readonly entry: string;
   readonly securePath: readonly string[];
 };
@@ -15,11 +15,12 @@ export type SudoersRequest = {
  * nothing else. Undefined for a path with characters that mean something to sudoers(5).
  *
  * Any arguments are allowed. The entry takes one, the path of a plan, and trusts neither it nor the plan; a pattern
- * could only be wider than that check, because `*` in sudoers matches blanks too. Node cannot take an argument for an
- * option of its own: they come after the script's name, which the kernel puts there from the entry's first line.
+ * could only be wider than that check, because `*` in sudoers matches blanks too. The entry puts them after the name of
+ * Node's program, where Node takes none of them for an option of its own.
  *
- * - `env_reset`, no `env_keep`, `!setenv`: no NODE_OPTIONS and the like of the caller reaches Node. TERM is kept.
- * - `secure_path`: `#!/usr/bin/env node` finds the system's Node and not one of the caller's.
+ * - `env_reset`, no `env_keep`, `!setenv`: no variable of the caller's reaches the entry but TERM. It gives Node an
+ *   environment of its own anyway.
+ * - `secure_path`: as the entry, which looks for Node in root's directories only.
  * - `closefrom`: no open file of the caller's is inherited.
  * - `!log_input`, `!log_output`: where sudo records sessions, it would record the passphrase and the secrets.
  * - `!use_pty`: the session has a terminal of its own already; one more relay only delays keys.

@@ -1,4 +1,5 @@
 import {readlinkSync} from 'node:fs';
+import {ownNode} from '../kernel/own-node.ts';
 import {allPids} from '../kernel/process.ts';
 import {programEnvironment, programPath, run} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
@@ -63,7 +64,7 @@ export async function enterOwnNamespace(entry: string, planPath: string): Promis
   const namespaces = [...(root ? [] : ['--user', '--map-root-user']), '--mount', '--propagation', 'private'];
   const attempt = await run('unshare', [...namespaces, 'true']);
   if (attempt.code !== 0) throw root ? refusedAsRoot(attempt.stderr.toString()) : refusedAsUser();
-  const self = [process.execPath, entry, planPath, entered];
+  const self = [...ownNode, entry, planPath, entered];
   if (!root) self.push(`${process.getuid!()}:${process.getgid!()}`);
   // Node calls its execve experimental on standard error, which belongs to the session.
   process.removeAllListeners('warning');

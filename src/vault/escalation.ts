@@ -28,9 +28,9 @@ export async function chooseEscalation(
   if (process.getuid!() === 0) {
     // Root is its own user here: what an outer sudo has left in the environment says nothing about this call.
     const {SUDO_UID: _uid, SUDO_GID: _gid, ...environment} = process.env;
-    return {isolation: 'sealed', prefix: [process.execPath], environment};
+    return {isolation: 'sealed', prefix: [], environment};
   }
-  const own: Escalation = {isolation: 'private', prefix: [process.execPath], environment: process.env};
+  const own: Escalation = {isolation: 'private', prefix: [], environment: process.env};
   if (asked === 'private') return own;
 
   const sudo = sudoPaths.find((path) => existsSync(path));

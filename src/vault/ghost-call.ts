@@ -1,5 +1,5 @@
 import {execa} from 'execa';
-import {rmSync, writeFileSync} from 'node:fs';
+import {realpathSync, rmSync, writeFileSync} from 'node:fs';
 import {createServer, type Server, type Socket} from 'node:net';
 import {constants, tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -7,6 +7,7 @@ import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import type {CliMessage, GhostMessage, OpenVault, SessionSignal} from '../lifecycle/message.ts';
 import {sessionSignals} from '../lifecycle/message.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {GhostPlan, InitId} from '../lifecycle/plan.ts';
 import type {Escalation} from './escalation.ts';
@@ -33,7 +34,7 @@ export type GhostEnd = {
 };
 
 /** The privileged entry that belongs to this CLI. */
-export const ghostEntry = fileURLToPath(new URL('../../bin/ghost.js', import.meta.url));
+export const ghostEntry = fileURLToPath(new URL('../../bin/tazpod-ghost', import.meta.url));
 
 /**
  * Calls the ghost with a plan and stays until it has ended. The plan lies in a folder that only this user can enter,
@@ -58,7 +59,8 @@ export async function callGhost(plan: GhostPlan, escalation: Escalation, listene
       reject: false,
       // The ghost's own teardown is gentler than any signal to the process that started it.
       cleanup: false,
-      env: escalation.environment,
+      // sudo passes nothing of ours on; without sudo the entry starts the Node that we run on.
+      env: {...escalation.environment, TAZPOD_GHOST_NODE: process.execPath},
       extendEnv: false,
     });
     const stopForwarding = forwardSignals(conversation.say);
@@ -69,21 +71,33 @@ export async function callGhost(plan: GhostPlan, escalation: Escalation, listene
     stopForwarding();
     // A ghost that lingers for others is not waited for.
     ghost.nodeChildProcess.unref();
-    return {code, ...(await conversation.ended())};
+    const told = await conversation.ended();
+    return code === noNode && !told.began ? {code, ...told, failure: withoutNode()} : {code, ...told};
   } finally {
     server.close();
     rmSync(folder, {recursive: true, force: true});
   }
 }
 
-type Told = Omit<GhostEnd, 'code'>;
+/** What the entry ends with when it has found no Node that it may run, as a shell does without a program. */
+const noNode = 127;
+
+function withoutNode(): Failure {
+  return new Failure(exitCode.unavailable, 'The privileged half of TazPod has no Node.js to run on.', {
+    why: 'It needs version 22.15 or newer, and as root one that belongs to root.',
+    next: `sudo install --mode=0755 ${realpathSync(process.execPath)} /usr/local/bin/node`,
+  });
+}
+
+/** `began`: the ghost has connected. */
+type Told = Omit<GhostEnd, 'code'> & {readonly began: boolean};
 
 /** Talks with the one ghost that connects, and collects what it has told by the end. */
 function converse(
   server: Server,
   listener: GhostListener,
 ): {say: (message: CliMessage) => void; lingers: Promise<number>; ended: () => Promise<Told>} {
-  let told: Told = {orderly: false};
+  let told: Told = {began: false, orderly: false};
   let socket: Socket | undefined;
   let lines: Promise<void> = Promise.resolve();
   let lingers!: (code: number) => void;
@@ -95,6 +109,7 @@ function converse(
   };
   server.once('connection', (connected) => {
     socket = connected;
+    told = {...told, began: true};
     server.close();
     connected.on('error', () => {});
     lines = (async () => {

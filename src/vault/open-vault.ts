@@ -63,7 +63,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   if (displacedVaults(request.image, idOf(request.image), process.getuid!()).length > 0) throw displaced();
   const escalation = await chooseEscalation(ghostEntry, request.isolation, isatty(0));
   if (escalation.warning !== undefined) presentation.remark(escalation.warning);
-  const home = locateHome(escalation.prefix[0] !== process.execPath);
+  const home = locateHome(escalation.prefix.length > 0);
   const terminal = standardTerminal();
   const mountPoint = prepareMountPoint(request.mountPoint, home);
   const {bridges, remarks} = collectBridges(request.bridges ?? [], {...request, home, mountPoint});

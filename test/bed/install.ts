@@ -125,7 +125,7 @@ function makeInstall(): Install {
 export function describeInstall(folder: string): Install {
   return {
     folder,
-    ghost: join(folder, 'bin/ghost.js'),
+    ghost: join(folder, 'bin/tazpod-ghost'),
     cli: join(folder, 'bin/run.js'),
     node: join(folder, 'node_modules/node/bin/node'),
     path: join(folder, 'path'),

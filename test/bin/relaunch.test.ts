@@ -14,7 +14,7 @@ const pretendOld = [
   'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"18.19.0"})',
 ];
 
-describe('An entry started by an older Node', () => {
+describe('The CLI started by an older Node', () => {
   let folder: string;
 
   beforeEach(() => {
@@ -38,77 +38,54 @@ describe('An entry started by an older Node', () => {
     return spawn(process.execPath, [...pretendOld, entry, ...args], {env, stdio: ['pipe', 'pipe', 'pipe']});
   }
 
-  for (const entry of ['run.js', 'ghost.js']) {
-    it(`${entry} says in one line what it needs and returns 69, where the project brings no Node`, async () => {
-      const result = await end(start(join(folder, 'bin', entry)));
-      expect(result).to.deep.equal({
-        code: 69,
-        stderr: 'TazPod needs Node.js 22.15 or newer, and this is 18.19.0.\n',
-        stdout: '',
-      });
+  it(`says in one line what it needs and returns 69, where the project brings no Node`, async () => {
+    const result = await end(start(join(folder, 'bin/run.js')));
+    expect(result).to.deep.equal({
+      code: 69,
+      stderr: 'TazPod needs Node.js 22.15 or newer, and this is 18.19.0.\n',
+      stdout: '',
     });
+  });
 
-    it(`${entry} hands arguments and streams to the Node that the project brings, and returns its exit code`, async () => {
-      bringNode('printf "<%s>" "$@"; cat; exit 42');
-      const child = start(join(folder, 'bin', entry), ['one two', '', '--three']);
-      child.stdin!.end('typed');
-      expect(await end(child)).to.deep.equal({
-        code: 42,
-        stderr: '',
-        stdout: `<${join(folder, 'bin', entry)}><one two><><--three>typed`,
-      });
+  it(`hands arguments and streams to the Node that the project brings, and returns its exit code`, async () => {
+    bringNode('printf "<%s>" "$@"; cat; exit 42');
+    const child = start(join(folder, 'bin/run.js'), ['one two', '', '--three']);
+    child.stdin!.end('typed');
+    expect(await end(child)).to.deep.equal({
+      code: 42,
+      stderr: '',
+      stdout: `<${join(folder, 'bin/run.js')}><one two><><--three>typed`,
     });
+  });
 
-    it(`${entry} is found through a symlink, and takes the Node beside its real place only`, async () => {
-      bringNode('echo brought');
-      const elsewhere = join(folder, 'elsewhere/bin');
-      mkdirSync(elsewhere, {recursive: true});
-      symlinkSync(join(folder, 'bin', entry), join(elsewhere, 'tazpod'));
-      expect((await end(start(join(elsewhere, 'tazpod')))).stdout).to.equal('brought\n');
+  it(`is found through a symlink, and takes the Node beside its real place only`, async () => {
+    bringNode('echo brought');
+    const elsewhere = join(folder, 'elsewhere/bin');
+    mkdirSync(elsewhere, {recursive: true});
+    symlinkSync(join(folder, 'bin/run.js'), join(elsewhere, 'tazpod'));
+    expect((await end(start(join(elsewhere, 'tazpod')))).stdout).to.equal('brought\n');
+  });
+
+  it(`returns 128+N when signal N ends what it started`, async () => {
+    bringNode('kill -USR1 $$');
+    expect((await end(start(join(folder, 'bin/run.js')))).code).to.equal(128 + 10);
+  });
+
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR2'] as const) {
+    it(`passes ${signal} on`, async () => {
+      bringNode(`trap 'echo got ${signal}; exit 7' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`);
+      const child = start(join(folder, 'bin/run.js'));
+      await once(child.stdout!, 'data');
+      const ended = end(child);
+      child.kill(signal);
+      expect(await ended).to.include({code: 7, stdout: `got ${signal}\n`});
     });
-
-    it(`${entry} returns 128+N when signal N ends what it started`, async () => {
-      bringNode('kill -USR1 $$');
-      expect((await end(start(join(folder, 'bin', entry)))).code).to.equal(128 + 10);
-    });
-
-    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGUSR2'] as const) {
-      it(`${entry} passes ${signal} on`, async () => {
-        bringNode(`trap 'echo got ${signal}; exit 7' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`);
-        const child = start(join(folder, 'bin', entry));
-        await once(child.stdout!, 'data');
-        const ended = end(child);
-        child.kill(signal);
-        expect(await ended).to.include({code: 7, stdout: `got ${signal}\n`});
-      });
-    }
   }
 
-  it('run.js keeps the environment of its user', async () => {
+  it('keeps the environment of its user', async () => {
     bringNode('echo "$FLAVOUR"');
     const result = await end(start(join(folder, 'bin/run.js'), [], {...process.env, FLAVOUR: 'vanilla'}));
     expect(result.stdout).to.equal('vanilla\n');
-  });
-
-  it('ghost.js hands on nothing of the environment but what sudo says of its caller and the kind of terminal', async () => {
-    bringNode('exec /usr/bin/env');
-    const sudo = {SUDO_GID: '1000', SUDO_UID: '1000', SUDO_USER: 'ada', TERM: 'xterm'};
-    const hostile = {
-      LD_LIBRARY_PATH: '/nowhere',
-      NODE_EXTRA_CA_CERTS: '/nowhere',
-      NODE_PATH: '/nowhere',
-      PATH: '/nowhere',
-    };
-    const {stdout} = await end(start(join(folder, 'bin/ghost.js'), [], {...sudo, ...hostile}));
-    const seen = Object.fromEntries(
-      stdout
-        .trim()
-        .split('\n')
-        .map((line) => line.split('=', 2) as [string, string]),
-    );
-    // dash adds PWD by itself.
-    delete seen['PWD'];
-    expect(seen).to.deep.equal({...sudo, LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin'});
   });
 
   it('runs on the Node that the project really brings', async () => {
@@ -121,9 +98,9 @@ describe('An entry started by an older Node', () => {
   });
 });
 
-describe('An entry', () => {
+describe('The CLI', () => {
   it('can be read by a Node that is far too old', () => {
-    for (const entry of ['run.js', 'ghost.js', 'relaunch.js']) {
+    for (const entry of ['run.js', 'relaunch.js']) {
       const text = readFileSync(join(root, 'bin', entry), 'utf8');
       // What Node 12 cannot parse: optional chaining, ??, logical assignment, private fields, top-level await.
       expect(text, entry).not.to.match(/\?\.[\w([]|\?\?|&&=|\|\|=|this\.#|^(await|\w+ \w+ = await)\b/m);

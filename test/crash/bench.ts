@@ -381,8 +381,8 @@ function nameOf({role, command}: TreeProcess): string {
   const [, held] = /^\/bin\/sh \S+\/faults\/programs\/(\w+)/.exec(command) ?? [];
   if (held !== undefined) return `${heldProgram}${held}`;
   if (role !== undefined) return role;
-  const [, script] = /\/node \S*?([^/\s]+\.js)\b/.exec(command) ?? [];
-  if (script !== undefined) return script === 'ghost.js' ? 'the ghost' : script;
+  const [, script] = /\/node (?:--\S+ )*\S*?([^/\s]+\.js)\b/.exec(command) ?? [];
+  if (script !== undefined) return script === 'main.js' ? 'the ghost' : script;
   const [program = ''] = command.split(' ');
   return program.slice(program.lastIndexOf('/') + 1);
 }

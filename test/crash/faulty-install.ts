@@ -73,7 +73,7 @@ export class FaultyInstall implements Install {
       this.#replace('dist/engines/loop-nodes.js', (content) => content.replace('/dev/loop-control', '/dev/no-loops'));
     }
     // sudo takes two names of one file for one command.
-    this.#replace('bin/ghost.js', (content) => `${content}\n`);
+    this.#replace('bin/tazpod-ghost', (content) => `${content}\n`);
     this.#layFolder();
     this.#wrapPrograms();
     renameSync(join(this.folder, 'dist/ghost/conductor.js'), join(this.folder, 'dist/ghost/product-conductor.js'));

@@ -32,7 +32,7 @@ describe('the doctor', () => {
   });
 
   it('examines the machine that it runs on', async () => {
-    const {findings, conclusion} = await diagnose(thisMachine(join(import.meta.dirname, '../../bin/ghost.js')));
+    const {findings, conclusion} = await diagnose(thisMachine(join(import.meta.dirname, '../../bin/tazpod-ghost')));
     const finding = (id: string) => findings.find((candidate) => candidate.id === id)!;
     expect(finding('node').detail).to.include(process.versions.node);
     for (const id of ['cryptsetup', 'util-linux', 'e2fsprogs', 'namespaces'])
@@ -54,7 +54,7 @@ describe('the sudoers rule of the doctor', () => {
 
   /** A user whom sudo asks for a password, at an install of root's. */
   const diagnoseInstall = async (illness: Illness = {}) => {
-    const entry = join(root!, 'bin/ghost.js');
+    const entry = join(root!, 'bin/tazpod-ghost');
     const ask = 'sudo --non-interactive --reset-timestamp --list';
     const answers = {[`${ask} -- ${entry}`]: {stdout: entry}, [ask]: {stdout: '    (ALL) ALL\n'}, ...illness.answers};
     const node = {nodePath: join(root!, 'node/bin/node'), securePath: [join(root!, 'node/bin')]};
@@ -64,7 +64,7 @@ describe('the sudoers rule of the doctor', () => {
   it('is offered to who has to type a password for a safe install', async () => {
     const {sudoers} = await diagnoseInstall();
     expect(sudoers!.path).to.equal('/etc/sudoers.d/tazpod');
-    expect(sudoers!.content).to.include(`\nada ALL = (root) NOPASSWD: NOSETENV: ${join(root!, 'bin/ghost.js')}\n`);
+    expect(sudoers!.content).to.include(`\nada ALL = (root) NOPASSWD: NOSETENV: ${join(root!, 'bin/tazpod-ghost')}\n`);
     expect(sudoers!.install).to.include('visudo -cf').and.to.include(sudoers!.path);
   });
 

@@ -56,7 +56,7 @@ export function patient(illness: Illness = {}): DoctorContext & {readonly asked:
     nodeVersion: '24.1.0',
     nodePath: process.execPath,
     securePath: ['/usr/sbin', '/usr/bin'],
-    entry: '/usr/local/lib/node_modules/tazpod/bin/ghost.js',
+    entry: '/usr/local/lib/node_modules/tazpod/bin/tazpod-ghost',
     hasApt: true,
     findProgram: (name) => (without.includes(name) ? undefined : `/usr/bin/${name}`),
     run: async (name, args) => {

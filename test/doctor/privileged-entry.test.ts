@@ -31,7 +31,7 @@ describe('the doctor on the privileged half', () => {
   const examine = async (illness: Illness = {}, report: SudoReport = sudo) =>
     examinePrivilegedEntry(
       patient({
-        entry: at('bin/ghost.js'),
+        entry: at('bin/tazpod-ghost'),
         securePath: [at('node/bin')],
         answers: {[`sh -c "$0" --version ${at('node/bin/node')}`]: {stdout: 'v24.1.0\n'}},
         ...illness,
@@ -40,20 +40,18 @@ describe('the doctor on the privileged half', () => {
     );
 
   it('finds an install of root’s safe', async () => {
-    expect(await examine()).to.deep.include({entry: at('bin/ghost.js'), runnable: true, safe: true});
+    expect(await examine()).to.deep.include({entry: at('bin/tazpod-ghost'), runnable: true, safe: true});
     expect((await examine()).finding).to.include({verdict: 'ok'});
   });
 
   it('warns of every single file and directory that the user could change', async () => {
     for (const path of [
-      'bin/ghost.js',
-      'bin/relaunch.js',
+      'bin/tazpod-ghost',
       'package.json',
       'dist/ghost/main.js',
       'dist/ghost',
       'dist',
       'bin',
-      'node/bin/node',
       'node/bin',
       'node',
       '.',
@@ -83,7 +81,7 @@ describe('the doctor on the privileged half', () => {
   it('follows links, and looks at where they lie as well as at where they lead', async () => {
     mkdirSync(at('links'));
     chownSync(at('links'), 1000, 0);
-    symlinkSync(at('bin/ghost.js'), at('links/ghost'));
+    symlinkSync(at('bin/tazpod-ghost'), at('links/ghost'));
     expect((await examine({entry: at('links/ghost')})).finding.detail).to.include(at('links'));
     expect((await examine()).safe).to.equal(true);
 
@@ -91,8 +89,8 @@ describe('the doctor on the privileged half', () => {
     symlinkSync(at('releases/1'), at('current'));
     chownSync(at('releases'), 1000, 0);
     expect(findWeaknesses([at('current')], user).map(({path}) => path)).to.deep.equal([at('releases')]);
-    writeFileSync(at('releases/1/ghost.js'), '');
-    expect(findWeaknesses([at('current/ghost.js')], user).map(({path}) => path)).to.deep.equal([at('releases')]);
+    writeFileSync(at('releases/1/tazpod-ghost'), '');
+    expect(findWeaknesses([at('current/tazpod-ghost')], user).map(({path}) => path)).to.deep.equal([at('releases')]);
 
     symlinkSync(at('links/node'), at('node/bin/node2'));
     symlinkSync(at('node/bin/node'), at('links/node'));
@@ -134,7 +132,7 @@ describe('the doctor on the privileged half', () => {
     }
   });
 
-  it('looks for the Node.js that root would run: new enough, else the project’s own', async () => {
+  it('finds the Node.js that root would run: the package’s own, else one of root’s, and new enough', async () => {
     const old = {answers: {[`sh -c "$0" --version ${at('node/bin/node')}`]: {stdout: 'v18.19.0\n'}}};
     const none = await examine({securePath: [at('nowhere')]});
     expect(none.runnable).to.equal(false);
@@ -142,12 +140,27 @@ describe('the doctor on the privileged half', () => {
     expect(none.finding.fix).to.match(/^sudo install --mode=0755 \/.*node \/usr\/local\/bin\/node$/);
     expect((await examine(old)).runnable).to.equal(false);
 
+    const own = at('node_modules/node/bin/node');
     mkdirSync(at('node_modules/node/bin'), {recursive: true});
-    writeFileSync(at('node_modules/node/bin/node'), '');
-    expect(await examine(old)).to.include({runnable: true, safe: true});
+    writeFileSync(own, '');
+    const answers = {answers: {...old.answers, [`sh -c "$0" --version ${own}`]: {stdout: 'v24.1.0\n'}}};
+    expect(await examine(answers)).to.include({runnable: true, safe: true});
     chownSync(at('node_modules/node'), 1000, 0);
-    expect(await examine(old)).to.include({runnable: true, safe: false});
-    expect(await examine()).to.include({runnable: true, safe: true});
+    expect(await examine(answers)).to.include({runnable: true, safe: false});
+  });
+
+  it('counts no Node.js of a user’s, but that of a package that is the user’s altogether', async () => {
+    chownSync(at('node/bin/node'), 1000, 0);
+    expect((await examine()).runnable).to.equal(false);
+
+    const own = at('node_modules/node/bin/node');
+    mkdirSync(at('node_modules/node/bin'), {recursive: true});
+    writeFileSync(own, '');
+    chownSync(own, 1000, 0);
+    const answers = {answers: {[`sh -c "$0" --version ${own}`]: {stdout: 'v24.1.0\n'}}};
+    expect((await examine(answers)).runnable).to.equal(false);
+    chownSync(at('bin/tazpod-ghost'), 1000, 0);
+    expect(await examine(answers)).to.include({runnable: true, safe: false});
   });
 
   it('tells root of what others may change, and runs on the Node that runs already', async () => {

@@ -3,7 +3,7 @@ import {examineSudo, needsNoPassword} from '../../src/doctor/sudo.ts';
 import {removeTrees} from '../kernel/kernel-tree.ts';
 import {patient, type Answer, type Illness} from './patient.ts';
 
-const entry = '/usr/local/lib/node_modules/tazpod/bin/ghost.js';
+const entry = '/usr/local/lib/node_modules/tazpod/bin/tazpod-ghost';
 
 /** Recorded with sudo 1.9.13 as `sudo --non-interactive --list`. */
 const listing = (...rules: string[]): string => `Matching Defaults entries for ada on vm:
@@ -47,8 +47,8 @@ describe('the rules that sudo lists', () => {
   });
 
   it('are read with their escapes', () => {
-    const odd = '/opt/a b,c/ghost.js';
-    expect(needsNoPassword(listing('(root) NOPASSWD: /opt/a\\ b\\,c/ghost.js'), odd)).to.equal(true);
+    const odd = '/opt/a b,c/tazpod-ghost';
+    expect(needsNoPassword(listing('(root) NOPASSWD: /opt/a\\ b\\,c/tazpod-ghost'), odd)).to.equal(true);
   });
 
   it('ask nobody where authentication is switched off for the user', () => {

@@ -11,7 +11,7 @@ import {skip} from '../skip.ts';
 const request = {
   userName: 'ada',
   uid: 1000,
-  entry: '/usr/local/lib/node_modules/@acme/tazpod/bin/ghost.js',
+  entry: '/usr/local/lib/node_modules/@acme/tazpod/bin/tazpod-ghost',
   securePath: ['/usr/local/bin', '/usr/bin'],
 };
 

@@ -62,7 +62,7 @@ describe('A bridge', function () {
   for (const isolation of ['sealed', 'private'] as const) {
     describe(`in a ${isolation} ghost`, () => {
       const options = (): HandOptions =>
-        isolation === 'private' ? {command: [install().node, install().ghost], within: fuseForAll} : {};
+        isolation === 'private' ? {command: [install().ghost], within: fuseForAll} : {};
 
       it('has the same content in every session, and outside there is an empty directory', async () => {
         const waits = 'touch ~/up; while [ ! -e ~/go ]; do sleep 0.02; done; rm ~/up ~/go';

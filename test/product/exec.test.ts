@@ -1,13 +1,12 @@
 import {createHash, randomBytes} from 'node:crypto';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {allowSudo} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {writeAs} from '../bed/ownership.ts';
 import {runAs, type RunOptions, startTazpod, tazpod} from '../bed/run.ts';
 import {untilOpen} from '../bed/session.ts';
-import {type BedUser, makeUser} from '../bed/user.ts';
+import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
 
 describe('A command run by exec', () => {
@@ -84,17 +83,6 @@ describe('A command run by exec', () => {
     await running.seen(/^up$/m);
     running.child.kill('SIGUSR1');
     expect(await running.ended).to.include({code: 5, stdout: 'up\nminded\n'});
-  });
-
-  it('gets its signals also where the privileged entry was started by an older Node', async () => {
-    const other = makeUser();
-    allowSudo(other);
-    const own = await makeVault(other);
-    const running = startTazpod(other, ['exec', ...own.flags, '--', 'sh', '-c', 'echo up; exec sleep 60']);
-    await running.seen(/^up$/m);
-    running.child.kill('SIGTERM');
-    expect((await running.ended).code).to.equal(143);
-    await expectNothingLeft(own);
   });
 
   it('gets its arguments as they were given', async () => {

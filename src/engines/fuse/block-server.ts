@@ -4,6 +4,7 @@ import {closeSync} from 'node:fs';
 import {extname} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
+import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, start} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
@@ -93,7 +94,7 @@ function startServer({imageFd, segment, volumeKey}: ServeOptions, fuseFd: number
   const powerless = [programPath('setpriv'), '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', '--'];
   const child = start(
     'unshare',
-    ['--mount', '--propagation', 'private', '--', ...powerless, process.execPath, entry, JSON.stringify(order)],
+    ['--mount', '--propagation', 'private', '--', ...powerless, ...ownNode, entry, JSON.stringify(order)],
     {stdio: ['pipe', 'pipe', 'pipe', imageFd, fuseFd], detached: true},
   );
   const sent = Buffer.from(volumeKey);

@@ -2,6 +2,7 @@ import {once} from 'node:events';
 import {closeSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
+import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, startBound} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
@@ -27,7 +28,7 @@ export type Bridged = {readonly bridges: readonly BridgePlan[]; readonly remarks
  * `nodev`, because a bind mount takes over the flags of the mount that it is made from.
  */
 export async function mountBridges(caller: Caller, homeFd: number, plan: OpenPlan): Promise<Bridged> {
-  const worker = ['-c', 'exec "$0" "$1"', process.execPath, workerPath];
+  const worker = ['-c', 'exec "$0" "$@"', ...ownNode, workerPath];
   const {code, stdout} = await runAsCaller(caller, 'sh', worker, [], order(plan));
   if (code !== 0) throw workerFailed();
   return bindEach(plan, parseReports(stdout.toString('utf8'), plan), async (bridge) => {
@@ -53,7 +54,7 @@ export async function mountBridgesPrivately(
   plan: OpenPlan,
 ): Promise<Bridged> {
   const enter = ['--user=/proc/self/fd/3', '--mount=/proc/self/fd/4', '--preserve-credentials', '--'];
-  const worker = startBound('nsenter', [...enter, process.execPath, workerPath], {
+  const worker = startBound('nsenter', [...enter, ...ownNode, workerPath], {
     stdio: ['pipe', 'pipe', 'ignore', namespaces.userFd, namespaces.mountFd],
   });
   const ended = once(worker, 'close');
