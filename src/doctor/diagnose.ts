@@ -11,6 +11,7 @@ import {examinePrograms} from './programs.ts';
 import {examineSudo} from './sudo.ts';
 import {sudoersFile, sudoersPath} from './sudoers.ts';
 import {examineTerminal} from './terminal.ts';
+import {examineTracing} from './tracing.ts';
 import {examineUserNamespaces} from './user-namespaces.ts';
 
 /** Everything that `tazpod doctor` has to say. Plain data. */
@@ -54,6 +55,7 @@ export async function diagnose(context: DoctorContext): Promise<Diagnosis> {
     examineSwap(context),
     examineMemory(context),
     examineCoreDumps(context),
+    examineTracing(context),
     examineTerminal(context),
     ...examineAliases(context),
   ];

@@ -35,5 +35,6 @@ export type FindingId =
   | 'swap'
   | 'memory'
   | 'core-dumps'
+  | 'tracing'
   | 'terminal'
   | 'aliases';

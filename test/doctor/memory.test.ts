@@ -1,6 +1,7 @@
 import {expect} from 'chai';
 import {examineCoreDumps, examineMemory, examineSwap} from '../../src/doctor/memory.ts';
 import {examineTerminal} from '../../src/doctor/terminal.ts';
+import {examineTracing} from '../../src/doctor/tracing.ts';
 import type {Terminal} from '../../src/kernel/terminal.ts';
 import {removeTrees} from '../kernel/kernel-tree.ts';
 import {patient} from './patient.ts';
@@ -30,6 +31,16 @@ describe('the doctor on memory', () => {
     expect(memory(512)).to.include({verdict: 'warning'}).and.not.to.have.property('fix');
     expect(memory(512).detail).to.include('512 MiB');
     expect(memory(32)).to.include({verdict: 'warning', fix: 'tazpod vault create --pbkdf pbkdf2'});
+  });
+
+  it('warns where any process of the user may look into the shell at which the passphrase is typed', () => {
+    const tracing = (scope: string | undefined, uid = 1000) =>
+      examineTracing(patient({uid, files: {'proc/sys/kernel/yama/ptrace_scope': scope}}));
+    for (const scope of ['1', '2', '3']) expect(tracing(scope)).to.include({verdict: 'ok'});
+    expect(tracing('0')).to.include({verdict: 'warning', fix: 'sudo sysctl -w kernel.yama.ptrace_scope=1'});
+    expect(tracing('0').detail).to.include('kernel.yama.ptrace_scope is 0');
+    expect(tracing(undefined)).to.include({verdict: 'warning'}).and.not.to.have.property('fix');
+    expect(tracing('0', 0)).to.include({verdict: 'ok'});
   });
 
   it('says where core dumps go, and warns only of a kernel that cannot leave memory out', () => {

@@ -23,6 +23,7 @@ const recording: Recording = {
   'proc/misc': '236 device-mapper\n237 loop-control\n229 fuse\n',
   'proc/swaps': 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n',
   'proc/sys/kernel/core_pattern': 'core\n',
+  'proc/sys/kernel/yama/ptrace_scope': '1\n',
   'sys/class/misc/loop-control/dev': '10:237\n',
 };
 
