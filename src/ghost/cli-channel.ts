@@ -1,3 +1,4 @@
+import {closeSync, constants, fstatSync, openSync} from 'node:fs';
 import {connect, type Socket} from 'node:net';
 import {dirname} from 'node:path';
 import type {CliMessage, GhostMessage, SessionSignal} from '../lifecycle/message.ts';
@@ -24,18 +25,40 @@ export type CliChannel = {
 };
 
 /**
- * Connects to the CLI's socket beside the plan. Safe as root: the connection is made with the caller's own ids, so that
- * a path that leads to another socket leads only to one that the caller may talk to anyway; what is sent holds no
- * secret, and what is received is one of the few messages of `src/lifecycle/message.ts` or ignored.
+ * Connects to the CLI's socket beside the plan. Safe as root: the socket is the caller's own, and is looked up and
+ * connected to with the caller's ids. Another one that the caller may talk to, a service's, would get the ghost's words
+ * with root's ids on them (SCM_CREDENTIALS), and might take them for root's. What is sent holds no secret, and what is
+ * received is one of the few messages of `src/lifecycle/message.ts` or ignored.
  */
 export async function connectToCli(caller: Caller, planPath: string): Promise<CliChannel | undefined> {
-  const socket = asCaller(caller, () => connect(`${dirname(planPath)}/socket`));
+  const socket = asCaller(caller, () => connectToOwn(caller, `${dirname(planPath)}/socket`));
+  if (socket === undefined) return undefined;
   const connected = await new Promise<boolean>((resolve) => {
     socket.once('connect', () => resolve(true));
     socket.once('error', () => resolve(false));
   });
   return connected ? channelOver(socket) : undefined;
 }
+
+/** Opened and looked at first: by its name, it could be another one a moment later. */
+function connectToOwn(caller: Caller, path: string): Socket | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, byItself);
+  } catch {
+    return undefined;
+  }
+  try {
+    const {uid} = fstatSync(fd);
+    return uid === caller.uid ? connect(`/proc/self/fd/${fd}`) : undefined;
+  } finally {
+    // net.connect() has made its system call by now.
+    closeSync(fd);
+  }
+}
+
+/** O_PATH of asm-generic/fcntl.h, which Node does not name: a socket can be opened in no other way. */
+const byItself = 0o10000000 | constants.O_NOFOLLOW;
 
 function channelOver(socket: Socket): CliChannel {
   const gone = new AbortController();
