@@ -212,7 +212,7 @@ describe('A process of the same user that shares the machine with a sealed sessi
       ),
       known(
         'stops, continues and ends processes of the session with signals',
-        'the uid is the same, and that is what kill(2) asks for: it can end a session, not look into it',
+        'the uid is the same, and that is what kill(2) asks for: it can end a session; that no Node.js or Java in it then opens a door is for its variables',
         async ({intruder, resident}) => {
           const stopped = await intruder.try('signal', resident.pid, 'STOP');
           return stopped.got ? intruder.try('signal', resident.pid, 'CONT') : stopped;

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import {isKnownVault} from '../../lifecycle/vault-mark.ts';
 import type {SessionPlan} from '../../lifecycle/plan.ts';
+import {withoutDebuggers} from './debuggers.ts';
 
 /**
  * What `session.ts` writes for the first process of a session: what to run, and in which environment.
@@ -31,7 +32,7 @@ function launch(orderPath: string): never {
   unlinkSync(orderPath);
   closeInherited();
   process.umask(0o077);
-  const environment = {...withoutOuterTerminals(order.environment), ...ghostEnvironment(order)};
+  const environment = withoutDebuggers({...withoutOuterTerminals(order.environment), ...ghostEnvironment(order)});
   try {
     process.chdir(order.workingFolder);
   } catch {

@@ -3,6 +3,7 @@ import {findProgram, onlyBelow} from '../../kernel/program.ts';
 import {lockedMarker} from '../../lifecycle/init-label.ts';
 import type {Caller} from '../caller.ts';
 import {intoSessionGroups, type SessionGroups} from '../control-group.ts';
+import {nodeWithoutDebugger} from './debuggers.ts';
 
 /*
  * The shell code between the ghost and the user's program. It runs as root, so every word in it is a constant, a number,
@@ -77,7 +78,7 @@ export function withoutPrivileges(caller: Caller, orderPath: string, sessionGrou
   const drop = [
     `exec 4<&-; ${newKeyring()} exec setpriv ${caller.isolation === 'sealed' ? ids : ''}`,
     `--inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- /bin/sh -c ${quote(start)} sh`,
-    `${quote(process.execPath)} ${quote(launchPath)} ${quote(orderPath)}`,
+    [process.execPath, nodeWithoutDebugger, launchPath, orderPath].map(quote).join(' '),
   ].join(' ');
   if (caller.isolation === 'private') return `/bin/sh -c ${quote(drop)}`;
   const way = `nsenter --user=/proc/self/fd/4 -- /bin/sh -c ${quote(drop)}`;

@@ -1,0 +1,199 @@
+import {type ChildProcess, spawn, spawnSync} from 'node:child_process';
+import {existsSync, mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {createInterface, type Interface} from 'node:readline';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {expect} from 'chai';
+import {evaluate, type Listener, watchForDebuggers} from '../bed/debuggers.ts';
+import {attendants} from '../bed/attendants.ts';
+import {allowSudo, describeInstall, install, type Install, makeInstallFolder} from '../bed/install.ts';
+import {expectNothingLeft} from '../bed/leftovers.ts';
+import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {chownTo, writeAs} from '../bed/ownership.ts';
+import {asUser, type Background, startAs} from '../bed/run.ts';
+import {until} from '../bed/until.ts';
+import type {BedUser} from '../bed/user.ts';
+import {makeVault, type TestVault} from '../bed/vault.ts';
+
+/** Everything that Linux calls a standard signal (signal(7)). */
+const signals = [
+  ...['HUP', 'INT', 'QUIT', 'ILL', 'TRAP', 'ABRT', 'BUS', 'FPE', 'KILL', 'USR1', 'SEGV', 'USR2', 'PIPE', 'ALRM'],
+  ...['TERM', 'STKFLT', 'CHLD', 'CONT', 'STOP', 'TSTP', 'TTIN', 'TTOU', 'URG', 'XCPU', 'XFSZ', 'VTALRM', 'PROF'],
+  ...['WINCH', 'IO', 'PWR', 'SYS'],
+];
+const stopping = new Set(['STOP', 'TSTP', 'TTIN', 'TTOU']);
+
+/** Milliseconds after the start of the CLI, and the moment in which the session ends. */
+const moments = [10, 60, 120, 200, 300, 400, 550, 700, 900, 'the end'] as const;
+
+/** `TAZPOD_TEST_SIGNALS=whole`: each signal at each moment, five times, with both Nodes. It takes hours. */
+const whole = process.env['TAZPOD_TEST_SIGNALS'] === 'whole';
+
+type Moment = (typeof moments)[number];
+type Round = {readonly signal: string; readonly moment: Moment; readonly node: string};
+
+/** The Nodes that a user may start the CLI with: the project's, and the machine's where there is one. */
+function nodes(): string[] {
+  return [install().node, ...(whole ? ['/usr/bin/node'].filter((path) => existsSync(path)) : [])];
+}
+
+/** The debugger's own signal at every moment, and each other one at one of them. */
+function rounds(): Round[] {
+  const all = (signal: string, times: readonly Moment[]) =>
+    nodes().flatMap((node) => times.map((moment) => ({signal, moment, node})));
+  if (whole) return Array.from({length: 5}, () => signals.flatMap((signal) => all(signal, moments))).flat();
+  const others = signals.filter((signal) => signal !== 'USR1');
+  return [
+    ...all('USR1', moments),
+    ...others.flatMap((signal, index) => all(signal, [moments[index % moments.length]!])),
+  ];
+}
+
+describe('Signals that a user sends to sudo and into a sealed session', function () {
+  this.timeout(whole ? 0 : 600_000);
+  let owner: BedUser;
+  let vault: TestVault;
+  let signaller: Signaller | undefined;
+
+  before(async function () {
+    needsRoot(this);
+    owner = makeOwner();
+    vault = await makeVault(owner);
+    signaller = new Signaller(owner);
+  });
+
+  afterEach(() => expectNothingLeft(vault, {withinMs: 20_000}));
+  after(() => signaller?.leave());
+
+  function start(script: string, {node, cli}: Pick<Install, 'node' | 'cli'> = install()): Background {
+    return startAs(owner, [node, cli, 'exec', ...vault.flags, '--', 'sh', '-c', script]);
+  }
+
+  it('open no debugger, and leave nothing of the vault, whatever the signal and the moment', async () => {
+    const hit = new Set<string>();
+    const opened: string[] = [];
+    for (const {signal, moment, node} of rounds()) {
+      const watch = watchForDebuggers(owner.uid);
+      const running = start('echo up; sleep 0.4; echo down', {node, cli: install().cli});
+      if (moment === 'the end') await Promise.race([running.seen(/^down$/m), running.ended]);
+      else await sleep(moment);
+      for (const name of (await signaller!.send(signal)).names) hit.add(name);
+      if (stopping.has(signal)) {
+        await sleep(50);
+        await signaller!.send('CONT');
+      }
+      await running.ended;
+      await expectNothingLeft(vault, {withinMs: 20_000});
+      opened.push(...(await watch.stop()).map(describeListener(`${signal} at ${moment}`)));
+    }
+    expect(opened).to.deep.equal([]);
+    // The attack reached what it is about.
+    expect([...hit]).to.include.members(['sudo', 'sleep']);
+  });
+
+  it('would make everybody root, if the ghost were a Node that minds SIGUSR1', async () => {
+    const careless = carelessInstall();
+    allowSudo(owner, {copy: careless});
+    const watch = watchForDebuggers(owner.uid);
+    const running = start('echo up; sleep 60', careless);
+    await running.seen(/^up$/m);
+    await signaller!.send('USR1', {pattern: '^\\S*sudo '});
+    const [listener] = await until('root listens', () => watch.seen.find(({uid}) => uid === 0) && watch.seen);
+    expect(await evaluate(listener!.port, 'process.getuid()')).to.equal(0);
+    await watch.stop();
+    running.child.kill('SIGTERM');
+    await running.ended;
+  });
+
+  it('open no debugger in the processes that make bridges and start the program', async () => {
+    bridge('.notes');
+    const watch = watchForDebuggers(owner.uid);
+    const names = await storm(start('exit 0'));
+    expect(await watch.stop()).to.deep.equal([]);
+    expect([...names]).to.include.members(['launch', 'bridge-worker']);
+  });
+
+  it('would open one there, if these were plain Nodes', async () => {
+    const careless = carelessInstall();
+    allowSudo(owner, {copy: careless});
+    const watch = watchForDebuggers(owner.uid);
+    // They live for some hundredths of a second.
+    for (let round = 0; round < 10 && !watch.seen.some(({uid}) => uid === owner.uid); round++) {
+      await storm(start('exit 0', careless));
+    }
+    expect((await watch.stop()).map(({uid}) => uid)).to.include(owner.uid);
+  });
+
+  function bridge(name: string): void {
+    for (const folder of ['.config', '.config/tazpod']) {
+      mkdirSync(join(owner.home, folder), {recursive: true});
+      chownTo(owner, join(owner.home, folder));
+    }
+    writeAs(owner, join(owner.home, '.config/tazpod/config.yaml'), `bridges: [{home: ${name}, vault: ${name}}]\n`);
+  }
+
+  /** SIGUSR1 again and again to each Node of the tree that is the user's, until the CLI has ended. */
+  async function storm(running: Background): Promise<Set<string>> {
+    const names = new Set<string>();
+    while (running.child.exitCode === null && running.child.signalCode === null) {
+      const sent = await signaller!.send('USR1', {
+        pattern: '^\\S*node .*/(launch|bridge-worker)\\.js',
+        milliseconds: 100,
+      });
+      for (const name of sent.names) names.add(name);
+    }
+    await running.ended;
+    await expectNothingLeft(vault, {withinMs: 20_000});
+    return names;
+  }
+});
+
+const describeListener = (when: string) => (listener: Listener) => `${when}: port ${listener.port} of ${listener.uid}`;
+
+/** A copy of the product whose Nodes open their debugger, as they do when nothing is said. */
+function carelessInstall(): Install {
+  const original = install();
+  const folder = makeInstallFolder();
+  spawnSync('cp', ['-al', '--force', `${original.folder}/.`, folder]);
+  const changes: readonly [string, RegExp, string][] = [
+    ['bin/tazpod-ghost', / --disable-sigusr1/g, ''],
+    ['dist/kernel/own-node.js', /, '--disable-sigusr1'/, ''],
+    ['dist/ghost/session/debuggers.js', /192\.0\.2\.1:9229/, '127.0.0.1:0'],
+  ];
+  for (const [path, safe, careless] of changes) {
+    const file = join(folder, path);
+    const text = readFileSync(file, 'utf8');
+    expect(text, path).to.match(safe);
+    // Another file, since this one is shared with the copy of the other tests.
+    writeFileSync(`${file}.new`, text.replace(safe, careless), {mode: 0o755});
+    renameSync(`${file}.new`, file);
+  }
+  return describeInstall(folder);
+}
+
+/** A process of the user's that sends signals: see `signaller.pl`. */
+class Signaller {
+  readonly #process: ChildProcess;
+  readonly #lines: Interface;
+
+  constructor(user: BedUser) {
+    const path = writeAs(user, join(user.home, 'signaller.pl'), readFileSync(new URL('signaller.pl', import.meta.url)));
+    this.#process = spawn('setpriv', [...asUser(user), 'perl', path], {cwd: '/', stdio: ['pipe', 'pipe', 'inherit']});
+    attendants.add(this.#process.pid!);
+    this.#lines = createInterface({input: this.#process.stdout!});
+  }
+
+  async send(
+    signal: string,
+    {pattern = '.', milliseconds = 0}: {readonly pattern?: string; readonly milliseconds?: number} = {},
+  ): Promise<{readonly names: string[]}> {
+    const answer = new Promise<string>((resolve) => this.#lines.once('line', resolve));
+    this.#process.stdin!.write(`${signal}\t${pattern}\t${milliseconds}\n`);
+    const [, ...names] = (await answer).split(' ');
+    return {names};
+  }
+
+  leave(): void {
+    this.#process.stdin!.end();
+  }
+}
