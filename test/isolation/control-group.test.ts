@@ -59,7 +59,7 @@ describe('A control group that belongs to the user', function () {
   it('lets the user freeze and kill a process of root’s that is in it (the control)', async () => {
     const file = join(owner.home, 'beats');
     const [program, ...args] = [...inOwn(), 'sh', '-c', `while :; do echo >>${file}; sleep 0.02; done`];
-    const child = spawn(program!, args, {stdio: 'ignore'});
+    const child = spawn(program, args, {stdio: 'ignore'});
     const ended = new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
     const beats = () => (existsSync(file) ? statSync(file).size : 0);
     await until('it works', () => beats() > 0);
