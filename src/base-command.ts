@@ -124,8 +124,7 @@ export abstract class BaseCommand<T> extends Command {
     } else {
       process.stderr.write(renderFailure(failure));
     }
-    if (process.argv.includes('--debug'))
-      process.stderr.write(`${(failure.cause as Error | undefined)?.stack ?? failure.stack}\n`);
+    if (process.argv.includes('--debug')) process.stderr.write(`${underneath(failure)}\n`);
     this.exit(failure.code);
   }
 
@@ -166,6 +165,12 @@ export function renderFailure(failure: Failure): string {
     ...(failure.next === undefined ? [] : [`  Next: ${failure.next}`]),
     '',
   ].join('\n');
+}
+
+/** What `--debug` shows of a failure: the error underneath, or what a program of the ghost's has said. */
+function underneath({cause, stack}: Failure): string {
+  const text = cause instanceof Error ? cause.stack : cause;
+  return typeof text === 'string' ? text.trimEnd() : (stack ?? '');
 }
 
 /**

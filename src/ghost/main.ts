@@ -98,12 +98,25 @@ const lethal: ReadonlySet<SessionSignal> = new Set(['SIGHUP', 'SIGINT', 'SIGQUIT
 function tell(channel: CliChannel, error: unknown): number {
   if (error instanceof Interrupted) return 128 + constants.signals[error.signal];
   const failure = asFailure(error);
-  if (failure.cause instanceof Error) channel.say({say: 'program', commandLine: failure.cause.stack ?? ''});
-  channel.say({say: 'failure', ...failure.toJSON()});
+  channel.say({say: 'failure', ...failure.toJSON(), ...causeOf(failure)});
   return failure.code;
 }
 
 function asFailure(error: unknown): Failure {
+/** A program or an image may say much. */
+const longestCause = 4096;
+
+/**
+ * The error underneath, or what a program said of it, for `--debug`. A program may repeat what stands in an image, the
+ * label of a file system or the name of a file: nothing in it may paint on a terminal.
+ */
+function causeOf({cause}: Failure): {cause?: string} {
+  const text = cause instanceof Error ? (cause.stack ?? cause.message) : cause;
+  if (typeof text !== 'string' || text === '') return {};
+  const escape = (character: string): string => `\\u{${character.codePointAt(0)!.toString(16)}}`;
+  return {cause: text.slice(-longestCause).replace(/(?!\n)[\p{C}\u2028\u2029]/gu, escape)};
+}
+
   if (error instanceof Failure) return error;
   return new Failure(exitCode.software, 'The ghost has met a bug of its own.', {
     why: error instanceof Error ? error.message : 'It threw something that is no error.',

@@ -42,6 +42,8 @@ export type GhostMessage =
       readonly next?: string;
     }
   /** The session's program has ended with `code`; the vault stays open for the shells that have joined. */
+      /** What a program said, or where the error is from, for `--debug`. Fit for a terminal. */
+      readonly cause?: string;
   | {readonly say: 'lingers'; readonly code: number}
   /** The vault is closed; `code` is the ghost's exit code. */
   | {readonly say: 'ended'; readonly code: number};
