@@ -5,7 +5,6 @@
 export const runtimePrograms = {
   cryptsetup: 'cryptsetup-bin',
   dmsetup: 'dmsetup',
-  dumpe2fs: 'e2fsprogs',
   e2fsck: 'e2fsprogs',
   e4crypt: 'e2fsprogs',
   fallocate: 'util-linux',

@@ -45,7 +45,7 @@ const suites: readonly Suite[] = [
   },
   {
     id: 'e2fsprogs',
-    programs: ['dumpe2fs', 'e2fsck', 'mke2fs'],
+    programs: ['e2fsck', 'mke2fs'],
     ask: ['mke2fs', '-V'],
     version: /^mke2fs (\d[\d.]*)/m,
     // The first that knows metadata_csum without being told twice.

@@ -55,7 +55,13 @@ export type DeviceEnd = {
   readonly error?: Error;
 };
 
-/** The plaintext of a segment. */
+/**
+ * The plaintext of a segment.
+ *
+ * With the fuse engine its first `pinnedBytes`, in which the superblock lies, are read from the image once, before
+ * anybody is answered. What the image's owner writes there later is not read before the next attachment. So a superblock
+ * that was vetted is the one that is mounted.
+ */
 export type AttachedDevice = {
   /** A regular file or a block device that only the owner of this process can read. */
   readonly path: string;

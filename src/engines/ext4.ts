@@ -1,7 +1,10 @@
-import {run} from '../kernel/program.ts';
+import {closeSync, constants, openSync} from 'node:fs';
+import {bound, programPath, run, type ProgramResult} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
+import {newerThan, type Feature, type Version} from './ext4-features.ts';
+import {byHand, readVettedSuperblock} from './vet-superblock.ts';
 
 /** Less than this has no room for a journal, and without one a crash costs more than the last seconds. */
 export const smallestFileSystemBytes = 16 * 1024 * 1024;
@@ -63,52 +66,71 @@ const corrected = 1;
 const uncorrected = 4;
 
 /**
- * Checks the file system, and mends what can be mended without asking: `e2fsck -p`, a moment for a vault that was
- * closed. Throws a Failure (65) with the commands to type when it needs a person, or is no ext4 at all.
+ * Vets the superblock and checks the file system, and mends what can be mended without asking: `e2fsck -p`, a moment
+ * for a vault that was closed. Throws a Failure (65) with the commands to type when it needs a person, or is no ext4
+ * that TazPod opens. An image that ends before its file system does stays as it is.
  *
  * `imagePath` is for these commands only.
  */
 export async function checkFileSystem(device: AttachedDevice, imagePath: string): Promise<'clean' | 'mended'> {
-  await refuseWhereCutOff(device);
-  const {code, stdout, stderr} = await run('e2fsck', ['-p', device.path]);
-  if (code === 0) return 'clean';
-  if (code === corrected) return 'mended';
-  const cause = `${stdout.toString()}${stderr.toString()}`;
-  const image = quoteForShell(imagePath);
+  const superblock = readVettedSuperblock(device, imagePath);
+  const {code, stdout, stderr} = await runCheck(device.path);
+  if (code === 0 || code === corrected) {
+    // Where the first superblock does not please it, e2fsck takes a copy from elsewhere in the image.
+    readVettedSuperblock(device, imagePath);
+    return code === 0 ? 'clean' : 'mended';
+  }
+  const cause = `${stdout.toString('latin1')}${stderr.toString('latin1')}`;
   if (code !== null && (code & uncorrected) !== 0) {
     throw new Failure(exitCode.data, 'The file system in the vault is damaged.', {
       why: 'It cannot be mended without decisions, and may lose files. Copy the image before you try.',
-      // Needs device-mapper, which not every machine that runs TazPod has; the image can be carried to one that has.
-      next: `sudo cryptsetup open ${image} check && sudo e2fsck -f /dev/mapper/check; sudo cryptsetup close check`,
+      next: byHand({imageName: imagePath}, 'e2fsck -f'),
       cause,
     });
   }
-  throw new Failure(exitCode.data, 'There is no ext4 file system in the vault that can be checked.', {
-    why: 'The vault was filled by another program, or its disk cannot be read.',
-    next: `sudo cryptsetup open ${image} look && sudo blkid -p /dev/mapper/look; sudo cryptsetup close look`,
+  const newer = newerThan(superblock.features, 'e2fsprogs', await versionOfE2fsprogs());
+  if (newer.length > 0) throw needsNewer('e2fsprogs', newer, cause);
+  throw new Failure(exitCode.data, 'The file system in the vault cannot be checked.', {
+    why: 'e2fsck failed: the disk of the image cannot be read, or something ended e2fsck.',
+    next: `sudo dmesg | tail; ${byHand({imageName: imagePath}, 'e2fsck -n')}`,
     cause,
   });
 }
 
 /**
- * Refuses an image that ends before its file system does. `e2fsck -p` would find that out too, but only after it has
- * noted an error in the file system; a copy that broke off is to stay as it is.
+ * Runs e2fsck where there is no device but the vault's: on a descriptor, in a mount namespace with an empty /dev, and
+ * without a capability, with which it could make one. It reads superblocks that nobody has vetted, the copies that lie
+ * in the image, and follows what they say: e2fsck opens the journal that a superblock names, by its UUID, and writes it.
+ *
+ * Safe as root: constant programs and arguments. What e2fsck can be made to write lies in the image.
  */
-async function refuseWhereCutOff(device: AttachedDevice): Promise<void> {
-  const {stdout} = await run('dumpe2fs', ['-h', device.path]);
-  const header = stdout.toString('latin1');
-  const [, blocks] = /^Block count:\s+(\d+)$/m.exec(header) ?? [];
-  const [, blockSizeBytes] = /^Block size:\s+(\d+)$/m.exec(header) ?? [];
-  // What is no ext4 says nothing here, and is told by e2fsck.
-  if (blocks === undefined || blockSizeBytes === undefined) return;
-  if (Number(blocks) * Number(blockSizeBytes) <= device.sizeBytes) return;
-  throw new Failure(exitCode.data, 'The image is shorter than the file system in it.', {
-    why: 'It was cut off, as by a copy that broke off. Nothing was changed.',
-    next: 'take a whole copy of the image',
+async function runCheck(path: string): Promise<ProgramResult> {
+  const fd = openSync(path, constants.O_RDWR);
+  const powerless = 'exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs --';
+  const script = `mount --no-mtab -t tmpfs -o ro none /dev && ${powerless} "$@"`;
+  const check = [programPath('e2fsck'), '-p', '/proc/self/fd/3'];
+  const apart = ['unshare', '--mount', '--propagation', 'private', '--', '/bin/sh', '-c', script, 'sh', ...check];
+  try {
+    const [, ...args] = bound(apart);
+    return await run('setpriv', args, {descriptors: [fd]});
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The failure of a program or kernel that is too old for features of a file system. */
+export function needsNewer(program: 'e2fsprogs' | 'kernel', features: readonly Feature[], cause?: string): Failure {
+  const names = features.map(({name, since}) => `${name} (since ${since![program].join('.')})`);
+  return new Failure(exitCode.unavailable, `The file system in the vault needs a newer ${program}.`, {
+    why: `It is not damaged: it has ${names.join(', ')}.`,
+    next: program === 'kernel' ? 'uname -r' : 'apt-get install e2fsprogs',
+    cause,
   });
 }
 
-/** One word of a command that a person may copy, whatever the path is made of. */
-function quoteForShell(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+/** Numbers of e2fsck's own; the newest there can be where it does not say them. */
+async function versionOfE2fsprogs(): Promise<Version> {
+  const {stderr} = await run('e2fsck', ['-V']);
+  const [, major, minor] = /^e2fsck (\d+)\.(\d+)/m.exec(stderr.toString('latin1')) ?? [];
+  return [Number(major ?? Infinity), Number(minor ?? 0)];
 }

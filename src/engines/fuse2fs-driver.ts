@@ -13,6 +13,7 @@ import {
   type MountedFileSystem,
   type UnmountPatience,
 } from './mounted-file-system.ts';
+import {readVettedSuperblock} from './vet-superblock.ts';
 
 /** How long fuse2fs may take to read the file system before it mounts it. */
 const mountTimeoutMs = 30_000;
@@ -30,9 +31,11 @@ export function refuseFuse2fs(): string | undefined {
  * `e2fsck -p` mends the rest after a crash; but up to version 1.47 it does nothing when a directory is synced.
  *
  * Safe as root: no path of a user is in it, permissions are checked by the kernel (`default_permissions`), and neither
- * set-user-ID programs nor devices are honoured. It gets no descriptor of ours.
+ * set-user-ID programs nor devices are honoured. It gets no descriptor of ours. The superblock that it reads is vetted:
+ * fuse2fs too would open a journal that one names, and it takes no other copy of it.
  */
 export async function mountByFuse2fs(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
+  readVettedSuperblock(device);
   const child = startBound('fuse2fs', [device.path, folder, ...foreground], {
     stdio: ['ignore', 'ignore', 'pipe'],
     deathSignal,
@@ -60,6 +63,7 @@ export async function mountByPrivateFuse2fs(
   ids: {readonly uid: number; readonly gid: number},
   beforeMount: () => Promise<void>,
 ): Promise<PrivatelyMounted> {
+  readVettedSuperblock(device);
   const deviceFd = openSync(device.path, constants.O_RDWR);
   await beforeMount();
   const namespaces = ['--user', `--map-user=${ids.uid}`, `--map-group=${ids.gid}`, '--keep-caps', '--mount'];

@@ -1,3 +1,4 @@
+import {release} from 'node:os';
 import {readKernelText} from '../kernel/kernel-file.ts';
 import {findKernelModule} from '../kernel/kernel-module.ts';
 import {readLoopDevices} from '../kernel/loop.ts';
@@ -8,6 +9,8 @@ import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {bareMount} from './bare-mount.ts';
 import type {AttachedDevice} from './engine.ts';
+import {needsNewer} from './ext4.ts';
+import {has, newerThan, type Version} from './ext4-features.ts';
 import {hasLegacyMemoryLimit} from './legacy-memory-limit.ts';
 import {hasLoopDevices, prepareFreeLoop} from './loop-nodes.ts';
 import {
@@ -18,11 +21,20 @@ import {
   type MountedFileSystem,
   type UnmountPatience,
 } from './mounted-file-system.ts';
+import {readVettedSuperblock, type VettedSuperblock} from './vet-superblock.ts';
 
 /** The major number of loop devices. */
 const loopMajor = 7;
 
-const mountOptions = 'nosuid,nodev,noatime,errors=remount-ro';
+/**
+ * Every option that a superblock could ask for is said here, so that it has nothing to say: a vetted one asks for none
+ * of them, and whoever mounts decides.
+ */
+function mountOptions({features}: VettedSuperblock): string {
+  const options = 'nosuid,nodev,noatime,errors=remount-ro,barrier,delalloc,nodiscard,block_validity';
+  // Without a journal the kernel knows no data=.
+  return has(features, 'has_journal') ? `${options},data=ordered` : options;
+}
 
 /** Why the kernel cannot mount ext4 from such a device, as a clause; undefined when it can. */
 export function refuseKernelDriver(kind: AttachedDevice['kind']): string | undefined {
@@ -42,17 +54,19 @@ export function refuseKernelDriver(kind: AttachedDevice['kind']): string | undef
  * A file goes through a loop device that mount(8) marks for autoclear as it makes it: whoever is killed and when, the
  * kernel takes it away with the last mount. Direct I/O can only be turned on behind that, without harm to either.
  *
- * Safe as root: no path of a user is in it, e2fsck has looked at the file system, and neither set-user-ID programs
- * nor devices on it are honoured.
+ * Safe as root: no path of a user is in it, and neither set-user-ID programs nor devices on it are honoured. The
+ * superblock is vetted, and is the one that the kernel reads, because the engine answers those bytes from a copy of its
+ * own; so no device is used but this one.
  */
 export async function mountByKernel(device: AttachedDevice, folder: string): Promise<MountedFileSystem | string> {
   const refusal = refuseKernelDriver(device.kind);
   if (refusal !== undefined) return refusal;
-  if (device.kind === 'device') return mountDevice(device.path, mountOptions, folder);
+  const superblock = readVettedSuperblock(device);
+  if (device.kind === 'device') return mountDevice(device.path, mountOptions(superblock), superblock, folder);
   const loop = await prepareFreeLoop();
   if (!loop.usable) return loop.why;
   try {
-    const mounted = await mountDevice(device.path, `loop,${mountOptions}`, folder);
+    const mounted = await mountDevice(device.path, `loop,${mountOptions(superblock)}`, superblock, folder);
     // Where the kernel refuses it, the loop device works through the page cache: slower, and as safe.
     await run('losetup', ['--direct-io=on', `/dev/loop${mounted.device.minor}`]);
     return mounted;
@@ -61,10 +75,17 @@ export async function mountByKernel(device: AttachedDevice, folder: string): Pro
   }
 }
 
-async function mountDevice(path: string, options: string, folder: string): Promise<KernelFileSystem> {
+async function mountDevice(
+  path: string,
+  options: string,
+  {features}: VettedSuperblock,
+  folder: string,
+): Promise<KernelFileSystem> {
   const result = await run('mount', [...bareMount, '-t', 'ext4', '-o', options, path, folder]);
   const device = mountsAt(readMounts('self'), folder).at(-1);
   if (result.code !== 0 || device === undefined) {
+    const newer = newerThan(features, 'kernel', versionOfKernel());
+    if (newer.length > 0) throw needsNewer('kernel', newer, result.stderr.toString());
     throw new Failure(exitCode.data, 'The kernel did not mount the file system of the vault.', {
       why: 'It is damaged in a way that e2fsck does not see, or has features that this kernel does not know.',
       next: 'sudo dmesg | tail',
@@ -73,6 +94,11 @@ async function mountDevice(path: string, options: string, folder: string): Promi
   }
   const {major, minor} = device;
   return new KernelFileSystem({major, minor});
+}
+
+function versionOfKernel(): Version {
+  const [major, minor] = release().split('.').map(Number);
+  return [major ?? Infinity, minor ?? 0];
 }
 
 class KernelFileSystem implements MountedFileSystem {

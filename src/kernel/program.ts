@@ -8,7 +8,6 @@ const packages = {
   cat: 'coreutils',
   cryptsetup: 'cryptsetup-bin',
   dmsetup: 'dmsetup',
-  dumpe2fs: 'e2fsprogs',
   e2fsck: 'e2fsprogs',
   e4crypt: 'e2fsprogs',
   fallocate: 'util-linux',

@@ -6,6 +6,7 @@ import {readLoopDevices} from '../../src/kernel/loop.ts';
 import {parseMountinfo, type Mount} from '../../src/kernel/mountinfo.ts';
 import {skip} from '../skip.ts';
 import {eventually} from './eventually.ts';
+import {ExternalJournal, superblockIn} from './external-journal.ts';
 import {connectionOf, fuseConnections} from './fuse/connections.ts';
 import {Image} from './fuse/image.ts';
 import {type Isolation, VaultProcess} from './opened-vault.ts';
@@ -110,7 +111,7 @@ describe('the file system of a vault', () => {
       const failure = await failureOf(check("/home/u/it's a vault.img"));
       expect(failure).to.deep.include({
         code: 65,
-        next: String.raw`sudo cryptsetup open '/home/u/it'\''s a vault.img' check && sudo e2fsck -f /dev/mapper/check; sudo cryptsetup close check`,
+        next: String.raw`sudo cryptsetup open '/home/u/it'\''s a vault.img' fix && sudo e2fsck -f /dev/mapper/fix; sudo cryptsetup close fix`,
       });
       expect(readFileSync(block).length).to.equal(before.length);
     });
@@ -250,6 +251,141 @@ describe('the file system of a vault', () => {
       });
     });
   }
+
+  describe('that names a device of somebody else as its journal', () => {
+    let journal: ExternalJournal;
+    let before: string;
+
+    beforeEach(async () => {
+      await make();
+      journal = new ExternalJournal(image.folder);
+      before = journal.content;
+    });
+
+    afterEach(() => journal.remove());
+
+    /** Writes such a superblock through the engine, as whoever made the file system can. */
+    async function forge(): Promise<void> {
+      const start = readFileSync(block).subarray(0, 4096);
+      journal.nameIn(superblockIn(start));
+      writeFileSync(`${image.folder}/start`, start);
+      const {code} = await vault.run(
+        `dd if=${image.folder}/start of=${image.folder}/staging/block bs=4096 conv=notrunc,fsync`,
+      );
+      expect(code).to.equal(0);
+    }
+
+    /** The same behind the engine's back: its owner has the passphrase, and enciphers it. */
+    function forgeInImage(): void {
+      const plain = image.read();
+      journal.nameIn(superblockIn(plain));
+      image.overwrite(plain.subarray(0, 4096));
+    }
+
+    const mountByHand = (): Promise<{code: number | null}> =>
+      vault.run(
+        `mkdir ${image.folder}/hand && mount -o loop ${image.folder}/staging/block ${image.folder}/hand && ` +
+          `umount ${image.folder}/hand`,
+      );
+
+    it('is refused by check and by each driver, and that device stays as it was; plain mount and e2fsck write to it', async () => {
+      await forge();
+      const refused = {code: 65, message: 'The file system in the vault keeps its journal outside of the vault.'};
+      expect(await failureOf(check())).to.deep.include(refused);
+      expect(await failureOf(mount())).to.deep.include(refused);
+      expect(await failureOf(mount('fuse2fs'))).to.deep.include(refused);
+      expect(journal.content).to.equal(before);
+      expect((await mountByHand()).code).to.equal(0);
+      const mounted = journal.content;
+      expect(mounted).to.not.equal(before);
+      await forge();
+      await vault.run(`e2fsck -p ${image.folder}/staging/block`);
+      expect(journal.content).to.not.equal(mounted);
+    });
+
+    for (const driver of ['any', 'fuse2fs'] as const) {
+      it(`stays as it was where the image is changed between check and mount (${driver})`, async () => {
+        await check();
+        forgeInImage();
+        const {path} = await mount(driver);
+        forgeInImage();
+        expect((await vault.run(`echo kept >${path}/file && sync ${path}/file`)).code).to.equal(0);
+        await unmount();
+        expect(journal.content).to.equal(before);
+        // What was written has gone to the image, and over what was put there.
+        await vault.tell({do: 'detach'});
+        block = await vault.attach(image);
+        expect(await check()).to.equal('clean');
+        const again = await mount(driver);
+        expect((await vault.run(`cat ${again.path}/file`)).stdout).to.equal('kept\n');
+        await unmount();
+      });
+    }
+
+    it('is found at the next opening where the image was changed behind a running server', async () => {
+      forgeInImage();
+      expect(await check()).to.equal('clean');
+      forgeInImage();
+      await vault.tell({do: 'detach'});
+      block = await vault.attach(image);
+      expect(await failureOf(check())).to.deep.include({code: 65});
+      expect((await mountByHand()).code).to.equal(0);
+      expect(journal.content).to.not.equal(before);
+    });
+  });
+
+  for (const [who, uid, spared] of [
+    ['a user', 1000, true],
+    ['root', 0, false],
+  ] as const) {
+    it(`leaves the blocks alone that a disk keeps for root, when the vault is that of a user (here: ${who})`, async () => {
+      image = new Image({sizeBytes});
+      vault = new VaultProcess();
+      const disk = `${image.folder}/disk`;
+      // A quarter of it is for root. The image has room there only as long as most of it is a hole.
+      const make = `truncate -s 24M ${disk}.img && mke2fs -q -F -t ext4 -b 1024 -O ^has_journal -m 25 ${disk}.img`;
+      const fill = `mkdir ${disk} && mount -o loop ${disk}.img ${disk} && truncate -s ${sizeBytes + 8192} ${disk}/image`;
+      expect(await vault.run(`${make} && ${fill}`)).to.deep.include({code: 0});
+      await vault.attach(image, {imagePath: `${disk}/image`, owner: {uid, gid: uid}});
+      const {code} = await vault.run(`dd if=/dev/zero of=${image.folder}/staging/block bs=1M conv=notrunc,fsync`);
+      expect(code).to.equal(1);
+      const {bfree, bavail} = statfsSync(vault.seen(disk));
+      expect([bavail, bfree > 4000]).to.deep.equal([0, spared]);
+      await vault.tell({do: 'detach'});
+    });
+  }
+
+  describe('that e2fsck cannot check', () => {
+    /** Puts another program in the place of e2fsck, for the process alone. */
+    async function replaceE2fsck(script: string): Promise<void> {
+      writeFileSync(`${image.folder}/e2fsck`, `#!/bin/sh\n${script}\n`, {mode: 0o755});
+      const {stdout} = await vault.run('command -v e2fsck');
+      await vault.run(`mount --bind ${image.folder}/e2fsck ${stdout.trim()}`);
+    }
+
+    it('is not called damaged where e2fsprogs is too old for it', async () => {
+      await attach();
+      const features = '-O orphan_file,metadata_csum,64bit';
+      await vault.run(`mke2fs -q -F -t ext4 -b 4096 ${features} ${image.folder}/staging/block`);
+      expect(await check()).to.equal('clean');
+      await replaceE2fsck('echo "e2fsck 1.46.2 (28-Feb-2021)" >&2; exit 8');
+      expect(await failureOf(check())).to.deep.include({
+        code: 69,
+        message: 'The file system in the vault needs a newer e2fsprogs.',
+        why: 'It is not damaged: it has orphan_file (since 1.47).',
+      });
+    });
+
+    it('is checked where e2fsck has no device but this one, and no capability', async () => {
+      await make();
+      await replaceE2fsck(
+        `{ ls -A /dev; grep -E '^Cap(Eff|Prm|Bnd)' /proc/self/status; } >${image.folder}/seen; exit 0`,
+      );
+      expect(await check()).to.equal('clean');
+      expect(readFileSync(`${image.folder}/seen`, 'utf8')).to.match(/^(Cap(Eff|Prm|Bnd):\t0{16}\n){3}$/);
+      expect(statSync(vault.seen('/dev/null')).isCharacterDevice()).to.equal(true);
+    });
+  });
 
   describe('in a container whose /dev nobody keeps up to date', () => {
     /** Gives the process a /dev of its own, with nothing in it but what is named. */

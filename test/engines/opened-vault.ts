@@ -15,11 +15,25 @@ type Waiting = {readonly resolve: (result: never) => void; readonly reject: (err
 /** A failure that the process told. */
 export class ToldFailure extends Error {
   readonly code: number | undefined;
+  readonly why: string | undefined;
   readonly next: string | undefined;
 
-  constructor({what, code, next, stack}: {what: string; code?: number; next?: string; stack?: string}) {
+  constructor({
+    what,
+    code,
+    why,
+    next,
+    stack,
+  }: {
+    what: string;
+    code?: number;
+    why?: string;
+    next?: string;
+    stack?: string;
+  }) {
     super(what);
     this.code = code;
+    this.why = why;
     this.next = next;
     if (stack !== undefined) this.stack = stack;
   }

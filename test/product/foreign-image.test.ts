@@ -1,21 +1,13 @@
-import {spawnSync} from 'node:child_process';
-import {copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync} from 'node:fs';
+import {copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import {encipherElsewhere, mkfsElsewhere, must} from '../bed/elsewhere.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
-import {chownTo} from '../bed/ownership.ts';
 import {runAs, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, planVault, type TestVault} from '../bed/vault.ts';
-
-/** Runs a program of the system and refuses its failure. */
-function must(program: string, args: readonly string[], input: string | Buffer = ''): Buffer {
-  const {status, stdout, stderr} = spawnSync(program, args, {input, env: {...process.env, LC_ALL: 'C'}});
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr.toString()}`);
-  return stdout;
-}
 
 const argon2id = ['--pbkdf', 'argon2id', '--pbkdf-memory', '32768', '--pbkdf-force-iterations', '4'];
 const pbkdf2 = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000'];
@@ -48,29 +40,8 @@ describe('An image that plain cryptsetup made, filled elsewhere', () => {
 
   /** A file system made by mke2fs alone, then enciphered in place by cryptsetup alone: no engine of ours had it. */
   function fillElsewhere(vault: TestVault, options: readonly string[]): void {
-    must('mke2fs', [
-      '-q',
-      '-t',
-      'ext4',
-      '-b',
-      '4096',
-      '-E',
-      `root_owner=${owner.uid}:${owner.gid}`,
-      '-d',
-      join(folder, 'files'),
-      vault.image,
-      '32M',
-    ]);
-    truncateSync(vault.image, 64 * 2 ** 20);
-    must(
-      'cryptsetup',
-      [
-        ...['reencrypt', '--batch-mode', '--encrypt', '--type', 'luks2', '--force-offline-reencrypt'],
-        ...['--reduce-device-size', '32M', '--key-file', '-', ...options, vault.image],
-      ],
-      vault.passphrase,
-    );
-    chownTo(owner, vault.image);
+    mkfsElsewhere(vault, ['-E', `root_owner=${owner.uid}:${owner.gid}`, '-d', join(folder, 'files')]);
+    encipherElsewhere(vault, options);
   }
 
   for (const {name, options} of foreign) {

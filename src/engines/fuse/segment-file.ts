@@ -1,5 +1,6 @@
 import type {KeyObject} from 'node:crypto';
 import {fdatasyncSync, readSync, writeSync} from 'node:fs';
+import type {PinnedBlocks} from './pinned-blocks.ts';
 import {maxRangeBytes, type RangeLocks} from './range-locks.ts';
 import {SectorCipher} from './sector-cipher.ts';
 import type {ServedSegment} from './segment.ts';
@@ -13,7 +14,7 @@ export class TruncatedImage extends Error {
 
 /**
  * The plaintext of a segment as a file of fixed size: reads and writes at any offset and of any length, by whole
- * sectors of the image. One per thread; all of them share `locks` and `syncGate`. Errors are those of the system, with
+ * sectors of the image. One per thread; all of them share `locks`, `syncGate` and `pinned`. Errors are those of the system, with
  * their `code`; nothing is returned that was not read in full.
  */
 export class SegmentFile {
@@ -23,6 +24,7 @@ export class SegmentFile {
   readonly #cipher: SectorCipher;
   readonly #locks: RangeLocks;
   readonly #syncGate: SyncGate;
+  readonly #pinned: PinnedBlocks;
   readonly #headroomBytes: number;
   readonly #maxTransferBytes: number;
   /** Sectors on their way, after room for a header. */
@@ -38,6 +40,7 @@ export class SegmentFile {
     readonly key: KeyObject;
     readonly locks: RangeLocks;
     readonly syncGate: SyncGate;
+    readonly pinned: PinnedBlocks;
     readonly maxTransferBytes: number;
     readonly headroomBytes: number;
   }) {
@@ -47,6 +50,7 @@ export class SegmentFile {
     this.#cipher = new SectorCipher(options.segment, options.key);
     this.#locks = options.locks;
     this.#syncGate = options.syncGate;
+    this.#pinned = options.pinned;
     this.#headroomBytes = options.headroomBytes;
     this.#maxTransferBytes = options.maxTransferBytes;
     // A transfer that starts and ends inside a sector touches two more.
@@ -126,6 +130,7 @@ export class SegmentFile {
       if (count === 0) throw new TruncatedImage('the image ends before its data segment does');
       done += count;
     }
+    this.#pinned.overlay(sectors, start);
   }
 
   #writeImage(sectors: Buffer, start: number): void {
@@ -133,6 +138,7 @@ export class SegmentFile {
       const position = this.#segment.offsetBytes + start + done;
       done += writeSync(this.#imageFd, sectors, done, sectors.length - done, position);
     }
+    this.#pinned.update(sectors, start);
   }
 
   #checkLength(lengthBytes: number): void {

@@ -3,6 +3,7 @@ import {extname} from 'node:path';
 import {Worker} from 'node:worker_threads';
 import {fuseFd, imageFd, lossExitCode, ready, type ServerOrder} from './server-order.ts';
 import type {WatchData} from './orphan-watch.ts';
+import {PinnedBlocks} from './pinned-blocks.ts';
 import {serveThread, type ThreadData} from './serving-thread.ts';
 import {SharedState} from './shared-state.ts';
 
@@ -10,13 +11,15 @@ import {SharedState} from './shared-state.ts';
 function main({segment, attributes, keySizeBytes, threads, parentPid}: ServerOrder): void {
   const state = new SharedState();
   const key = readKey(keySizeBytes);
+  const served = {...segment, ivTweak: BigInt(segment.ivTweak)};
   const data: ThreadData = {
     fuseFd,
     imageFd,
-    segment: {...segment, ivTweak: BigInt(segment.ivTweak)},
+    segment: served,
     attributes,
     key: key.buffer,
     state: state.memory,
+    pinned: PinnedBlocks.read(imageFd, served).memory,
     parentPid,
   };
   const entry = new URL(`./block-worker${extname(import.meta.url)}`, import.meta.url);

@@ -1,6 +1,7 @@
 import {createSecretKey} from 'node:crypto';
 import {readSync, writeSync} from 'node:fs';
 import {BlockFile, headroomBytes} from './block-file.ts';
+import {PinnedBlocks} from './pinned-blocks.ts';
 import {maxTransferBytes, requestBufferBytes, type FileAttributes} from './protocol.ts';
 import {RangeLocks} from './range-locks.ts';
 import {SegmentFile} from './segment-file.ts';
@@ -19,6 +20,8 @@ export type ThreadData = {
   readonly key: SharedArrayBuffer;
   /** The memory of a SharedState. */
   readonly state: SharedArrayBuffer;
+  /** The memory of PinnedBlocks. */
+  readonly pinned: SharedArrayBuffer;
   /** Who mounts the file. */
   readonly parentPid: number;
 };
@@ -42,6 +45,7 @@ export function serveThread(data: ThreadData, onReady: () => void = () => {}): v
       key: createSecretKey(Buffer.from(data.key)),
       locks: new RangeLocks(state.rangeLockWords),
       syncGate: new SyncGate(state.syncGateWords),
+      pinned: new PinnedBlocks(data.pinned),
       maxTransferBytes,
       headroomBytes,
     });

@@ -1,7 +1,8 @@
 import {createSecretKey, randomBytes} from 'node:crypto';
-import {closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {PinnedBlocks} from '../../../src/engines/fuse/pinned-blocks.ts';
 import {RangeLocks, rangeLockWords} from '../../../src/engines/fuse/range-locks.ts';
 import {SectorCipher} from '../../../src/engines/fuse/sector-cipher.ts';
 import {SegmentFile} from '../../../src/engines/fuse/segment-file.ts';
@@ -42,6 +43,13 @@ export class Image {
     writeFileSync(this.path, Buffer.concat([Buffer.alloc(this.segment.offsetBytes, 'before'), data, after]));
   }
 
+  /** Puts this plaintext at the beginning of the segment, into the file that is there. */
+  overwrite(plain: Buffer): void {
+    const data = Buffer.from(plain);
+    new SectorCipher(this.segment, createSecretKey(this.key)).encipher(data, 0);
+    writeSync(this.fd, data, 0, data.length, this.segment.offsetBytes);
+  }
+
   /** The plaintext, deciphered from the file as it is now. */
   read(): Buffer {
     const {offsetBytes, sizeBytes} = this.segment;
@@ -68,6 +76,7 @@ export class Image {
       key: createSecretKey(this.key),
       locks: new RangeLocks(sharedWords(rangeLockWords)),
       syncGate: new SyncGate(options.syncWords ?? sharedWords(syncGateWords)),
+      pinned: PinnedBlocks.read(this.fd, this.segment),
       maxTransferBytes: 1024 * 1024,
       headroomBytes: 16,
     });

@@ -1,6 +1,7 @@
 // A thread that writes its own bytes of each sector of a segment that other threads write as well.
 import {createSecretKey} from 'node:crypto';
 import {parentPort, workerData} from 'node:worker_threads';
+import {PinnedBlocks} from '../../../src/engines/fuse/pinned-blocks.ts';
 import {RangeLocks} from '../../../src/engines/fuse/range-locks.ts';
 import {SegmentFile} from '../../../src/engines/fuse/segment-file.ts';
 import type {ServedSegment} from '../../../src/engines/fuse/segment.ts';
@@ -12,6 +13,7 @@ export type PartialWriterData = {
   readonly key: Buffer;
   readonly lockWords: Int32Array<SharedArrayBuffer>;
   readonly syncWords: Int32Array<SharedArrayBuffer>;
+  readonly pinned: SharedArrayBuffer;
   /** Threads wait here until all are there. */
   readonly gate: Int32Array<SharedArrayBuffer>;
   readonly threads: number;
@@ -28,6 +30,7 @@ const file = new SegmentFile({
   key: createSecretKey(Buffer.from(data.key)),
   locks: new RangeLocks(data.lockWords),
   syncGate: new SyncGate(data.syncWords),
+  pinned: new PinnedBlocks(data.pinned),
   maxTransferBytes: 1024 * 1024,
   headroomBytes: 16,
 });

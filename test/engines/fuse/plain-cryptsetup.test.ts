@@ -3,6 +3,7 @@ import {closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync} f
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import {PinnedBlocks} from '../../../src/engines/fuse/pinned-blocks.ts';
 import {RangeLocks, rangeLockWords} from '../../../src/engines/fuse/range-locks.ts';
 import {SegmentFile} from '../../../src/engines/fuse/segment-file.ts';
 import type {ServedSegment} from '../../../src/engines/fuse/segment.ts';
@@ -36,13 +37,15 @@ describe('what this engine and plain cryptsetup make of the same image', functio
     use: (file: SegmentFile) => void,
   ): void {
     const imageFd = openSync(path, 'r+');
+    const served = {offsetBytes: 0, sizeBytes: dataSizeBytes, sectorSizeBytes: 4096, ivTweak: 0n, ...segment};
     use(
       new SegmentFile({
         imageFd,
-        segment: {offsetBytes: 0, sizeBytes: dataSizeBytes, sectorSizeBytes: 4096, ivTweak: 0n, ...segment},
+        segment: served,
         key: createSecretKey(key),
         locks: new RangeLocks(sharedWords(rangeLockWords)),
         syncGate: new SyncGate(sharedWords(syncGateWords)),
+        pinned: PinnedBlocks.read(imageFd, served),
         maxTransferBytes: dataSizeBytes,
         headroomBytes: 16,
       }),

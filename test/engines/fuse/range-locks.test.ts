@@ -1,6 +1,7 @@
 import {once} from 'node:events';
 import {Worker} from 'node:worker_threads';
 import {expect} from 'chai';
+import {PinnedBlocks} from '../../../src/engines/fuse/pinned-blocks.ts';
 import {maxRangeBytes, RangeLocks, rangeLockWords} from '../../../src/engines/fuse/range-locks.ts';
 import {syncGateWords} from '../../../src/engines/fuse/sync-gate.ts';
 import {Image, sharedWords} from './image.ts';
@@ -16,6 +17,7 @@ describe('the locks on ranges of a segment', () => {
       key: image.key,
       lockWords: sharedWords(rangeLockWords),
       syncWords: sharedWords(syncGateWords),
+      pinned: PinnedBlocks.read(image.fd, image.segment).memory,
       gate: sharedWords(1),
       threads,
       pieceBytes: 700,

@@ -45,6 +45,28 @@ describe('the plaintext of a segment as a file', () => {
     expect(image.surroundingsAreWhole).to.equal(true);
   });
 
+  for (const sectorSizeBytes of [512, 4096]) {
+    it(`begins with what it has read and written, whatever is put into the image meanwhile, in sectors of ${sectorSizeBytes} bytes`, () => {
+      image = new Image({sectorSizeBytes});
+      const file = image.open();
+      const model = image.read();
+      const forged = randomBytes(8192);
+      image.overwrite(forged);
+      // What is not pinned is the image's.
+      forged.copy(model, 4096, 4096);
+      expect(file.read(0, 8192).data.equals(model.subarray(0, 8192))).to.equal(true);
+      expect(file.read(1000, 5000).data.equals(model.subarray(1000, 6000))).to.equal(true);
+      expect(file.read(4096, 512).data.equals(model.subarray(4096, 4608))).to.equal(true);
+      // What is written goes through, with the sectors around it.
+      const data = randomBytes(1024);
+      data.copy(model, 1024);
+      file.write(1024, data);
+      image.overwrite(forged.subarray(0, 1024));
+      expect(file.read(0, 4096).data.equals(model.subarray(0, 4096))).to.equal(true);
+      expect(image.read().subarray(1024, 2048).equals(data)).to.equal(true);
+    });
+  }
+
   it('takes no transfer that is longer than its buffers', () => {
     image = new Image({sizeBytes: 2 * 1024 * 1024});
     const file = image.open();
