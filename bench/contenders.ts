@@ -50,6 +50,7 @@ function tazpod(name: string, mountBy: (device: AttachedDevice, folder: string) 
       luksUuid: '00000000-0000-0000-0000-000000000000',
       volumeKey,
       folder,
+      owner: {uid: 0, gid: 0},
     });
     devices.set(folder, device);
     return device;
@@ -129,7 +130,13 @@ function allocate(path: string): string {
 
 /** A file as a device: what is in it is what one reads. */
 function plainDevice(path: string): AttachedDevice {
-  return {path, kind: 'file', sizeBytes: statSync(path).size, ended: new Promise(() => {}), detach: async () => {}};
+  return {
+    path,
+    kind: 'file',
+    sizeBytes: statSync(path).size,
+    ended: new Promise(() => {}),
+    detach: async () => {},
+  };
 }
 
 function command(name: string, args: readonly string[]): void {

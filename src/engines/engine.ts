@@ -46,6 +46,8 @@ export type AttachRequest = {
   readonly volumeKey: Buffer;
   /** A folder that no untrusted user can write, for what the engine mounts. */
   readonly folder: string;
+  /** Whose vault it is, as this process sees the ids: a process that writes the image takes no more of its disk. */
+  readonly owner: {readonly uid: number; readonly gid: number};
 };
 
 /** How a device came to its end. */

@@ -130,6 +130,7 @@ export class Holdings {
         folder: this.#staging!.folder,
       });
       return this.#device;
+        owner: {uid: this.#caller.uid, gid: this.#caller.gid},
     } finally {
       volumeKey.fill(0);
       discardVettedHeader(this.#header!);

@@ -1,5 +1,5 @@
 import {spawnSync} from 'node:child_process';
-import {mkdirSync, readdirSync, readFileSync, statSync} from 'node:fs';
+import {mkdirSync, readdirSync, readFileSync, statfsSync, statSync, writeFileSync} from 'node:fs';
 import {expect} from 'chai';
 import {identifyProcess, isAlive} from '../../src/kernel/process.ts';
 import {readLoopDevices} from '../../src/kernel/loop.ts';

@@ -14,7 +14,15 @@ import {run} from '../../src/kernel/program.ts';
 
 /** What the process can be told. */
 export type Order =
-  | {do: 'attach'; image: string; segment: Omit<CryptSegment, 'ivTweak'>; ivTweak: string; key: string; folder: string}
+  | {
+      do: 'attach';
+      image: string;
+      segment: Omit<CryptSegment, 'ivTweak'>;
+      ivTweak: string;
+      key: string;
+      folder: string;
+      owner: {uid: number; gid: number};
+    }
   | {do: 'mkfs'; uid: number; gid: number}
   | {do: 'check'; imagePath: string}
   | {do: 'mount'; driver: 'any' | 'fuse2fs'; moveTo?: string}
@@ -34,7 +42,8 @@ async function obey(order: Order): Promise<unknown> {
       imageFd = openSync(order.image, 'r+');
       const volumeKey = Buffer.from(order.key, 'hex');
       const segment = {...order.segment, ivTweak: BigInt(order.ivTweak)};
-      const attached = fuseEngine.attach({imageFd, segment, luksUuid: randomUUID(), volumeKey, folder});
+      const {owner} = order;
+      const attached = fuseEngine.attach({imageFd, segment, luksUuid: randomUUID(), volumeKey, folder, owner});
       volumeKey.fill(0);
       device = await attached;
       void device.ended.then(({how, error}) => {

@@ -41,6 +41,8 @@ export type ServeOptions = {
   readonly volumeKey: Buffer;
   /** An existing empty regular file, in a directory that no untrusted user can write: it is mounted over. */
   readonly mountFile: string;
+  /** With whose ids the image is written. */
+  readonly owner: {readonly uid: number; readonly gid: number};
 };
 
 /**
@@ -80,18 +82,21 @@ export async function serveSegment(options: ServeOptions): Promise<AttachedDevic
  * Starts the process, with the key in its standard input.
  *
  * Safe as root: constant program and arguments, numbers of a vetted header. What it needs is open already; it keeps no
- * capability, and the kernel gives it none back.
+ * capability, and the kernel gives it none back, but for those with which it becomes the user who owns the vault.
  */
-function startServer({imageFd, segment, volumeKey}: ServeOptions, fuseFd: number): ChildProcess {
+function startServer({imageFd, segment, volumeKey, owner}: ServeOptions, fuseFd: number): ChildProcess {
   const order: ServerOrder = {
     segment: {...segment, ivTweak: String(segment.ivTweak)},
     attributes: {mode: fileMode, owner: ownUser(), blockSizeBytes: segment.sectorSizeBytes},
     keySizeBytes: volumeKey.length,
+    owner,
     threads,
     parentPid: process.pid,
   };
   const entry = fileURLToPath(new URL(`./server-process${extname(import.meta.url)}`, import.meta.url));
-  const powerless = [programPath('setpriv'), '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', '--'];
+  const changesUser = owner.uid !== ownUser().uid;
+  const kept = changesUser ? '-all,+setuid,+setgid' : '-all';
+  const powerless = [programPath('setpriv'), `--bounding-set=${kept}`, '--inh-caps=-all', '--no-new-privs', '--'];
   const child = start(
     'unshare',
     ['--mount', '--propagation', 'private', '--', ...powerless, ...ownNode, entry, JSON.stringify(order)],

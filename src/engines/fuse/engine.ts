@@ -15,12 +15,12 @@ export const fuseEngine: Engine = {
   attach,
 };
 
-async function attach({imageFd, segment, volumeKey, folder}: AttachRequest): Promise<AttachedDevice> {
+async function attach({imageFd, segment, volumeKey, folder, owner}: AttachRequest): Promise<AttachedDevice> {
   throwRefusal(refuseSegment(segment));
   if (!isVolumeKeySize(volumeKey.length)) throwRefusal(refuseKeySize());
   const mountFile = `${folder}/block`;
   closeSync(openSync(mountFile, 'wx', 0o600));
-  return serveSegment({imageFd, segment: measureSegment(segment, imageFd), volumeKey, mountFile});
+  return serveSegment({imageFd, segment: measureSegment(segment, imageFd), volumeKey, mountFile, owner});
 }
 
 function throwRefusal(refusal: Refusal | undefined): void {

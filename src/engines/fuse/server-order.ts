@@ -10,6 +10,8 @@ export type ServerOrder = {
   readonly segment: Omit<ServedSegment, 'ivTweak'> & {readonly ivTweak: string};
   readonly attributes: Omit<FileAttributes, 'sizeBytes'>;
   readonly keySizeBytes: number;
+  /** With whose ids the image is written. */
+  readonly owner: {readonly uid: number; readonly gid: number};
   readonly threads: number;
   /** Who mounts the file. Until that is done, the server has nothing but this process to end with. */
   readonly parentPid: number;

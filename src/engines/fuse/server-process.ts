@@ -8,7 +8,7 @@ import {serveThread, type ThreadData} from './serving-thread.ts';
 import {SharedState} from './shared-state.ts';
 
 /** The process that serves a block file, see `server-order.ts`. Its first thread is one of those that serve. */
-function main({segment, attributes, keySizeBytes, threads, parentPid}: ServerOrder): void {
+function main({segment, attributes, keySizeBytes, owner, threads, parentPid}: ServerOrder): void {
   const state = new SharedState();
   const key = readKey(keySizeBytes);
   const served = {...segment, ivTweak: BigInt(segment.ivTweak)};
@@ -37,8 +37,22 @@ function main({segment, attributes, keySizeBytes, threads, parentPid}: ServerOrd
   serveThread(data, () => {
     state.waitForReady(threads);
     key.fill(0);
+    // Behind the threads, which have read their programs as root.
+    writeAs(owner);
     writeSync(1, ready);
   });
+}
+
+/**
+ * From here on the image is written with its user's ids: the kernel keeps the last blocks of a disk for root, and would
+ * give them to this process too. The real ids stay root's, so that the user can neither signal nor trace it. Of root's
+ * capabilities this process never had more than those two that this takes.
+ */
+function writeAs({uid, gid}: ServerOrder['owner']): void {
+  if (uid === process.getuid!()) return;
+  process.setgroups!([]);
+  process.setegid!(gid);
+  process.seteuid!(uid);
 }
 
 /** Reads the key from standard input, straight to the place from where it is wiped. */

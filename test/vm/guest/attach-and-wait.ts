@@ -22,6 +22,7 @@ try {
     luksUuid,
     volumeKey,
     folder: '/nowhere',
+    owner: {uid: 0, gid: 0},
   });
   volumeKey.fill(0);
   const {path} = await attached;
