@@ -2,6 +2,7 @@ import {closeSync, mkdirSync, rmdirSync} from 'node:fs';
 import type {AttachedDevice, Engine} from '../engines/engine.ts';
 import {type MountedFileSystem, mountFileSystem, moveMount} from '../engines/file-system.ts';
 import {mountByPrivateFuse2fs} from '../engines/fuse2fs-driver.ts';
+import {readTopDirectory} from '../engines/top-directory.ts';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {run} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
@@ -12,6 +13,7 @@ import {kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
 import {mountBridges, mountBridgesPrivately} from './bridges/bridges.ts';
 import type {Caller} from './caller.ts';
+import {judgeOwner} from './foreign-vault.ts';
 import {type MountWatch, watchMount} from './mount-watch.ts';
 import type {OpenedPlan} from './plan/check-plan.ts';
 import {makeUserNamespace} from './session/seal.ts';
@@ -128,9 +130,9 @@ export class Holdings {
         luksUuid: header.uuid,
         volumeKey,
         folder: this.#staging!.folder,
+        owner: {uid: this.#caller.uid, gid: this.#caller.gid},
       });
       return this.#device;
-        owner: {uid: this.#caller.uid, gid: this.#caller.gid},
     } finally {
       volumeKey.fill(0);
       discardVettedHeader(this.#header!);
@@ -140,14 +142,26 @@ export class Holdings {
   /** Mounted where nobody else can reach, and moved as a whole to the mount point, which the user's hands are on. */
   async mount(device: AttachedDevice): Promise<MountedFileSystem> {
     if (this.#caller.isolation === 'private') return this.#mountPrivately(device);
+    const folder = await this.mountAside(device);
+    const mounted = mountsAt(readMounts('self'), folder).at(-1)!;
+    await moveMount(folder, this.#opened.mountPointFd);
+    this.#mountWatches.push(watchMount(this.#plan.home, this.#plan.mountPoint, mounted));
+    return this.#fileSystem!;
+  }
+
+  /** Mounted where nobody else can reach; says where. */
+  async mountAside(device: AttachedDevice): Promise<string> {
     const folder = `${this.#staging!.folder}/vault`;
     mkdirSync(folder, {mode: 0o700});
     this.#fileSystem = await mountFileSystem(device, folder);
     removeEmptyLostAndFound(folder);
-    const mounted = mountsAt(readMounts('self'), folder).at(-1)!;
-    await moveMount(folder, this.#opened.mountPointFd);
-    this.#mountWatches.push(watchMount(this.#plan.home, this.#plan.mountPoint, mounted));
-    return this.#fileSystem;
+    return folder;
+  }
+
+  /** Whether the user can work in a vault that another account has filled. Throws a Failure (77) if not at all. */
+  examineOwner(device: AttachedDevice): void {
+    const warning = judgeOwner(readTopDirectory(device), this.#caller, this.#plan.image);
+    if (warning !== undefined) this.#warn(warning);
   }
 
   /** In the user's own namespaces no line is crossed: the mount point is the user's to name. */

@@ -24,6 +24,7 @@ import {readPlan, removePlanFolder} from './plan/read-plan.ts';
  * |---|---|---|
  * | open | mounts the caller's own image in a mount namespace of its own | `open.ts`, `check-plan.ts` |
  * | open, with `create` | makes a new file, with the caller's ids | `image.ts` |
+ * | open, with `adopt` | changes the owner of what is in the caller's own image | `adopt.ts` |
  * | enter | nothing: root is refused | `join.ts` |
  * | observe | looks at what there is of the caller's own image | `observe.ts` |
  * | clean | signals the caller's own processes, and takes away mounts and devices of the caller's own image | `clean.ts` |
@@ -102,7 +103,6 @@ function tell(channel: CliChannel, error: unknown): number {
   return failure.code;
 }
 
-function asFailure(error: unknown): Failure {
 /** A program or an image may say much. */
 const longestCause = 4096;
 
@@ -117,6 +117,7 @@ function causeOf({cause}: Failure): {cause?: string} {
   return {cause: text.slice(-longestCause).replace(/(?!\n)[\p{C}\u2028\u2029]/gu, escape)};
 }
 
+function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   return new Failure(exitCode.software, 'The ghost has met a bug of its own.', {
     why: error instanceof Error ? error.message : 'It threw something that is no error.',

@@ -6,13 +6,14 @@ import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {continueStopped, descendantsOf} from '../kernel/process.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import type {Failure} from '../lifecycle/failure.ts';
+import {Failure} from '../lifecycle/failure.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import type {CreatePlan, OpenPlan, SessionPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
 import {format} from '../luks/cryptsetup.ts';
 import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
 import {isVolumeKeyOf} from '../luks/volume-key-digest.ts';
+import {adoptFiles} from './adopt.ts';
 import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
 import {Conductor} from './conductor.ts';
@@ -102,6 +103,7 @@ class Ghost {
       const engine = await this.#create(create);
       return session === undefined ? 0 : this.#haunt(engine, session, onSession);
     }
+    if (this.#plan.adopt) return this.#adopt();
     const {header, running} = await this.#prepare();
     // A plan without a session is one that creates; the type says so, the check of its shape cannot.
     if (session === undefined) return 0;
@@ -171,10 +173,10 @@ class Ghost {
   }
 
   /** Key and device: up to the plaintext of an image that is there. */
-  async #unlockAndAttach(header: VettedHeader): Promise<Engine> {
+  async #unlockAndAttach(header: VettedHeader, phase: 'open' | 'adopt' = 'open'): Promise<Engine> {
     // What is missing is said before a passphrase is asked for.
     const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
-    return this.#attach(engine, header, await this.#withKey((key) => this.#holdings.unlock(header, key)));
+    return this.#attach(engine, header, await this.#withKey((key) => this.#holdings.unlock(header, key)), phase);
   }
 
   /** A key that was asked for before the lock was this ghost's: the header may be another one since. */
@@ -184,8 +186,13 @@ class Ghost {
     return this.#attach(await chooseEngine(header.header.segments[0]!, this.#plan.engine), header, volumeKey);
   }
 
-  async #attach(engine: Engine, header: VettedHeader, volumeKey: Buffer): Promise<Engine> {
-    this.#conductor.begin('open');
+  async #attach(
+    engine: Engine,
+    header: VettedHeader,
+    volumeKey: Buffer,
+    phase: 'open' | 'adopt' = 'open',
+  ): Promise<Engine> {
+    this.#conductor.begin(phase);
     await this.#conductor.step(
       'attach',
       () => this.#holdings.attach(engine, header, volumeKey),
@@ -314,6 +321,36 @@ class Ghost {
     return engine;
   }
 
+  /** Makes what is in the vault the caller's. Nobody but this process sees it meanwhile. */
+  async #adopt(): Promise<number> {
+    const conductor = this.#conductor;
+    if (this.#caller.isolation === 'private') {
+      throw new Failure(exitCode.unavailable, 'Only root can change the owner of the files in a vault.', {
+        why: 'This ghost has no privilege: sudo does not let you run it, or --isolation private was given.',
+        next: 'tazpod vault adopt --isolation sealed',
+      });
+    }
+    const {header, running} = await this.#prepare();
+    // A plan that adopts never joins.
+    if (running !== undefined) throw new Failure(exitCode.busy, 'The vault is open.', {next: 'tazpod vault lock'});
+    await this.#unlockAndAttach(header, 'adopt');
+    const {device} = this.#holdings;
+    await conductor.step(
+      'check',
+      () => checkFileSystem(device, this.#plan.image),
+      (state) => state,
+    );
+    const folder = await conductor.step('mount', () => this.#holdings.mountAside(device));
+    const {sessionUid: uid, sessionGid: gid} = this.#caller;
+    const adopted = await conductor.step(
+      'adopt',
+      () => adoptFiles(folder, {uid, gid}),
+      ({changed}) => `${changed} changed`,
+    );
+    this.#channel.say({say: 'adopted', ...adopted});
+    return 0;
+  }
+
   /** From the plaintext to the session and to its end. */
   async #haunt(engine: Engine, plan: SessionPlan, onSession: () => void): Promise<number> {
     const conductor = this.#conductor;
@@ -322,7 +359,11 @@ class Ghost {
     this.#serves = true;
     await conductor.step(
       'check',
-      () => checkFileSystem(device, this.#plan.image),
+      async () => {
+        const state = await checkFileSystem(device, this.#plan.image);
+        this.#holdings.examineOwner(device);
+        return state;
+      },
       (state) => state,
     );
     const fileSystem = await conductor.step(

@@ -32,6 +32,8 @@ export type GhostMessage =
   | {readonly say: 'enter'; readonly init: InitId}
   /** The answer to an `ObservePlan`. */
   | {readonly say: 'observed'; readonly vault: Observation}
+  /** What an `OpenPlan` with `adopt` has done. */
+  | ({readonly say: 'adopted'} & Adopted)
   /** What became of an action of a `CleanPlan`. */
   | ({readonly say: 'acted'; readonly index: number} & CleanOutcome)
   | {
@@ -40,13 +42,16 @@ export type GhostMessage =
       readonly what: string;
       readonly why?: string;
       readonly next?: string;
-    }
-  /** The session's program has ended with `code`; the vault stays open for the shells that have joined. */
       /** What a program said, or where the error is from, for `--debug`. Fit for a terminal. */
       readonly cause?: string;
+    }
+  /** The session's program has ended with `code`; the vault stays open for the shells that have joined. */
   | {readonly say: 'lingers'; readonly code: number}
   /** The vault is closed; `code` is the ghost's exit code. */
   | {readonly say: 'ended'; readonly code: number};
+
+/** How many files and directories of a vault have got another owner, and how many kept theirs: devices. */
+export type Adopted = {readonly changed: number; readonly left: number};
 
 export type CliMessage =
   /** Nothing is drawn any more: the terminal is the ghost's. */

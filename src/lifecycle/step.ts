@@ -64,6 +64,12 @@ export const steps = [
     needs: ['check'],
     undoneBy: 'the kernel, with the mount namespace; the loop device clears itself',
   },
+  {
+    id: 'adopt',
+    title: 'Change the owner of the files',
+    needs: ['mount'],
+    undoneBy: 'nothing: what was not changed yet is changed by the next adoption',
+  },
   {id: 'bridge', title: 'Bridge directories of the home', needs: ['mount'], undoneBy: 'as mount'},
   {
     id: 'seal',
@@ -99,6 +105,7 @@ export const phases = {
   create: ['unshare', 'allocate', 'luksFormat', 'vet', 'unlock', 'attach', 'mkfs', 'publish'],
   unlock: ['unlock'],
   open: ['attach', 'check', 'mount', 'bridge', 'seal', 'shell'],
+  adopt: ['attach', 'check', 'mount', 'adopt'],
   join: ['join'],
   openCreated: ['check', 'mount', 'bridge', 'seal', 'shell'],
   close: ['endSessions', 'unmount', 'detach'],

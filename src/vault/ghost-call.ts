@@ -5,7 +5,7 @@ import {constants, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
-import type {CliMessage, GhostMessage, OpenVault, SessionSignal} from '../lifecycle/message.ts';
+import type {Adopted, CliMessage, GhostMessage, OpenVault, SessionSignal} from '../lifecycle/message.ts';
 import {sessionSignals} from '../lifecycle/message.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
@@ -28,6 +28,8 @@ export type GhostEnd = {
   readonly orderly: boolean;
   /** The vault that was open, if it came to that. */
   readonly vault?: OpenVault;
+  /** What was done to adopt the vault. */
+  readonly adopted?: Adopted;
   /** The private ghost that is to be entered by a further call. */
   readonly enter?: InitId;
   readonly failure?: Failure;
@@ -116,6 +118,7 @@ function converse(
       for await (const line of createInterface({input: connected})) {
         const message = JSON.parse(line) as GhostMessage;
         if (message.say === 'ended') told = {...told, orderly: true};
+        if (message.say === 'adopted') told = {...told, adopted: {changed: message.changed, left: message.left}};
         if (message.say === 'enter') told = {...told, enter: message.init};
         if (message.say === 'open') told = {...told, vault: message.session};
         if (message.say === 'failure') {

@@ -38,7 +38,9 @@ export type OpenRequest = {
   readonly create?: CreatePlan;
   /** Directories of the home that live in the vault. */
   readonly bridges?: readonly DeclaredBridge[];
-  /** The command of the session; absent: the vault is only made. */
+  /** Everything in the vault becomes the user's, and there is no session. */
+  readonly adopt?: true;
+  /** The command of the session; absent: the vault is only made, or adopted. */
   readonly command?: readonly string[];
   /** Nobody types into the session: it gets no terminal of its own, and the caller's stays as it is. */
   readonly unattended?: boolean;
@@ -83,6 +85,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     ...(escalation.isolation === 'private' ? privateGhostOf(request.image) : {}),
     ...(request.engine === undefined ? {} : {engine: request.engine}),
     ...(request.create === undefined ? {} : {create: request.create}),
+    ...(request.adopt === undefined ? {} : {adopt: request.adopt}),
     ...(session === undefined ? {} : {session}),
   });
   if (request.key.from === 'terminal' && terminal === undefined) {
@@ -255,6 +258,7 @@ class Stage {
       case 'open':
       case 'enter':
       case 'observed':
+      case 'adopted':
       case 'acted':
         return;
     }

@@ -6,6 +6,7 @@ const ways: Readonly<Record<string, readonly PhaseId[]>> = {
   'opening a vault': ['prepare', 'unlock', 'open', 'close'],
   'making a vault': ['create', 'close'],
   'making a vault and opening it': ['create', 'openCreated', 'close'],
+  'adopting a vault': ['prepare', 'unlock', 'adopt', 'close'],
   'joining a ghost': ['prepare', 'unlock', 'join', 'close'],
 };
 

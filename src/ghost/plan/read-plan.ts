@@ -148,9 +148,13 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     plan,
     'plan',
     ['version', 'operation', 'image', 'mountPoint', 'home', 'key', 'ifOpen', 'bridges'],
-    ['privateGhost', 'engine', 'create', 'session', 'waitMs'],
+    ['privateGhost', 'engine', 'create', 'adopt', 'session', 'waitMs'],
   );
   if (plan['operation'] !== 'open') throw malformed('operation');
+  const adopts = plan['adopt'] !== undefined;
+  if (adopts && (plan['adopt'] !== true || plan['create'] !== undefined || plan['session'] !== undefined)) {
+    throw malformed('adopt');
+  }
   return {
     version: planVersion,
     operation: 'open',
@@ -164,6 +168,7 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     ...(plan['privateGhost'] === undefined ? {} : {privateGhost: parsePrivateGhost(plan['privateGhost'])}),
     ...(plan['engine'] === undefined ? {} : {engine: oneOf(plan['engine'], 'engine', ['dm-crypt', 'fuse'])}),
     ...(plan['create'] === undefined ? {} : {create: parseCreate(plan['create'])}),
+    ...(adopts ? {adopt: true as const} : {}),
     ...(plan['session'] === undefined ? {} : {session: parseSession(plan['session'])}),
   };
 }

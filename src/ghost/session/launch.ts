@@ -92,7 +92,13 @@ function temporaryFolder(mountPoint: string, first: boolean): string {
  */
 function withholdForeignVariables(mountPoint: string, environment: LaunchOrder['environment']): boolean {
   const path = `${mountPoint}/.tazpod/environment`;
-  const there = lstatSync(path, {throwIfNoEntry: false});
+  let there;
+  try {
+    there = lstatSync(path, {throwIfNoEntry: false});
+  } catch {
+    // The directory is another account's: what the user may not look at, no shell of the user's reads either.
+    return false;
+  }
   if (there === undefined || isKnownVault(mountPoint, environment)) return true;
   try {
     if (there.isDirectory()) renameSync(path, `${path}-${process.pid}`);

@@ -30,6 +30,10 @@ export const openPlan = {
   },
 } as const satisfies Json;
 
+/** A plan that changes the owner of what is in a vault. */
+const {create: _create, session: _session, ...withoutSession} = openPlan;
+export const adoptPlan = {...withoutSession, adopt: true} as const satisfies Json;
+
 export const lockPlan = {
   version: 1,
   operation: 'lock',
@@ -52,6 +56,7 @@ const optional = new Set([
   'engine',
   'create',
   'session',
+  'adopt',
   'create.pbkdfMemoryKiB',
   'create.pbkdfForceIterations',
   'session.terminal',
@@ -68,6 +73,7 @@ const wrongOf: Readonly<Record<string, readonly Json[]>> = {
   version: [0, 2, 1.5, 1e308, '1'],
   operation: ['', 'Open', 'close', 'open ', '__proto__'],
   ifOpen: ['', 'JOIN', 'wait'],
+  adopt: [false],
   engine: ['', 'Fuse', '/bin/sh', 'loop'],
   'key.from': ['', 'argument', 'environment', 'terminal'],
   'key.form': ['', 'Key', 'volume-key'],

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import {parsePlan} from '../../../src/ghost/plan/read-plan.ts';
 import {exitCode} from '../../../src/lifecycle/exit-code.ts';
 import {Failure} from '../../../src/lifecycle/failure.ts';
-import {anyPlan, enterPlan, faultsOf, type Json, lockPlan, openPlan} from './plans.ts';
+import {adoptPlan, anyPlan, enterPlan, faultsOf, type Json, lockPlan, openPlan} from './plans.ts';
 
 const bytesOf = (plan: Json) => Buffer.from(JSON.stringify(plan));
 
@@ -30,7 +30,7 @@ function read(bytes: Buffer): unknown {
 
 describe('A plan', () => {
   it('is read as it was written', () => {
-    for (const plan of [openPlan, lockPlan, enterPlan]) expect(read(bytesOf(plan))).to.deep.equal(plan);
+    for (const plan of [openPlan, adoptPlan, lockPlan, enterPlan]) expect(read(bytesOf(plan))).to.deep.equal(plan);
     fc.assert(
       fc.property(anyPlan(), (plan) => {
         expect(read(bytesOf(plan))).to.deep.equal(plan);
@@ -38,7 +38,7 @@ describe('A plan', () => {
     );
   });
 
-  for (const [kind, plan] of Object.entries({open: openPlan, lock: lockPlan, enter: enterPlan})) {
+  for (const [kind, plan] of Object.entries({open: openPlan, adopt: adoptPlan, lock: lockPlan, enter: enterPlan})) {
     it(`to ${kind} is refused with any of its fields missing, of another type, beyond its bounds, or with one more`, () => {
       const faults = faultsOf(plan);
       expect(faults.length).to.be.greaterThan(kind === 'open' ? 300 : 30);
@@ -46,6 +46,11 @@ describe('A plan', () => {
       expect(accepted).to.deep.equal([]);
     });
   }
+
+  it('that adopts a vault starts no session and makes no image', () => {
+    expect(read(bytesOf({...adoptPlan, session: openPlan.session}))).to.equal(undefined);
+    expect(read(bytesOf({...adoptPlan, create: openPlan.create}))).to.equal(undefined);
+  });
 
   const text = JSON.stringify(openPlan);
   const malformed: Readonly<Record<string, string | Buffer>> = {

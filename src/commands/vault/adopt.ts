@@ -1,0 +1,57 @@
+import {Flags} from '@oclif/core';
+import {existsSync} from 'node:fs';
+import {BaseCommand} from '../../base-command.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {adoptVault, type AdoptResult} from '../../vault/adopt.ts';
+import {confirm} from '../../vault/confirm.ts';
+import {locateImage} from '../../vault/location.ts';
+import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+
+export default class Adopt extends BaseCommand<AdoptResult> {
+  static override description = [
+    'Makes every file in a vault yours.',
+    'A vault that was filled on another machine, where your account has another number, or by root, as plain mkfs.ext4 ' +
+      'leaves it, cannot be read or written by you. This command opens it, changes the owner and group of everything in ' +
+      'it to yours, and closes it. It needs sudo or root, changes no permission bits, and leaves devices alone. If it is ' +
+      'interrupted, run it again.',
+  ].join('\n\n');
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --image ~/team.img --yes',
+    '<%= config.bin %> <%= command.id %> --passphrase-file FILE --yes --json',
+  ];
+  static override flags = {
+    ...imageFlags,
+    ...keyFlags,
+    engine: openFlags.engine,
+    isolation: openFlags.isolation,
+    yes: Flags.boolean({char: 'y', description: 'change the owner without asking'}),
+  };
+  static override summary = 'Make every file in a vault yours.';
+
+  async run(): Promise<AdoptResult> {
+    const {flags} = await this.parse(Adopt);
+    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
+    const image = locateImage(settings.image);
+    if (!existsSync(image)) {
+      throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
+    }
+    if (!flags.yes) await this.#agree(image);
+    const result = await adoptVault({...settings, image}, this.presentation(flags));
+    if (typeof result === 'number') this.exit(result);
+    const {changed, left} = result;
+    const kept = left === 0 ? '' : ` ${left} ${left === 1 ? 'device keeps its' : 'devices keep their'} owner.`;
+    this.log(`Changed the owner of ${changed} ${changed === 1 ? 'entry' : 'entries'} in ${image}.${kept}`);
+    return result;
+  }
+
+  async #agree(image: string): Promise<void> {
+    const canAsk = process.stdin.isTTY && !this.jsonEnabled();
+    if (canAsk && (await confirm(`Change the owner of everything in ${image} to you?`, 'no'))) return;
+    throw new Failure(exitCode.usage, 'Nothing was changed: adopt asks first.', {
+      why: canAsk ? 'The answer was no.' : 'There is no terminal to ask on.',
+      next: 'tazpod vault adopt --yes',
+    });
+  }
+}
