@@ -49,8 +49,8 @@ function connectToOwn(caller: Caller, path: string): Socket | undefined {
     return undefined;
   }
   try {
-    const {uid} = fstatSync(fd);
-    return uid === caller.uid ? connect(`/proc/self/fd/${fd}`) : undefined;
+    const socket = fstatSync(fd);
+    return socket.isSocket() && socket.uid === caller.uid ? connect(`/proc/self/fd/${fd}`) : undefined;
   } finally {
     // net.connect() has made its system call by now.
     closeSync(fd);

@@ -1,5 +1,17 @@
 import {spawn} from 'node:child_process';
-import {mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync, mkdirSync, chmodSync} from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {text} from 'node:stream/consumers';
@@ -12,6 +24,7 @@ import {chownTo, writeAs} from '../bed/ownership.ts';
 import {loginEnvironment, runAs, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, quickKdf, type TestVault} from '../bed/vault.ts';
+import {callByHand, planOf} from '../isolation/by-hand.ts';
 import {readTrace} from './system-call-trace.ts';
 
 describe('The privileged process', () => {
@@ -184,6 +197,33 @@ describe('The privileged process', () => {
     const args = ['exec', ...vault.flags, '--', 'sh', '-c', 'touch ~/secrets/private; stat -c %a ~/secrets/private'];
     const {stdout} = await runScript(script, args);
     expect(stdout).to.equal('600\n');
+  });
+
+  it('talks to no socket that is not its caller’s own, by whatever name', async () => {
+    const service = join(owner.runtimeFolder, 'service');
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections++;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => void server.listen(service, resolve));
+    try {
+      chmodSync(service, 0o666);
+      const plan = planOf(vault, 'true');
+      for (const lay of [symlinkSync, linkSync]) {
+        const ended = await callByHand(owner, plan, {
+          listen: false,
+          place: (folder, content) => {
+            lay(service, join(folder, 'socket'));
+            return writeAs(owner, join(folder, 'plan.json'), content);
+          },
+        });
+        expect(ended.code, ended.stderr).to.equal(77);
+      }
+      expect(connections).to.equal(0);
+    } finally {
+      server.close();
+    }
   });
 
   it('is refused to who calls it by hand', async () => {
