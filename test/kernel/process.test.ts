@@ -4,6 +4,7 @@ import {expect} from 'chai';
 import {
   allPids,
   childrenOf,
+  continueStopped,
   descendantsOf,
   identifyProcess,
   isAlive,
@@ -12,7 +13,8 @@ import {
   startedAt,
 } from '../../src/kernel/process.ts';
 import type {KernelRoots} from '../../src/kernel/kernel-file.ts';
-import {readNamespace} from '../../src/kernel/process-record.ts';
+import {readNamespace, readProcessStat} from '../../src/kernel/process-record.ts';
+import {until} from '../bed/until.ts';
 import {skip} from '../skip.ts';
 import {machine, removeTrees} from './kernel-tree.ts';
 
@@ -39,6 +41,20 @@ describe('a process', () => {
     expect(isAlive(identity)).to.equal(false);
     const zombie = machine({'proc/5/stat': stat(5, 1, 100).replace(') S', ') Z')});
     expect(isAlive({pid: 5, startTicks: 100}, zombie)).to.equal(false);
+  });
+
+  it('goes on when it was stopped, and no later one with the same pid does', async () => {
+    const child = await startReader('cat');
+    const identity = identifyProcess(child.pid!)!;
+    const isStopped = () => readProcessStat(child.pid!)?.state === 'T';
+    child.kill('SIGSTOP');
+    await until('it is stopped', isStopped);
+    continueStopped([{...identity, startTicks: identity.startTicks - 1}]);
+    expect(isStopped()).to.equal(true);
+    continueStopped([identity]);
+    await until('it goes on', () => !isStopped());
+    child.stdin!.end();
+    await once(child, 'exit');
   });
 
   it('is told apart from a later one with the same pid', async () => {
