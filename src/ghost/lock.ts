@@ -19,11 +19,14 @@ import {Failure} from '../lifecycle/failure.ts';
 import type {LockPlan} from '../lifecycle/plan.ts';
 import {asCaller, type Caller} from './caller.ts';
 import {openImageForLock} from './plan/check-plan.ts';
+import {printablePath} from './printable-path.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import {atMostEvery, isOwn, wakeAround, withDescendants} from './stopped.ts';
 
 /** How long the ghost may take to unmount and detach after its session is gone, and how long after it was killed. */
 const teardownTimeoutMs = {asked: 15_000, killed: 10_000};
+/** A copy is written, synced and read back. */
+const slowestCopyBytesPerMs = 5 * 1024;
 const pollMs = 20;
 /** How often what is stopped is continued. */
 const wakeMs = 500;
@@ -46,6 +49,8 @@ export async function lockVault(caller: Caller, plan: LockPlan, warn: (text: str
   // What is at the path now is no vault of ours, or not the one that is open.
   if (displaced.length === 0) return lockImageOf(caller, plan, openImageForLock(caller, plan.image));
   const removed = displaced.some((fd) => fstatSync(fd).nlink === 0);
+  if (removed)
+    warn('The image was removed or replaced while the vault was open. The ghost saves it; this may take a while.');
   for (const imageFd of displaced) await lockImageOf(caller, plan, imageFd);
   if (!removed) return;
   const saved = copies().filter((path) => !before.includes(path));
@@ -59,7 +64,7 @@ export async function lockVault(caller: Caller, plan: LockPlan, warn: (text: str
       },
     );
   }
-  warn(`The image was removed or replaced while the vault was open. It was saved as ${saved.join(', ')}.`);
+  warn(`The image was saved as ${saved.map(printablePath).join(', ')}.`);
 }
 
 async function lockImageOf(caller: Caller, plan: LockPlan, imageFd: number): Promise<void> {
@@ -69,7 +74,7 @@ async function lockImageOf(caller: Caller, plan: LockPlan, imageFd: number): Pro
     // Now: with the end of their sessions nothing tells any more which they are.
     const [openers, ghosts] = [vaults.flatMap(openerOf), vaults.flatMap(ghostsOf)];
     for (const vault of vaults) await endVault(vault, ghosts, plan.graceMs);
-    if (await unlockedWithin(imageFd, ghosts, vaults.length > 0 ? teardownTimeoutMs.asked : 0)) return;
+    if (await unlockedWithin(imageFd, ghosts, vaults.length > 0 ? teardownTimeoutOf(imageFd) : 0)) return;
     for (const opener of openers) signalProcess(opener, 'SIGKILL');
     if (await unlockedWithin(imageFd, ghosts, openers.length > 0 ? teardownTimeoutMs.killed : 0)) return;
     throw new Failure(exitCode.busy, 'The vault is still in use.', {
@@ -178,6 +183,12 @@ export function leaveWord(vault: RunningVault): void {
   } catch {
     // Left already; or the kernel does not let root look into the session, and its `unlock` ends with 137.
   }
+}
+
+/** A ghost that has to save a removed image must not be killed over it. */
+function teardownTimeoutOf(imageFd: number): number {
+  const {nlink, size} = fstatSync(imageFd);
+  return teardownTimeoutMs.asked + (nlink === 0 ? size / slowestCopyBytesPerMs : 0);
 }
 
 async function unlockedWithin(
