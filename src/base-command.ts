@@ -1,3 +1,4 @@
+import {homedir} from 'node:os';
 import {Command, Flags, settings} from '@oclif/core';
 import {
   type Configuration,
@@ -7,6 +8,8 @@ import {
   type Surroundings,
   surroundingsHere,
 } from './config/config.ts';
+import {shellEnvironment} from './shell/environment.ts';
+import {isOfUse} from './extensions/bridge-use.ts';
 import {findContributions} from './extensions/contributions.ts';
 import {defaultsFiles} from './extensions/packs.ts';
 import {pluginProblems} from './extensions/start.ts';
@@ -98,11 +101,13 @@ export abstract class BaseCommand<T> extends Command {
         contributed: origin.from === 'pack',
       })),
       ...plugins.flatMap(({plugin, contributions}) =>
-        (contributions.bridges ?? []).map(({home, vault}) => ({
-          ...{home, vault},
-          source: `the plugin ${plugin.name}`,
-          contributed: true,
-        })),
+        (contributions.bridges ?? [])
+          .filter((bridge) => isOfUse(bridge, shellEnvironment()['PATH'] ?? '', homedir()))
+          .map(({home, vault}) => ({
+            ...{home, vault},
+            source: `the plugin ${plugin.name}`,
+            contributed: true,
+          })),
       ),
     ];
   }

@@ -26,6 +26,8 @@ export type BridgeDeclaration = {
   readonly home: string;
   /** Below the vault's root: `.auth-infisical`. */
   readonly vault: string;
+  /** The program that it is for. Without it in PATH, and without the directory, there is no bridge. */
+  readonly command?: string;
 };
 
 /** A command that is kept from running outside the vault. A comfort, not a boundary. */

@@ -38,7 +38,7 @@ const schema: z.ZodType<Contributions> = z.strictObject({
   secretBackends: modules,
   shells: modules,
   cleanupStrategies: modules,
-  bridges: z.array(z.strictObject({home: folder, vault: folderOfVault})).optional(),
+  bridges: z.array(z.strictObject({home: folder, vault: folderOfVault, command: program.optional()})).optional(),
   latches: z.array(z.strictObject({command: program, reason: remark.optional()})).optional(),
   defaults: pathInPackage.optional(),
 }) as z.ZodType<Contributions>;
