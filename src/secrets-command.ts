@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs';
 import {Flags} from '@oclif/core';
 import {BaseCommand} from './base-command.ts';
 import {findContributions} from './extensions/contributions.ts';
@@ -11,7 +12,7 @@ import type {PullRequest} from './secrets/pull/pull.ts';
 import {confirm} from './secrets/stores/prompt.ts';
 import {userEnvironment} from './secrets/session/environment.ts';
 import {vaultHere} from './secrets/vault-here.ts';
-import {currentFolder} from './vault/location.ts';
+import {currentFolder, locateImage} from './vault/location.ts';
 import {openOrCreate} from './vault/session.ts';
 import {imageFlags, joinFlags, keyFlags, openFlags} from './vault/vault-flags.ts';
 
@@ -57,15 +58,25 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
 
   /**
    * Runs this very command in the ghost of the vault, which is opened for it; then, if it is given, another one. The
-   * command line goes along, and holds no secret: what does is asked for, or read from a file, inside.
+   * command line goes along, and holds no secret: what does is asked for, or read from a file, inside. With `mayCreate`
+   * it offers to make a vault if there is none.
    */
   protected async enter(
     flags: Parameters<typeof openOrCreate>[0] & {debug: boolean},
     wrap: (command: readonly string[]) => readonly string[] = (command) => command,
+    mayCreate = false,
   ): Promise<never> {
     const command = [process.execPath, ...process.argv.slice(1)];
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
-    const {code} = await openOrCreate(settings, wrap(command), this.presentation(flags, true), await this.bridges());
+    // The size is looked at only where one is made: a wrong one must not keep anybody out of a vault that is there.
+    const isNew = mayCreate && !existsSync(locateImage(settings.image));
+    const making = isNew ? {...(await this.configured({}, 'size')), pbkdf: 'argon2id' as const} : {};
+    const {code} = await openOrCreate(
+      {...settings, ...making},
+      wrap(command),
+      this.presentation(flags, true),
+      await this.bridges(),
+    );
     this.#saidInside = true;
     this.exit(code);
   }

@@ -51,7 +51,7 @@ export default class Login extends SecretsCommand<LoginResult> {
     const {args, flags} = await this.parse(Login);
     if (vaultHere() === undefined) {
       await this.mapping(flags);
-      return this.enter(flags);
+      return this.enter(flags, undefined, true);
     }
     const request = await this.request(flags, this.needVault(''));
     const backends = await openTrusted(request);

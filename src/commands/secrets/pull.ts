@@ -47,7 +47,7 @@ export default class Pull extends SecretsCommand<PullResult> {
     if (vaultHere() === undefined) {
       await this.mapping(flags);
       const stays = flags.shell && !this.jsonEnabled();
-      return this.enter(flags, (command) => (stays ? thenWithVariables(command, [usersShell()]) : command));
+      return this.enter(flags, (command) => (stays ? thenWithVariables(command, [usersShell()]) : command), true);
     }
     const request = await this.request(flags, this.needVault(''));
     const live = process.stderr.isTTY && !this.jsonEnabled();

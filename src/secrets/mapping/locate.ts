@@ -1,6 +1,7 @@
 import {existsSync, statSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import {printable} from '../../config/printable.ts';
+import {readText} from '../../config/read-text.ts';
 import {readYamlFile, type YamlFile} from '../../config/yaml-file.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
@@ -15,11 +16,30 @@ const names = ['secrets.yml', '.tazpod/secrets.yml'];
  */
 export function locateSecretsFile(named: string | undefined, workingFolder: string): string | undefined {
   if (named !== undefined) return owned(resolve(workingFolder, named));
+  let foreign: string | undefined;
   for (let folder = workingFolder; ; folder = dirname(folder)) {
-    const found = names.map((name) => join(folder, name)).find((path) => existsSync(path));
-    if (found !== undefined) return owned(found);
-    if (folder === dirname(folder)) return undefined;
+    const found = names.map((name) => join(folder, name)).filter((path) => existsSync(path));
+    const ours = found.find(isOurs);
+    if (ours !== undefined) return owned(ours);
+    foreign ??= found[0];
+    // If there is no other, what is wrong with it is told.
+    if (folder === dirname(folder)) return foreign === undefined ? undefined : owned(foreign);
   }
+}
+
+/**
+ * False for a `secrets.yml` of another program, such as Rails or summon: it has keys at its top, and none of TazPod's.
+ * What cannot be read, or looks otherwise, is taken for TazPod's, so that its faults are told.
+ */
+function isOurs(path: string): boolean {
+  let text: string;
+  try {
+    text = readText(path) ?? '';
+  } catch {
+    return true;
+  }
+  const keys = [...text.matchAll(/^["']?([^\s"'#:{[-][^"':]*?)["']?\s*:(?:\s|$)/gm)].map(([, key]) => key!);
+  return keys.length === 0 || keys.some((key) => Object.hasOwn(secretsSchema.shape, key));
 }
 
 /** Reads the `secrets.yml` that is meant. Throws a Failure: 66 where there is none, 78 where it is wrong. */
