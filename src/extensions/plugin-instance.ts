@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {type Interfaces, Plugin} from '@oclif/core';
 import {printable} from '../config/printable.ts';
 import type {InstalledPackage} from './installed-packages.ts';
+import {plainTexts} from './plugin-text.ts';
 
 /** What is the core's and nobody else's: ids and aliases of commands, and names of topics. */
 export type CoreNames = {readonly commands: ReadonlySet<string>; readonly topics: ReadonlySet<string>};
@@ -14,6 +15,8 @@ export type CoreNames = {readonly commands: ReadonlySet<string>; readonly topics
  * - hooks run with the plugin's own commands only; oclif would run them in the process of every command
  * - an id, an alias or a topic of the core's is not its to take, nor an id below a core command's, which would take
  *   the command's first argument for a part of the id
+ *
+ * - texts for help are made fit for a terminal, and are no templates: those would be code, see `plainTexts`
  *
  * What is left out for one of these reasons is named in `problems`, hooks excepted.
  */
@@ -54,7 +57,7 @@ export async function instantiate(
     problems.push(`The plugin ${installed.name} cannot replace a command of TazPod: ${ids}.`);
   }
   const topics = Object.entries(installed.pjson.oclif.topics ?? {}).filter(([name]) => !core.topics.has(name));
-  plugin.pjson = {...plugin.pjson, oclif: {...plugin.pjson.oclif, topics: Object.fromEntries(topics)}};
+  plugin.pjson = {...plugin.pjson, oclif: {...plugin.pjson.oclif, topics: plainTexts(Object.fromEntries(topics))}};
   if (!isOwnCommand(plugin, words)) plugin.hooks = {};
   return {plugin, problems};
 }
@@ -75,8 +78,8 @@ function readManifest({root, version, pjson}: InstalledPackage): Interfaces.Mani
   }
   if (typeof manifest?.commands !== 'object') return 'its oclif.manifest.json is not in order';
   const commands = Object.entries(manifest.commands).map(([id, command]) => [
-    id,
-    {...command, id, aliases: command.aliases ?? [], hiddenAliases: command.hiddenAliases ?? []},
+    plainTexts(id),
+    plainTexts({...command, id, aliases: command.aliases ?? [], hiddenAliases: command.hiddenAliases ?? []}),
   ]);
   return {version, commands: Object.fromEntries(commands) as Interfaces.Manifest['commands']};
 }
