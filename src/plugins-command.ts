@@ -1,20 +1,30 @@
+import {Flags} from '@oclif/core';
 import {BaseCommand} from './base-command.ts';
 import {loadConfig, surroundingsHere} from './config/config.ts';
 import {findContributions} from './extensions/contributions.ts';
 import {lockDataFolder} from './extensions/data-folder.ts';
 import {type Shop, shopOf} from './extensions/install.ts';
 import {defaultsFiles} from './extensions/packs.ts';
+import {confirm} from './vault/confirm.ts';
+
+/** For what may switch off other plugins. */
+export const yesFlag = {
+  yes: Flags.boolean({char: 'y', description: 'agree that a policy of what is installed switches off other plugins'}),
+};
 
 /** What the commands that change the installed plugins share. */
 export abstract class PluginsCommand<T> extends BaseCommand<T> {
   #unlock = (): void => {};
 
   /** Where plugins are installed, and from where, as the configuration has it. Nobody else changes them meanwhile. */
-  protected async shop(): Promise<Shop> {
+  protected async shop(agreed = false): Promise<Shop> {
     const packs = defaultsFiles(await findContributions(this.config));
     const {values} = await loadConfig(surroundingsHere(packs), (text) => this.remark(text));
     this.#unlock = lockDataFolder(this.config.dataDir);
+    const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
     return shopOf(this.config, values['plugins.registry'], {
+      agreed,
+      agree: canAsk ? (question) => confirm(question, 'no') : undefined,
       progress: (text) => {
         if (!this.jsonEnabled()) process.stderr.write(`${text}\n`);
       },

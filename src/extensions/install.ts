@@ -1,4 +1,4 @@
-import {realpathSync, rmSync} from 'node:fs';
+import {existsSync, realpathSync, rmSync} from 'node:fs';
 import {join, resolve} from 'node:path';
 import type {Interfaces} from '@oclif/core';
 import {printable} from '../config/printable.ts';
@@ -15,9 +15,10 @@ import {
   readPackage,
   withInstallScripts,
 } from './installed-packages.ts';
+import {moduleKinds} from './kinds.ts';
 import {npm, type NpmFailure} from './npm.ts';
 import {parsePackageSpec, type PackageSpec, possibleNames} from './package-spec.ts';
-import {type Candidate, refusalOf} from './policy.ts';
+import {type Candidate, type Policy, refusalOf} from './policy.ts';
 import {readPolicies} from './policy-files.ts';
 
 /** Where plugins are installed, and from where. */
@@ -30,6 +31,10 @@ export type Shop = {
   readonly registry?: string | undefined;
   /** Told to the user while something goes on. */
   readonly progress: (text: string) => void;
+  /** Asks whether plugins may be switched off; absent where nobody can be asked. */
+  readonly agree?: ((question: string) => Promise<boolean>) | undefined;
+  /** The user has agreed beforehand. */
+  readonly agreed: boolean;
   /** What does not stop it, and is worth knowing. */
   readonly remark: (text: string) => void;
 };
@@ -47,15 +52,14 @@ export type PluginChange = {
 export function shopOf(
   config: Interfaces.Config,
   registry: string | undefined,
-  {progress, remark}: Pick<Shop, 'progress' | 'remark'>,
+  more: Pick<Shop, 'agree' | 'agreed' | 'progress' | 'remark'>,
 ): Shop {
   const core = config.getPluginsList().filter(({type}) => type === 'core');
   return {
     dataFolder: config.dataDir,
     coreNames: new Set(core.map(({name}) => name)),
     registry: config.npmRegistry ?? registry,
-    progress,
-    remark,
+    ...more,
   };
 }
 
@@ -75,25 +79,42 @@ export async function installPlugin(
   return installOffer(shop, offer, entryOf(offer.name, spec), options.allowScripts);
 }
 
+/** What has come of an update: one that is refused keeps no other from its new version. */
+export type Updated = {
+  readonly changes: readonly PluginChange[];
+  readonly failures: readonly {readonly name: string; readonly failure: Failure}[];
+};
+
 /** Brings plugins to what their tags say now: all that were installed, or those that are named. */
-export async function updatePlugins(shop: Shop, names: readonly string[]): Promise<PluginChange[]> {
+export async function updatePlugins(shop: Shop, names: readonly string[]): Promise<Updated> {
   prepareDataFolder(shop.dataFolder);
   const entries = readEntries(shop.dataFolder).filter(({type}) => type === 'user');
   const wanted = names.length === 0 ? entries : names.map((name) => findEntry(entries, name) ?? notInstalled(name));
   const changes: PluginChange[] = [];
+  const failures: {name: string; failure: Failure}[] = [];
   for (const entry of wanted) {
-    shop.progress(`Looking for a newer ${entry.name}…`);
-    const spec: PackageSpec =
-      entry.url === undefined
-        ? {from: 'registry', names: [entry.name], tag: entry.tag ?? 'latest'}
-        : {from: 'address', address: entry.url};
-    const before = installedVersion(shop, entry.name);
-    const offer = await findOffer(shop, spec);
-    if (offer.version === before && entry.url === undefined) {
-      changes.push({name: entry.name, version: before, type: 'user', before});
-    } else changes.push(await installOffer(shop, offer, entry, false));
+    try {
+      changes.push(await updatePlugin(shop, entry));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      failures.push({name: entry.name, failure: error});
+    }
   }
-  return changes;
+  return {changes, failures};
+}
+
+async function updatePlugin(shop: Shop, entry: InstalledEntry): Promise<PluginChange> {
+  shop.progress(`Looking for a newer ${entry.name}…`);
+  const spec: PackageSpec =
+    entry.url === undefined
+      ? {from: 'registry', names: [entry.name], tag: entry.tag ?? 'latest'}
+      : {from: 'address', address: entry.url};
+  const before = installedVersion(shop, entry.name);
+  const offer = await findOffer(shop, spec);
+  if (offer.version === before && entry.url === undefined) {
+    return {name: entry.name, version: before, type: 'user', before};
+  }
+  return installOffer(shop, offer, entry, false);
 }
 
 /** Takes a plugin away, by its name, its short name, or the folder that is linked. */
@@ -132,8 +153,12 @@ export async function linkPlugin(shop: Shop, path: string, workingFolder: string
   const found = readPackage({type: 'link'}, folder, shop.coreNames);
   if (typeof found === 'string') throw refused(shown, found);
   await checkAllowed(shop, {name: found.name, version: found.version});
-  await checkSections([found]);
-  noteEntry(shop.dataFolder, {name: found.name, root: folder, type: 'link'});
+  await checkSections([found]).catch((error: unknown) => {
+    throw notBuilt(found) ?? error;
+  });
+  const entry = {name: found.name, root: folder, type: 'link'} as const;
+  await agreeToSwitchOff(shop, entry, await refusedNow(shop));
+  noteEntry(shop.dataFolder, entry);
   await tellWhatIsOdd(shop, found);
   return {name: found.name, version: found.version, type: 'link'};
 }
@@ -199,10 +224,12 @@ async function installOffer(
   const {dataFolder: folder, registry} = shop;
   const before = installedVersion(shop, offer.name);
   const dependencyBefore = dependencyOf(folder, offer.name);
+  const refusedBefore = await refusedNow(shop);
   shop.progress(`Installing ${offer.name} ${offer.version}…`);
   const answer = await npm(['install', '--omit=dev', '--save-exact', offer.spec], {folder, registry});
   try {
     const found = await inspect(shop, offer, entry);
+    await agreeToSwitchOff(shop, entry, refusedBefore);
     const added = (answer as {add?: {path: string}[]} | undefined)?.add ?? [];
     const scripted = withInstallScripts(folder, new Set(added.map(({path}) => path)));
     if (allowScripts && scripted.length > 0) await npm(['rebuild', ...scripted], {folder, registry, allowScripts});
@@ -265,6 +292,59 @@ async function checkAllowed(shop: Shop, candidate: Candidate): Promise<void> {
   if (refusal === undefined) return;
   const what = `The plugin ${printable(candidate.name, 214)} ${printable(candidate.version)} is not allowed.`;
   throw new Failure(exitCode.noPermission, what, {why: `${refusal}.`, next: 'tazpod plugins'});
+}
+
+/** The installed plugins that no policy lets in now. */
+async function refusedNow(shop: Shop): Promise<ReadonlySet<string>> {
+  const {packages} = readInstalledPackages(shop.dataFolder, shop.coreNames);
+  return new Set((await refusedBy(shop, await readPolicies(packages), packages)).map(({name}) => name));
+}
+
+async function refusedBy(shop: Shop, policies: readonly Policy[], packages: readonly InstalledPackage[]) {
+  const refused: InstalledPackage[] = [];
+  for (const each of packages) {
+    const integrity = installedIntegrity(shop.dataFolder, each.root);
+    const isRefused = (await refusalOf(policies, {...each, integrity})) !== undefined;
+    if (isRefused || refused.some(({name}) => name === each.parent)) refused.push(each);
+  }
+  return refused;
+}
+
+/**
+ * A pack's policy may let in none of what is installed already: that happens only if the user agrees. Throws a
+ * Failure (77) if not.
+ */
+async function agreeToSwitchOff(shop: Shop, entry: InstalledEntry, refusedBefore: ReadonlySet<string>): Promise<void> {
+  const {dataFolder, coreNames} = shop;
+  const {packages: brought} = readInstalledPackages(dataFolder, coreNames, [entry]);
+  const ours = new Set(brought.map(({name}) => name));
+  const others = readInstalledPackages(dataFolder, coreNames).packages.filter(({name}) => !ours.has(name));
+  const refused = await refusedBy(shop, await readPolicies([...others, ...brought]), others);
+  const names = refused.map(({name}) => name).filter((name) => !refusedBefore.has(name));
+  if (names.length === 0) return;
+  const list = names.map((name) => printable(name, 214)).join(', ');
+  const what = `The policy of ${printable(entry.name, 214)} switches off ${names.length === 1 ? 'a plugin that is' : `${names.length} plugins that are`} installed: ${list}.`;
+  if (shop.agreed || (await shop.agree?.(`${what} Go on?`)) === true) {
+    shop.remark(what);
+    return;
+  }
+  throw new Failure(exitCode.noPermission, what, {
+    why: 'Nothing was changed.',
+    next: `tazpod plugins:${entry.type === 'link' ? `link ${printable(entry.root ?? '.', 4096)}` : `install ${printable(entry.name, 214)}`} --yes`,
+  });
+}
+
+/** A linked folder whose modules are still to be made. */
+function notBuilt({name, root, pjson}: InstalledPackage): Failure | undefined {
+  const {scripts} = pjson as {scripts?: {build?: unknown}};
+  const section = (pjson as {tazpod?: Record<string, unknown>}).tazpod ?? {};
+  const paths = moduleKinds.flatMap((kind) => Object.values((section[kind] ?? {}) as Record<string, unknown>));
+  const missing = paths.find((path): path is string => typeof path === 'string' && !existsSync(join(root, path)));
+  if (missing === undefined || typeof scripts?.build !== 'string') return undefined;
+  return new Failure(exitCode.data, `The plugin ${printable(name, 214)} is not built.`, {
+    why: `Its package.json names ${printable(missing, 400)}, which is not there yet.`,
+    next: `cd ${JSON.stringify(root)} && npm install && npm run build`,
+  });
 }
 
 /** Remarks about a plugin that can be used all the same. */

@@ -39,6 +39,11 @@ describe('a plugin that was begun by plugins:create', function () {
     for (const kind of pluginKinds) {
       const {name, folder} = createPlugin(`my-${kind}`, kind, {parent, coreVersion: '0.1.0'});
       expect(name).to.equal(`tazpod-my-${kind}`);
+      if (kind === 'backend') {
+        const linked = await tazpod(user, ['plugins', 'link', folder]);
+        expect(linked.code, linked.stderr).to.equal(65);
+        expect(linked.stderr).to.include('The plugin tazpod-my-backend is not built.').and.include('npm run build');
+      }
       if (existsSync(join(folder, 'tsconfig.json'))) run(folder, join(root, 'node_modules/typescript/bin/tsc'));
       run(folder, '--test', 'test/*.test.js');
       pack(folder, archives);

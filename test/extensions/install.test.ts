@@ -159,6 +159,35 @@ describe('plugins from a registry', function () {
     expect(await listed()).to.deep.equal([]);
   });
 
+  it('are switched off by the policy of a pack only if the user agrees', async () => {
+    const policy = (names: string[]) => ({
+      'team.yaml': `plugins: {allow: [${names.map((name) => `{name: ${name}}`).join(', ')}]}\n`,
+    });
+    const pack = {name: '@team/strict', tazpod: {contract: 1, defaults: './team.yaml'}};
+    await publish({...pack, version: '1.0.0'}, policy(['tazpod-other']));
+    await expectDone('plugins:install', 'greet@1.0.0');
+
+    const refused = await ask('plugins:install', '@team/strict');
+    expect(refused.status).to.equal(77);
+    expect(refused.error.what).to.equal(
+      'The policy of @team/strict switches off a plugin that is installed: tazpod-greet.',
+    );
+    expect(refused.error.next).to.equal('tazpod plugins:install @team/strict --yes');
+    expect(await listed()).to.deep.equal(['tazpod-greet@1.0.0']);
+
+    const {stderr} = await expectDone('plugins:install', '@team/strict', '--yes');
+    expect(stderr).to.include('switches off a plugin that is installed: tazpod-greet.');
+    expect(await listed()).to.deep.equal(['@team/strict@1.0.0']);
+
+    // What is refused keeps nothing else from its update.
+    await publish({...pack, version: '1.1.0'}, policy(['tazpod-other']));
+    const update = await ask('plugins:update');
+    expect(update.status).to.equal(77);
+    expect(update.error.what).to.equal('1 of 2 plugins were not updated.');
+    expect(update.error.why).to.match(/^tazpod-greet: The plugin tazpod-greet 1\.0\.0 is not allowed\./);
+    expect((await ask<Overview[]>('plugins')).result.map(({version}) => version)).to.deep.equal(['1.1.0']);
+  });
+
   it('run install scripts only when they are asked to, whatever npm’s own configuration says', async () => {
     const npmrc = [
       'ignore-scripts=false',
@@ -319,6 +348,40 @@ describe('plugins from a registry', function () {
       expect(status.warnings).to.deep.equal([]);
       expect((await type('no-such-command')).stderr).not.to.include('LOUD');
       expect((await expectDone('help')).stdout).not.to.include('LOUD');
+      expect(existsSync(join(user.home, 'ran'))).to.equal(false);
+    });
+
+    it('can send nothing to the terminal through help, and run no code there', async () => {
+      const escape = '\u001b]52;c;aGFybQ==\u0007\u202eevil';
+      const code = `<% process.getBuiltinModule('node:fs').writeFileSync(process.env.HOME + '/ran', '') %>`;
+      const text = `${escape} ${code}${code.replace('<%', '<%-')} <%= config.bin %>`;
+      const flag = {name: 'flag', type: 'option', description: text, helpValue: escape, options: [escape], char: 'f'};
+      const one = {
+        ...{id: 'loud', summary: text, description: text, examples: [text], usage: text, args: {}},
+        flags: {flag},
+      };
+      const commands = {loud: one, 'topical:loud': {...one, id: 'topical:loud'}};
+      await link(
+        {name: 'tazpod-loud', oclif: {commands: './commands', topics: {topical: {description: text}}}},
+        {'oclif.manifest.json': JSON.stringify({version: '1.0.0', commands}), 'commands/loud.js': command},
+      );
+      for (const words of [
+        ['help'],
+        ['--help'],
+        ['help', 'loud'],
+        ['help', 'topical'],
+        ['plugins'],
+        ['shell', 'init', 'bash'],
+      ]) {
+        const {stdout, stderr} = await type(...words);
+        // oclif colours its own words; nothing else may begin an escape sequence.
+        // eslint-disable-next-line no-control-regex -- these are what is looked for
+        const rest = `${stdout}${stderr}`.replace(/\u001b\[[\d;]*m/g, '');
+        expect(rest, words.join(' ')).not.to.match(/[^\P{C}\n\t]/u);
+      }
+      expect((await type('help', 'loud')).stdout)
+        .to.include('tazpod')
+        .and.include('\\u{1b}]52');
       expect(existsSync(join(user.home, 'ran'))).to.equal(false);
     });
 

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core';
 import {installPlugin, type PluginChange} from '../../extensions/install.ts';
-import {PluginsCommand} from '../../plugins-command.ts';
+import {PluginsCommand, yesFlag} from '../../plugins-command.ts';
 
 export default class PluginsInstall extends PluginsCommand<PluginChange[]> {
   static override aliases = ['plugins:add'];
@@ -22,13 +22,14 @@ export default class PluginsInstall extends PluginsCommand<PluginChange[]> {
   ];
   static override flags = {
     'allow-scripts': Flags.boolean({description: 'let the packages run their install scripts'}),
+    ...yesFlag,
   };
   static override strict = false;
   static override summary = 'Install plugins.';
 
   async run(): Promise<PluginChange[]> {
     const {argv, flags} = await this.parse(PluginsInstall);
-    const shop = await this.shop();
+    const shop = await this.shop(flags.yes);
     const changes: PluginChange[] = [];
     for (const name of argv as string[]) {
       const options = {allowScripts: flags['allow-scripts'], workingFolder: process.cwd()};

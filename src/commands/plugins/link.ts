@@ -1,6 +1,6 @@
 import {Args} from '@oclif/core';
 import {linkPlugin, type PluginChange} from '../../extensions/install.ts';
-import {PluginsCommand} from '../../plugins-command.ts';
+import {PluginsCommand, yesFlag} from '../../plugins-command.ts';
 
 export default class PluginsLink extends PluginsCommand<PluginChange> {
   static override args = {path: Args.string({description: 'folder of the plugin', default: '.'})};
@@ -8,11 +8,12 @@ export default class PluginsLink extends PluginsCommand<PluginChange> {
     'For whoever writes a plugin: its folder is used as it is. Nothing is built or installed in it. plugins.allow of ' +
     'config.yaml holds for it, too.';
   static override examples = ['<%= config.bin %> <%= command.id %> ./tazpod-mine'];
+  static override flags = {...yesFlag};
   static override summary = 'Use a folder as a plugin.';
 
   async run(): Promise<PluginChange> {
-    const {args} = await this.parse(PluginsLink);
-    const change = await linkPlugin(await this.shop(), args.path, process.cwd());
+    const {args, flags} = await this.parse(PluginsLink);
+    const change = await linkPlugin(await this.shop(flags.yes), args.path, process.cwd());
     this.log(`Linked ${change.name} ${change.version}.`);
     return change;
   }
