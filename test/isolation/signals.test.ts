@@ -23,8 +23,8 @@ const signals = [
 ];
 const stopping = new Set(['STOP', 'TSTP', 'TTIN', 'TTOU']);
 
-/** Milliseconds after the start of the CLI, and the moment in which the session ends. */
-const moments = [10, 60, 120, 200, 300, 400, 550, 700, 900, 'the end'] as const;
+/** Milliseconds after the start of the CLI, and the moments in which the session has begun and in which it ends. */
+const moments = [10, 60, 120, 200, 300, 400, 550, 900, 'up', 'down'] as const;
 
 /** `TAZPOD_TEST_SIGNALS=whole`: each signal at each moment, five times, with both Nodes. It takes hours. */
 const whole = process.env['TAZPOD_TEST_SIGNALS'] === 'whole';
@@ -75,9 +75,9 @@ describe('Signals that a user sends to sudo and into a sealed session', function
     const opened: string[] = [];
     for (const {signals: sent, moment, node} of rounds()) {
       const watch = watchForDebuggers(owner.uid);
-      const running = start('echo up; sleep 0.4; echo down', {node, cli: install().cli});
-      if (moment === 'the end') await Promise.race([running.seen(/^down$/m), running.ended]);
-      else await sleep(moment);
+      const running = start('echo up; sleep 1.5; echo down', {node, cli: install().cli});
+      if (typeof moment === 'number') await sleep(moment);
+      else await running.seen(new RegExp(`^${moment}$`, 'm'));
       for (const signal of sent) for (const name of (await signaller!.send(signal)).names) hit.add(name);
       if (sent.some((signal) => stopping.has(signal))) {
         await sleep(50);
