@@ -14,10 +14,10 @@ import {userEnvironment} from './secrets/session/environment.ts';
 import {vaultHere} from './secrets/vault-here.ts';
 import {currentFolder, locateImage} from './vault/location.ts';
 import {openOrCreate} from './vault/session.ts';
-import {imageFlags, joinFlags, keyFlags, openFlags} from './vault/vault-flags.ts';
+import {imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from './vault/vault-flags.ts';
 
 /** Which vault is filled, where that is not the one that this shell is in. */
-export const vaultFlags = {...imageFlags, ...keyFlags, ...openFlags, ...joinFlags};
+export const vaultFlags = {...imageFlags, ...keyFlags, ...openFlags, ...joinFlags, ...shareFlags};
 
 /** What `secrets.yml` is meant, and which part of it. */
 export const mappingFlags = {
@@ -67,7 +67,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
     mayCreate = false,
   ): Promise<never> {
     const command = [process.execPath, ...process.argv.slice(1)];
-    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
+    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');
     // The size is looked at only where one is made: a wrong one must not keep anybody out of a vault that is there.
     const isNew = mayCreate && !existsSync(locateImage(settings.image));
     const making = isNew ? {...(await this.configured({}, 'size')), pbkdf: 'argon2id' as const} : {};

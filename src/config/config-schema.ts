@@ -1,4 +1,5 @@
 import {z} from 'zod';
+import {shareNames} from '../lifecycle/share.ts';
 
 /** A file below a folder: `~/` is the home, a relative path is meant from the project's folder. */
 const path = z
@@ -69,6 +70,13 @@ export const configSchema = z
       .regex(/^\d+(\.\d+)?\s*[KMGT]?(i?B)?$/i, {error: 'must be a number with K, M, G or T: 512M.'})
       .optional()
       .describe('The size of a new image: a number with K, M, G or T. Without it: 512M.'),
+    share: z
+      .array(z.enum(shareNames))
+      .max(shareNames.length)
+      .optional()
+      .describe(
+        'Services of your login that sessions may use: ssh-agent, wayland. Without it: none. Not in a project.',
+      ),
     bridges: z
       .array(
         z.strictObject({

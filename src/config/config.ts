@@ -4,6 +4,7 @@ import type {BridgeDeclaration, LatchDeclaration} from '../contract/index.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
 import {findProjectConfig, lookAt, userConfigPath} from './discover.ts';
+import type {ShareName} from '../lifecycle/share.ts';
 import type {YamlPath} from './json-schema.ts';
 import type {Folders, Layer, Origin} from './layer.ts';
 import {variables} from './variables.ts';
@@ -20,6 +21,8 @@ export type ConfigValues = {
   readonly engine?: EngineId;
   /** Absent: sealed where root or sudo is there. */
   readonly isolation?: Isolation;
+  /** Services of the login that sessions may use. Absent: none. */
+  readonly share?: readonly ShareName[];
   /** As people write it: `512M`. */
   readonly size: string;
   readonly 'cleanup.strategy'?: string;
@@ -181,6 +184,7 @@ function resolveLayers(layers: readonly Layer[]): Configuration {
     engine: first(['engine'], (document) => document.engine),
     isolation: first(['isolation'], (document) => document.isolation),
     size: first(['size'], (document) => document.size) ?? {value: builtInSize, origin: builtIn},
+    share: first(['share'], (document) => document.share),
     'cleanup.strategy': first(['cleanup', 'strategy'], (document) => document.cleanup?.strategy),
     'plugins.registry': first(['plugins', 'registry'], (document) => document.plugins?.registry),
     shells: first(['shells'], (document) => document.shells),

@@ -26,6 +26,7 @@ const meanings: Readonly<Partial<Record<keyof ConfigValues, string>>> = {
   'mount-point': '~/secrets',
   engine: 'the best that this machine has',
   isolation: 'sealed where root or sudo is there',
+  share: 'none',
   'cleanup.strategy': 'none',
   'plugins.registry': 'what npm uses',
   shells: 'the login shell',

@@ -19,6 +19,7 @@ const sizeLimitGiB = 16;
  * - `isolation`: `sealed` only.
  * - `size`: no disk is filled by a file that came from elsewhere.
  * - `bridges`: never. A bridge moves a directory of the home into the vault, and the vault may be the project's own.
+ * - `share`: never. It leads from the vault's session to the user's agents.
  * - `plugins.registry`: never. Whoever names the registry chooses the code.
  * - `plugins.allow` is kept apart by whoever reads it, and every list must allow a plugin: it can only narrow.
  * - `engine`, `latches`, `cleanup` and `shells` choose among what the machine and the user have.
@@ -39,6 +40,7 @@ export function distrustProject(document: ConfigDocument, projectFolder: string,
   if (size !== undefined && gibibytes(size) > sizeLimitGiB) {
     refuse(['size'], `can be at most ${sizeLimitGiB}G in a project`);
   }
+  if (document.share !== undefined) refuse(['share'], 'cannot be set in a project');
   if (document.bridges !== undefined) refuse(['bridges'], 'cannot be set in a project');
   if (document.plugins?.registry !== undefined) refuse(['plugins', 'registry'], 'cannot be set in a project');
   return faults;

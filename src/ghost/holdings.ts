@@ -16,6 +16,7 @@ import type {Caller} from './caller.ts';
 import {judgeOwner} from './foreign-vault.ts';
 import {type MountWatch, watchMount} from './mount-watch.ts';
 import type {OpenedPlan} from './plan/check-plan.ts';
+import {mountOwnSockets} from './session/own-sockets.ts';
 import {makeUserNamespace} from './session/seal.ts';
 import type {SessionNamespaces} from './session/session.ts';
 import {
@@ -141,6 +142,8 @@ export class Holdings {
 
   /** Mounted where nobody else can reach, and moved as a whole to the mount point, which the user's hands are on. */
   async mount(device: AttachedDevice): Promise<MountedFileSystem> {
+    // First: a private session gets a copy of the mounts that are there when its file system is mounted.
+    for (const text of await mountOwnSockets(this.#caller, this.#plan, this.#opened)) this.#warn(text);
     if (this.#caller.isolation === 'private') return this.#mountPrivately(device);
     const folder = await this.mountAside(device);
     const mounted = mountsAt(readMounts('self'), folder).at(-1)!;

@@ -40,6 +40,8 @@ export type OpenPlan = {
   /** Present: a session is started in the vault; absent: the vault is only made, or adopted. */
   readonly session?: SessionPlan;
   readonly bridges: readonly BridgePlan[];
+  /** Sockets and files of the login outside that the session gets in its own XDG_RUNTIME_DIR. */
+  readonly shared?: readonly SharedFile[];
 };
 
 /** Closes the ghost of an image. */
@@ -123,6 +125,9 @@ export type SessionPlan = {
   /** The session gets a terminal of its own: all three standard descriptors are a terminal. */
   readonly ownTerminal: boolean;
 };
+
+/** A socket or file of the caller's: its absolute path, no symbolic link in it, and its relative path inside. */
+export type SharedFile = {readonly from: string; readonly name: string};
 
 /** A directory of the home that lives in the vault. Both are relative paths. */
 export type BridgePlan = {readonly home: string; readonly vault: string};

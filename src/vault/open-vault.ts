@@ -19,11 +19,13 @@ import {isLocked} from '../kernel/file-lock.ts';
 import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {displaced} from '../lifecycle/displaced.ts';
 import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTerminal} from '../kernel/terminal.ts';
+import type {ShareName} from '../lifecycle/share.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
 import {type GraphStyle, LifecycleGraph} from './graph.ts';
 import {currentFolder, locateHome, prepareMountPoint} from './location.ts';
+import {environmentInside, sharedFiles} from './outer-services.ts';
 
 /** What a command asks for when it opens or makes a vault. */
 export type OpenRequest = {
@@ -38,6 +40,8 @@ export type OpenRequest = {
   readonly create?: CreatePlan;
   /** Directories of the home that live in the vault. */
   readonly bridges?: readonly DeclaredBridge[];
+  /** Services of the login outside that the session may use. */
+  readonly share?: readonly ShareName[] | undefined;
   /** Everything in the vault becomes the user's, and there is no session. */
   readonly adopt?: true;
   /** The command of the session; absent: the vault is only made, or adopted. */
@@ -82,6 +86,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     ifOpen: request.ifOpen ?? 'join',
     waitMs: request.waitMs ?? 0,
     bridges,
+    shared: sharedFiles(process.env, request.share ?? []),
     ...(escalation.isolation === 'private' ? privateGhostOf(request.image) : {}),
     ...(request.engine === undefined ? {} : {engine: request.engine}),
     ...(request.create === undefined ? {} : {create: request.create}),
@@ -192,16 +197,17 @@ export function usersShell(environment: NodeJS.ProcessEnv = process.env): string
 }
 
 function sessionPlan(
-  {unattended = false}: OpenRequest,
+  {image, share = [], unattended = false}: OpenRequest,
   command: readonly string[],
   terminal: string | undefined,
 ): SessionPlan {
-  const environment = Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
   return {
     command,
-    environment,
+    environment: {
+      ...environmentInside(process.env, share),
+      // What a command inside is told must be the vault that it is in.
+      ...(process.env['TAZPOD_IMAGE'] ? {TAZPOD_IMAGE: image} : {}),
+    },
     workingFolder: currentFolder(),
     // A relay sets the terminal, and the kernel stops whoever does that from the background.
     ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)) && inForeground(),

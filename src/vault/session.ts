@@ -2,6 +2,7 @@ import {existsSync} from 'node:fs';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId, Isolation, KeySource} from '../lifecycle/plan.ts';
+import type {ShareName} from '../lifecycle/share.ts';
 import type {DeclaredBridge} from './bridges.ts';
 import {confirm} from './confirm.ts';
 import {type CreateFlags, createPlan, prepareImageFolder} from './create.ts';
@@ -27,6 +28,7 @@ export type SessionFlags = KeyFlags &
     readonly 'mount-point'?: string | undefined;
     readonly engine?: EngineId | undefined;
     readonly isolation?: Isolation | undefined;
+    readonly share?: readonly ShareName[] | undefined;
     readonly create?: boolean;
     readonly join?: boolean;
     readonly wait?: number;
@@ -53,6 +55,7 @@ export async function openOrCreate(
         engine: flags.engine,
         isolation: flags.isolation,
         bridges,
+        share: flags.share,
         command,
         ...(made === undefined ? {} : {create: made}),
       },

@@ -1,4 +1,5 @@
 import {Flags} from '@oclif/core';
+import {shareNames} from '../lifecycle/share.ts';
 
 /** Which vault is meant. */
 export const imageFlags = {
@@ -50,6 +51,17 @@ export const waitFlags = {
     max: 3600,
     min: 0,
   }),
+};
+
+/** What a session may use of the login around it. */
+export const shareFlags = {
+  share: Flags.option({
+    options: shareNames,
+    multiple: true,
+    delimiter: ',',
+    description: 'let the session use services of your login [default: none]',
+    helpValue: 'NAME,NAME',
+  })(),
 };
 
 /** What to do where it is open already. */

@@ -6,7 +6,7 @@ import {becomeCommand, runMasked} from '../../secrets/session/exec-inside.ts';
 import {type VariableChoice, withVariables} from '../../secrets/session/session-words.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
-import {imageFlags, joinFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+import {imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from '../../vault/vault-flags.ts';
 
 export default class Exec extends SessionCommand {
   static override aliases = ['exec'];
@@ -23,6 +23,7 @@ export default class Exec extends SessionCommand {
     ...keyFlags,
     ...openFlags,
     ...joinFlags,
+    ...shareFlags,
     only: Flags.string({
       description: 'give it these of the pulled variables, and no other',
       helpValue: 'NAME,NAME',
@@ -54,7 +55,7 @@ export default class Exec extends SessionCommand {
       const {image, mountPoint} = here;
       return this.finish({code: await runMasked(mountPoint, command, choice), image, mountPoint});
     }
-    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
+    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');
     // What is masked is known inside only, so this very command runs there once more; the JSON answer is ours.
     const own = process.argv.slice(1, 2).concat(this.id ?? 'exec', ...(flags.redact ? redactWords(choice) : []), '--');
     const session = flags.redact ? [process.execPath, ...own, ...command] : withVariables(command, choice);

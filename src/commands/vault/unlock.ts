@@ -2,7 +2,7 @@ import {Flags} from '@oclif/core';
 import {withVariables} from '../../secrets/session/session-words.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
-import {createFlags, imageFlags, joinFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+import {createFlags, imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from '../../vault/vault-flags.ts';
 import {usersShell} from '../../vault/open-vault.ts';
 
 export default class Unlock extends SessionCommand {
@@ -27,6 +27,7 @@ export default class Unlock extends SessionCommand {
     ...keyFlags,
     ...openFlags,
     ...joinFlags,
+    ...shareFlags,
     ...createFlags,
     create: Flags.boolean({description: 'make the vault first if there is none, without asking'}),
   };
@@ -34,7 +35,7 @@ export default class Unlock extends SessionCommand {
 
   async run(): Promise<SessionResult> {
     const {flags} = await this.parse(Unlock);
-    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
+    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share', 'size');
     return this.finish(
       await openOrCreate(
         settings,

@@ -23,12 +23,19 @@ export type OpenedPlan = {
   readonly terminalFd: number | undefined;
   /** The file that the passphrase or key is read from. */
   readonly keyFd: number | undefined;
+  /** What the session shares with the login outside, opened for nothing but its place in the tree (O_PATH). */
+  readonly shared: readonly OpenedShare[];
 };
+
+export type OpenedShare = {readonly fd: number; readonly name: string};
 
 const directory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** O_PATH of asm-generic/fcntl.h, which Node does not name. On the way, search permission is enough: /home may be 0711. */
 export const onTheWay = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** O_PATH again: a socket cannot be opened in any other way. */
+const placeOnly = 0o10000000 | constants.O_NOFOLLOW;
 
 /**
  * Opens what the plan names, step by step, with the caller's own ids, and follows no symbolic link.
@@ -60,6 +67,7 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
       homeFd: openOwned(caller, home, 'home'),
       terminalFd: plan.session?.terminal === undefined ? undefined : openTerminal(caller, plan.session.terminal),
       keyFd: plan.key.from === 'file' ? openKeyFile(plan.key.path) : undefined,
+      shared: (plan.shared ?? []).flatMap(({from, name}) => openShared(caller, from, name) ?? []),
     };
   });
 }
@@ -137,6 +145,23 @@ function openTerminal(caller: Caller, path: string): number | undefined {
     // Such as a terminal handed over by `su`: it belongs to somebody else, and so does its protection.
   }
   return undefined;
+}
+
+/**
+ * A socket or file of the caller's that the session gets. One that is gone by now is left out: its service has ended.
+ * Safe as root: the caller could open it too, and it is bound in the caller's own ghost only.
+ */
+function openShared(caller: Caller, from: string, name: string): OpenedShare | undefined {
+  let fd: number;
+  try {
+    fd = openStepwise(from, 'shared file', placeOnly, exitCode.noInput);
+  } catch (error) {
+    if (error instanceof Failure && error.code === exitCode.noInput) return undefined;
+    throw error;
+  }
+  const stat = fstatSync(fd);
+  if (!stat.isSocket() && !stat.isFile()) throw refused('shared file', 'it is neither a socket nor a regular file');
+  return {fd: requireOwned(caller, fd, 'shared file', stat), name};
 }
 
 /**

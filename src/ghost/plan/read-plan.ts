@@ -10,6 +10,7 @@ import {
   type OpenPlan,
   pbkdfs,
   planVersion,
+  type SharedFile,
 } from '../../lifecycle/plan.ts';
 import {parseStrictJson} from '../../lifecycle/strict-json.ts';
 import {asCaller, type Caller} from '../caller.ts';
@@ -17,6 +18,7 @@ import {asCaller, type Caller} from '../caller.ts';
 /** A plan carries the user's environment; Linux takes at most 2 MiB of arguments and environment together. */
 const maximumPlanBytes = 4 * 1024 * 1024;
 const maximumBridges = 64;
+const maximumShared = 64;
 const maximumSizeBytes = 2 ** 50;
 const maximumGraceMs = 10 * 60 * 1000;
 const maximumWaitMs = 60 * 60 * 1000;
@@ -148,7 +150,7 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     plan,
     'plan',
     ['version', 'operation', 'image', 'mountPoint', 'home', 'key', 'ifOpen', 'bridges'],
-    ['privateGhost', 'engine', 'create', 'adopt', 'session', 'waitMs'],
+    ['privateGhost', 'engine', 'create', 'adopt', 'session', 'shared', 'waitMs'],
   );
   if (plan['operation'] !== 'open') throw malformed('operation');
   const adopts = plan['adopt'] !== undefined;
@@ -170,6 +172,9 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     ...(plan['create'] === undefined ? {} : {create: parseCreate(plan['create'])}),
     ...(adopts ? {adopt: true as const} : {}),
     ...(plan['session'] === undefined ? {} : {session: parseSession(plan['session'])}),
+    ...(plan['shared'] === undefined
+      ? {}
+      : {shared: array(plan['shared'], 'shared', maximumShared).map(parseSharedFile)}),
   };
 }
 
@@ -231,6 +236,12 @@ function parseBridge(value: unknown): BridgePlan {
   const bridge = record(value, 'bridges');
   only(bridge, 'bridges', ['home', 'vault']);
   return {home: relativePath(bridge['home'], 'bridges.home'), vault: relativePath(bridge['vault'], 'bridges.vault')};
+}
+
+function parseSharedFile(value: unknown): SharedFile {
+  const file = record(value, 'shared');
+  only(file, 'shared', ['from', 'name']);
+  return {from: absolutePath(file['from'], 'shared.from'), name: relativePath(file['name'], 'shared.name')};
 }
 
 type Fields = Record<string, unknown>;

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -9,6 +10,7 @@ import {
   rmSync,
   unlinkSync,
 } from 'node:fs';
+import {fallbackRuntimeFolder, runtimeFolderOf} from '../../lifecycle/runtime-folder.ts';
 import {isKnownVault} from '../../lifecycle/vault-mark.ts';
 import type {SessionPlan} from '../../lifecycle/plan.ts';
 import {withoutDebuggers} from './debuggers.ts';
@@ -45,22 +47,24 @@ function launch(orderPath: string): never {
   return process.execve!('/usr/bin/env', ['env', '--', ...order.command], environment);
 }
 
-/** Without what leads tmux and screen to a server outside, where a new window would be outside too. */
+/** Without what leads tmux, screen and Zellij to a server outside, where a new window would be outside too. */
 function withoutOuterTerminals(environment: LaunchOrder['environment']): Record<string, string> {
   const {STY: _screen, TMUX: _tmux, TMUX_PANE: _pane, ...rest} = environment;
-  return rest;
+  const {ZELLIJ: _zellij, ZELLIJ_PANE_ID: _id, ZELLIJ_SESSION_NAME: _name, ...others} = rest;
+  return others;
 }
 
 /**
  * What the ghost adds to the user's environment. Temporary files go into the vault: one in /tmp could be read outside.
- * That also gives tmux a server of the session's own; with the one outside, its panes would be outside. And so does
- * the history of commands: a secret that was typed would be in the home otherwise.
+ * That also gives tmux a server of the session's own; with the one outside, its panes would be outside. Histories go
+ * there too: a secret that was typed would be in the home otherwise. Sockets go into the session's own directory.
  */
 function ghostEnvironment({mountPoint, first, environment}: LaunchOrder): Record<string, string> {
   const temporary = temporaryFolder(mountPoint, first);
   const usable = !first || withholdForeignVariables(mountPoint, environment);
   return {
-    HISTFILE: historyFile(mountPoint),
+    ...histories(mountPoint),
+    ...ownRuntimeFolder(environment),
     TAZPOD_GHOST_MODE: 'true',
     ...(usable ? {TAZPOD_VAULT: mountPoint} : {}),
     TMPDIR: temporary,
@@ -112,14 +116,52 @@ function withholdForeignVariables(mountPoint: string, environment: LaunchOrder['
   }
 }
 
-function historyFile(mountPoint: string): string {
-  const path = `${mountPoint}/.tazpod/history`;
-  try {
-    removeUnless('isFile', path);
-  } catch {
-    // Then the shell cannot write there either.
+/**
+ * Where programs keep what was typed into them, by the variable that each of them asks. fish has none for the place, and
+ * writes nothing to the disk when this one is empty.
+ */
+const historyVariables: Readonly<Record<string, string>> = {
+  HISTFILE: 'history',
+  GDBHISTFILE: 'history-gdb',
+  JULIA_HISTORY: 'history-julia',
+  LESSHISTFILE: 'history-less',
+  MYSQL_HISTFILE: 'history-mysql',
+  MARIADB_HISTFILE: 'history-mysql',
+  NODE_REPL_HISTORY: 'history-node',
+  OCTAVE_HISTFILE: 'history-octave',
+  PSQL_HISTORY: 'history-psql',
+  PYTHON_HISTORY: 'history-python',
+  R_HISTFILE: 'history-r',
+  REDISCLI_HISTFILE: 'history-redis',
+  SQLITE_HISTORY: 'history-sqlite',
+};
+
+function histories(mountPoint: string): Record<string, string> {
+  const paths = Object.entries(historyVariables).map(([variable, name]) => [variable, `${mountPoint}/.tazpod/${name}`]);
+  for (const [, path] of paths) {
+    try {
+      removeUnless('isFile', path!);
+    } catch {
+      // Then the program cannot write there either.
+    }
   }
-  return path;
+  return {...(Object.fromEntries(paths) as Record<string, string>), fish_history: ''};
+}
+
+/**
+ * The directory for sockets that no other namespace has. The D-Bus address and the Kerberos cache are named, because
+ * without a name the programs would find those outside: by the X server, and in /tmp.
+ */
+function ownRuntimeFolder(environment: LaunchOrder['environment']): Record<string, string> {
+  const usual = runtimeFolderOf(process.getuid!());
+  const folder = existsSync(fallbackRuntimeFolder) ? fallbackRuntimeFolder : existsSync(usual) ? usual : undefined;
+  if (folder === undefined) return {};
+  const {DBUS_SESSION_BUS_ADDRESS: bus, KRB5CCNAME: tickets} = environment;
+  return {
+    XDG_RUNTIME_DIR: folder,
+    ...(bus === undefined ? {DBUS_SESSION_BUS_ADDRESS: `unix:path=${folder}/bus`} : {}),
+    ...(tickets === undefined ? {KRB5CCNAME: `FILE:${folder}/krb5cc`} : {}),
+  };
 }
 
 /** A vault may come from somebody else: a link in it is not followed, it would choose what is emptied and written. */

@@ -15,6 +15,7 @@ export const openPlan = {
   ifOpen: 'join',
   waitMs: 30_000,
   bridges: [{home: '.agent', vault: 'agent'}],
+  shared: [{from: '/run/user/1000/bus', name: 'bus'}],
   privateGhost: {
     init: {pid: 100, startTicks: 1000},
     keyDigest: {hash: 'sha256', iterations: 1000, salt: 'c2FsdA==', digest: 'ZGlnZXN0'},
@@ -57,6 +58,7 @@ const optional = new Set([
   'create',
   'session',
   'adopt',
+  'shared',
   'create.pbkdfMemoryKiB',
   'create.pbkdfForceIterations',
   'session.terminal',
@@ -100,6 +102,9 @@ const wrongOf: Readonly<Record<string, readonly Json[]>> = {
   home: wrongPaths,
   'key.path': wrongPaths,
   'session.workingFolder': wrongPaths,
+  shared: [Array.from({length: 65}, () => ({from: '/a', name: 'b'})), [[]], [null], [{from: '/a'}]],
+  'shared.0.from': wrongPaths,
+  'shared.0.name': ['', '.', '..', '/absolute', 'a/../b', '../a', 'a//b', 'a/', 'x'.repeat(256)],
   'bridges.0.home': ['', '.', '..', '/absolute', 'a/../b', '../a', 'a//b', 'a/', 'x'.repeat(256)],
   'bridges.0.vault': ['', '.', '..', '/absolute', 'a/../b', '../a', 'a//b', 'a/', 'x'.repeat(256)],
 };
@@ -173,6 +178,7 @@ export function anyPlan(): fc.Arbitrary<Json> {
         {requiredKeys: ['sizeBytes', 'pbkdf']},
       ),
       session,
+      shared: fc.array(fc.record({from: path, name: names}), {maxLength: 64}),
     },
     {requiredKeys: ['version', 'operation', 'image', 'mountPoint', 'home', 'key', 'ifOpen', 'bridges']},
   );
