@@ -1,5 +1,6 @@
 import {homedir} from 'node:os';
 import {Command, Flags, settings} from '@oclif/core';
+import {existsSync} from 'node:fs';
 import {
   type Configuration,
   type ConfigValues,
@@ -15,8 +16,13 @@ import {defaultsFiles} from './extensions/packs.ts';
 import {pluginProblems} from './extensions/start.ts';
 import {exitCode} from './lifecycle/exit-code.ts';
 import {Failure} from './lifecycle/failure.ts';
+import type {RunningVault} from './kernel/open-vaults.ts';
 import {inForeground} from './kernel/terminal.ts';
+import {vaultHere} from './secrets/vault-here.ts';
 import type {DeclaredBridge} from './vault/bridges.ts';
+import {isImageOf, type NamedVault, otherVault, requireThisVault} from './vault/inside.ts';
+import type {KeyFlags} from './vault/key-flags.ts';
+import {locateImage} from './vault/location.ts';
 import type {Presentation} from './vault/open-vault.ts';
 
 /** The envelope of every `--json` answer; `docs/json.md` has the shape of each command's `result`. */
@@ -27,6 +33,9 @@ export type JsonEnvelope<T> = {
   readonly error?: {readonly what: string; readonly why?: string; readonly next?: string};
   readonly warnings: readonly string[];
 };
+
+/** Set for a command that another one runs in the vault that it has opened. */
+export const enteredVariable = 'TAZPOD_ENTERED';
 
 /**
  * What all commands share: `--json` and `--debug`, errors to exit codes and sentences, the JSON envelope. A command's
@@ -44,6 +53,8 @@ export abstract class BaseCommand<T> extends Command {
 
   readonly #warnings: string[] = [];
   #configuration: Promise<Configuration> | undefined;
+  /** Another command has opened the vault and runs this one in it. */
+  protected entered = false;
 
   abstract override run(): Promise<T>;
 
@@ -110,6 +121,36 @@ export abstract class BaseCommand<T> extends Command {
           })),
       ),
     ];
+  }
+
+  /**
+   * The vault whose ghost this command runs in; undefined outside. Inside, a command works on that vault. Throws a Failure
+   * (64) if its flags mean another one, or one that is opened in another way.
+   */
+  protected async inside(flags: NamedVault & KeyFlags): Promise<RunningVault | undefined> {
+    const here = vaultHere();
+    // The command outside has opened the vault that was meant, and runs this one in it.
+    this.entered ||= process.env[enteredVariable] !== undefined;
+    Reflect.deleteProperty(process.env, enteredVariable);
+    if (here === undefined || this.entered) return here;
+    requireThisVault(here, flags);
+    if (flags.image !== undefined) return here;
+    if (flags['passphrase-file'] !== undefined || flags['key-file'] !== undefined) {
+      // Whoever brings a key means the vault that the command would open outside.
+      const image = locateImage((await this.configuration()).values.image);
+      if (existsSync(image) && !isImageOf(here, image)) throw otherVault(here, image);
+    } else if (process.env['TAZPOD_IMAGE']) {
+      const image = await this.configuration().then(
+        ({values}) => values.image,
+        () => undefined,
+      );
+      if (image !== undefined && !isImageOf(here, locateImage(image))) {
+        this.remark(
+          `TAZPOD_IMAGE names ${image}, but this command works on the vault that is open here: ${here.image}`,
+        );
+      }
+    }
+    return here;
   }
 
   /** How this command shows the lifecycle; a quiet one shows it with `--debug` only. */

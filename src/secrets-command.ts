@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs';
 import {Flags} from '@oclif/core';
-import {BaseCommand} from './base-command.ts';
+import {BaseCommand, enteredVariable} from './base-command.ts';
 import {findContributions} from './extensions/contributions.ts';
 import {loadModule} from './extensions/load.ts';
 import {exitCode} from './lifecycle/exit-code.ts';
@@ -66,7 +66,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
     wrap: (command: readonly string[]) => readonly string[] = (command) => command,
     mayCreate = false,
   ): Promise<never> {
-    const command = [process.execPath, ...process.argv.slice(1)];
+    const command = ['/usr/bin/env', `${enteredVariable}=1`, process.execPath, ...process.argv.slice(1)];
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');
     // The size is looked at only where one is made: a wrong one must not keep anybody out of a vault that is there.
     const isNew = mayCreate && !existsSync(locateImage(settings.image));

@@ -1,5 +1,6 @@
 import {BaseCommand} from '../base-command.ts';
 import {renderChapter} from '../tour/render.ts';
+import {onlyOutside} from '../vault/inside.ts';
 import {takeTour, type TourResult} from '../tour/tour.ts';
 
 export default class Tour extends BaseCommand<TourResult> {
@@ -13,6 +14,7 @@ export default class Tour extends BaseCommand<TourResult> {
 
   async run(): Promise<TourResult> {
     const {flags} = await this.parse(Tour);
+    if ((await this.inside({})) !== undefined) throw onlyOutside('The tour cannot be taken inside a ghost.');
     return takeTour(this.presentation(flags), (chapter) => this.log(renderChapter(chapter)));
   }
 }

@@ -63,7 +63,7 @@ export function currentFolder(): string {
 }
 
 /** Resolves the links of a path whose last components may not be there yet. */
-function resolveLinks(path: string): string {
+export function resolveLinks(path: string): string {
   if (existsSync(path) || path === '/') return realpathSync(path);
   return join(resolveLinks(dirname(path)), basename(path));
 }

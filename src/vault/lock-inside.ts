@@ -7,13 +7,7 @@ import {
   isAlive,
   signalProcess,
 } from '../kernel/process.ts';
-import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
-
-/** The vault whose ghost this process lives in: the init of its PID namespace is one of ours. */
-export function ownVault(): RunningVault | undefined {
-  return readOpenVaults().find((vault) => vault.init.pid === 1);
-}
 
 /**
  * Closes the ghost that this process lives in: leaves word that it was a lock, then SIGHUP to every process of the

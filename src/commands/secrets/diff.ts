@@ -2,7 +2,6 @@ import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
 import type {Difference} from '../../secrets/pull/generations.ts';
 import {pullGraph} from '../../secrets/pull/pull-graph.ts';
 import {compare} from '../../secrets/pull/pull.ts';
-import {vaultHere} from '../../secrets/vault-here.ts';
 
 export default class Diff extends SecretsCommand<readonly Difference[]> {
   static override description = [
@@ -18,7 +17,7 @@ export default class Diff extends SecretsCommand<readonly Difference[]> {
 
   async run(): Promise<readonly Difference[]> {
     const {flags} = await this.parse(Diff);
-    if (vaultHere() === undefined) {
+    if ((await this.inside(flags)) === undefined) {
       await this.mapping(flags);
       return this.enter(flags);
     }

@@ -1,6 +1,5 @@
 import {type MappingFlags, mappingFlags, SecretsCommand, vaultFlags} from '../../secrets-command.ts';
 import {listPulled, type PulledState} from '../../secrets/list.ts';
-import {vaultHere} from '../../secrets/vault-here.ts';
 
 export default class List extends SecretsCommand<readonly PulledState[]> {
   static override description =
@@ -11,7 +10,7 @@ export default class List extends SecretsCommand<readonly PulledState[]> {
 
   async run(): Promise<readonly PulledState[]> {
     const {flags} = await this.parse(List);
-    if (vaultHere() === undefined) return this.enter(flags);
+    if ((await this.inside(flags)) === undefined) return this.enter(flags);
     const states = listPulled(this.needVault('').mountPoint, await this.#mappingIfThere(flags));
     const width = Math.max(0, ...states.map(({name}) => name.length));
     const lines = states.map(({kind, name, state, sizeBytes}) =>

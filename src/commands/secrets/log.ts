@@ -1,7 +1,6 @@
 import {Flags} from '@oclif/core';
 import {SecretsCommand, vaultFlags} from '../../secrets-command.ts';
 import {type AuditEntry, readAudit} from '../../secrets/audit.ts';
-import {vaultHere} from '../../secrets/vault-here.ts';
 
 export default class Log extends SecretsCommand<readonly AuditEntry[]> {
   static override description = [
@@ -20,7 +19,7 @@ export default class Log extends SecretsCommand<readonly AuditEntry[]> {
 
   async run(): Promise<readonly AuditEntry[]> {
     const {flags} = await this.parse(Log);
-    if (vaultHere() === undefined) return this.enter(flags);
+    if ((await this.inside(flags)) === undefined) return this.enter(flags);
     const {entries, damaged} = readAudit(this.needVault('').mountPoint);
     if (damaged > 0) this.remark(`${damaged} lines of the log cannot be read.`);
     const shown = flags.last === undefined ? entries : entries.slice(-flags.last);

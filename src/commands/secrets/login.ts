@@ -7,7 +7,6 @@ import {ask, askSecret} from '../../secrets/stores/prompt.ts';
 import {folderRequests} from '../../secrets/pull/fetch.ts';
 import {openTrusted} from '../../secrets/pull/pull.ts';
 import {readSecretLine} from '../../secrets/mapping/secret-file.ts';
-import {vaultHere} from '../../secrets/vault-here.ts';
 
 /** The `result` of `login --json`. */
 export type LoginResult = {
@@ -49,7 +48,7 @@ export default class Login extends SecretsCommand<LoginResult> {
 
   async run(): Promise<LoginResult> {
     const {args, flags} = await this.parse(Login);
-    if (vaultHere() === undefined) {
+    if ((await this.inside(flags)) === undefined) {
       await this.mapping(flags);
       return this.enter(flags, undefined, true);
     }

@@ -2,7 +2,6 @@ import {Args, Flags} from '@oclif/core';
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
 import {chooseBackend, logout} from '../../secrets/stores/login.ts';
 import {openTrusted} from '../../secrets/pull/pull.ts';
-import {vaultHere} from '../../secrets/vault-here.ts';
 
 /** The `result` of `logout --json`. */
 export type LogoutResult = {
@@ -27,7 +26,7 @@ export default class Logout extends SecretsCommand<LogoutResult> {
 
   async run(): Promise<LogoutResult> {
     const {args, flags} = await this.parse(Logout);
-    if (vaultHere() === undefined) {
+    if ((await this.inside(flags)) === undefined) {
       await this.mapping(flags);
       return this.enter(flags);
     }

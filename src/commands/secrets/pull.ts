@@ -8,7 +8,6 @@ import {describeAge} from '../../secrets/age.ts';
 import {pullGraph} from '../../secrets/pull/pull-graph.ts';
 import {openTrusted, pull, type PullRequest, type PullResult} from '../../secrets/pull/pull.ts';
 import {thenWithVariables} from '../../secrets/session/session-words.ts';
-import {vaultHere} from '../../secrets/vault-here.ts';
 import {usersShell} from '../../vault/open-vault.ts';
 
 export default class Pull extends SecretsCommand<PullResult> {
@@ -44,7 +43,7 @@ export default class Pull extends SecretsCommand<PullResult> {
   async run(): Promise<PullResult> {
     const {flags} = await this.parse(Pull);
     // What is wrong with the file is told before a passphrase is asked for.
-    if (vaultHere() === undefined) {
+    if ((await this.inside(flags)) === undefined) {
       await this.mapping(flags);
       const stays = flags.shell && !this.jsonEnabled();
       return this.enter(flags, (command) => (stays ? thenWithVariables(command, [usersShell()]) : command), true);

@@ -5,6 +5,7 @@ import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {adoptVault, type AdoptResult} from '../../vault/adopt.ts';
 import {confirm} from '../../vault/confirm.ts';
+import {onlyOutside} from '../../vault/inside.ts';
 import {locateImage} from '../../vault/location.ts';
 import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
@@ -32,6 +33,7 @@ export default class Adopt extends BaseCommand<AdoptResult> {
 
   async run(): Promise<AdoptResult> {
     const {flags} = await this.parse(Adopt);
+    if ((await this.inside({})) !== undefined) throw onlyOutside('A vault cannot be adopted inside a ghost.');
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
     const image = locateImage(settings.image);
     if (!existsSync(image)) {

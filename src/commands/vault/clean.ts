@@ -12,6 +12,7 @@ import {
   planCleaning,
 } from '../../vault/clean.ts';
 import {confirm} from '../../vault/confirm.ts';
+import {onlyOutside} from '../../vault/inside.ts';
 import {locateImage} from '../../vault/location.ts';
 import {imageFlags} from '../../vault/vault-flags.ts';
 
@@ -39,6 +40,8 @@ export default class Clean extends BaseCommand<CleanResult> {
 
   async run(): Promise<CleanResult> {
     const {flags} = await this.parse(Clean);
+    if ((await this.inside({})) !== undefined)
+      throw onlyOutside('Leftovers of a vault cannot be removed from inside a ghost.');
     const named = {...flags, 'cleanup.strategy': flags.strategy};
     const settings = await this.configured(named, 'image', 'cleanup.strategy');
     const strategy = settings['cleanup.strategy'] ?? 'smart';

@@ -1,5 +1,6 @@
 import {BaseCommand} from '../../base-command.ts';
 import {createVault, type CreateResult} from '../../vault/create.ts';
+import {onlyOutside} from '../../vault/inside.ts';
 import {formatSize} from '../../vault/size.ts';
 import {createFlags, imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
@@ -25,6 +26,7 @@ export default class Create extends BaseCommand<CreateResult> {
 
   async run(): Promise<CreateResult> {
     const {flags} = await this.parse(Create);
+    if ((await this.inside({})) !== undefined) throw onlyOutside('A vault cannot be made inside a ghost.');
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
     const created = await createVault(settings, this.presentation(flags));
     if (typeof created === 'number') this.exit(created);

@@ -1,10 +1,10 @@
 import {Flags} from '@oclif/core';
+import {enteredVariable} from '../../base-command.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {becomeCommand, runMasked} from '../../secrets/session/exec-inside.ts';
 import {type VariableChoice, withVariables} from '../../secrets/session/session-words.ts';
-import {vaultHere} from '../../secrets/vault-here.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
 import {imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from '../../vault/vault-flags.ts';
 
@@ -49,7 +49,7 @@ export default class Exec extends SessionCommand {
       : flags.only === undefined
         ? 'all'
         : namesOf(flags.only);
-    const here = vaultHere();
+    const here = await this.inside(flags);
     if (here !== undefined) {
       if (!flags.redact) becomeCommand(here.mountPoint, command, choice);
       const {image, mountPoint} = here;
@@ -58,7 +58,9 @@ export default class Exec extends SessionCommand {
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');
     // What is masked is known inside only, so this very command runs there once more; the JSON answer is ours.
     const own = process.argv.slice(1, 2).concat(this.id ?? 'exec', ...(flags.redact ? redactWords(choice) : []), '--');
-    const session = flags.redact ? [process.execPath, ...own, ...command] : withVariables(command, choice);
+    const session = flags.redact
+      ? ['/usr/bin/env', `${enteredVariable}=1`, process.execPath, ...own, ...command]
+      : withVariables(command, choice);
     return this.finish(await openOrCreate(settings, session, this.presentation(flags, true), await this.bridges()));
   }
 }

@@ -4,7 +4,7 @@ import {findContributions} from '../../extensions/contributions.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {carryOutCleaning, describeAction, describeObservation, isClean, planCleaning} from '../../vault/clean.ts';
-import {lockFromInside, ownVault} from '../../vault/lock-inside.ts';
+import {lockFromInside} from '../../vault/lock-inside.ts';
 import {lockFromOutside, type LockResult} from '../../vault/lock.ts';
 import {locateImage} from '../../vault/location.ts';
 import type {Presentation} from '../../vault/open-vault.ts';
@@ -38,7 +38,7 @@ export default class Lock extends BaseCommand<LockResult> {
 
   async run(): Promise<LockResult> {
     const {flags} = await this.parse(Lock);
-    const own = ownVault();
+    const own = await this.inside(flags);
     if (own !== undefined) {
       lockFromInside(flags.grace * 1000);
       return {image: own.image, wasOpen: true};

@@ -1,4 +1,6 @@
 import {Flags} from '@oclif/core';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
 import {withVariables} from '../../secrets/session/session-words.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
@@ -35,6 +37,13 @@ export default class Unlock extends SessionCommand {
 
   async run(): Promise<SessionResult> {
     const {flags} = await this.parse(Unlock);
+    const here = await this.inside(flags);
+    if (here !== undefined) {
+      throw new Failure(exitCode.usage, 'The vault is open around this shell already.', {
+        why: `It is ${here.image}, at ${here.mountPoint}.`,
+        next: 'tazpod status',
+      });
+    }
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share', 'size');
     return this.finish(
       await openOrCreate(

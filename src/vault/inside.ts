@@ -1,0 +1,72 @@
+import {existsSync} from 'node:fs';
+import {resolve} from 'node:path';
+import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
+import type {RunningVault} from '../kernel/open-vaults.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {currentFolder, locateImage, resolveLinks} from './location.ts';
+
+/** What a command line says about a vault and how it is opened. */
+export type NamedVault = {
+  readonly image?: string | undefined;
+  readonly 'mount-point'?: string | undefined;
+  readonly engine?: string | undefined;
+  readonly isolation?: string | undefined;
+  readonly join?: boolean | undefined;
+  readonly share?: readonly string[] | undefined;
+  readonly strategy?: string | undefined;
+};
+
+type Here = Pick<RunningVault, 'engine' | 'image' | 'imageId' | 'isolation' | 'mountPoint'>;
+
+/** Whether a path leads to the image of the vault that is open here. */
+export function isImageOf(here: Pick<Here, 'image' | 'imageId'>, path: string): boolean {
+  return path === here.image || (existsSync(path) && formatFileIdentity(identifyFile(path)) === here.imageId);
+}
+
+/**
+ * Throws a Failure if a command that runs inside a ghost names another vault than the one that is open there, or wants it
+ * opened in another way: a command never works on a vault that was not meant.
+ */
+export function requireThisVault(here: Here, named: NamedVault): void {
+  const image = named.image === undefined ? undefined : locateImage(named.image);
+  if (image !== undefined && !isImageOf(here, image)) throw otherVault(here, image);
+  const mountPoint = named['mount-point'];
+  if (mountPoint !== undefined && resolveLinks(resolve(currentFolder(), mountPoint)) !== here.mountPoint) {
+    throw openOtherwise(`The vault is mounted at ${here.mountPoint}.`);
+  }
+  if (named.engine !== undefined && named.engine !== here.engine) {
+    throw openOtherwise(`The vault is open with the engine ${here.engine}.`);
+  }
+  if (named.isolation !== undefined && named.isolation !== here.isolation) {
+    throw openOtherwise(`The isolation of this session is ${here.isolation}.`);
+  }
+  if (named.share !== undefined) throw openOtherwise('--share has no effect inside a ghost.');
+  if (named.strategy !== undefined) throw onlyOutside('--strategy works from outside the ghost only.');
+  if (named.join === false) {
+    throw new Failure(exitCode.busy, 'The vault is open around this shell.', {
+      why: '--no-join asks for a vault that nobody has open.',
+      next: 'tazpod status',
+    });
+  }
+}
+
+/** A vault that was meant and is not the one that is open here. */
+export function otherVault(here: Pick<Here, 'image'>, image: string): Failure {
+  return new Failure(exitCode.usage, 'This shell is inside the ghost of another vault.', {
+    why: `${here.image} is open here, and no other vault can be opened or locked from inside: ${image}.`,
+    next: 'exit',
+  });
+}
+
+/** A command that has no meaning inside a ghost. */
+export function onlyOutside(what: string): Failure {
+  return new Failure(exitCode.usage, what, {why: 'Nothing inside a ghost can become root.', next: 'exit'});
+}
+
+function openOtherwise(what: string): Failure {
+  return new Failure(exitCode.usage, what, {
+    why: 'How a vault is opened is decided when it is opened, and holds until it is locked.',
+    next: 'tazpod lock',
+  });
+}
