@@ -12,11 +12,20 @@ import {Generations} from './pull/generations.ts';
  * that name became. Throws a Failure (66) where there is none, or (64) where it became several.
  */
 export function readPulled(mountPoint: string, name: string): Buffer {
+  const {kind, name: found} = findPulled(mountPoint, name);
+  return kind === 'variable' ? readVariable(mountPoint, found) : readFileSync(join(mountPoint, found));
+}
+
+/** What a name stands for, without reading it. Throws as above. */
+export function findPulled(
+  mountPoint: string,
+  name: string,
+): {readonly kind: 'variable' | 'file'; readonly name: string} {
   const record = new Generations(mountPoint).record();
   const {files = [], variables = []} = record ?? {};
   const isPath = (variable: string) => files.some(({secrets}) => secrets.includes(variable));
-  if (variables.some((each) => each.name === name)) return readVariable(mountPoint, name);
-  if (files.some(({path}) => path === name)) return readFileSync(join(mountPoint, name));
+  if (variables.some((each) => each.name === name)) return {kind: 'variable', name};
+  if (files.some(({path}) => path === name)) return {kind: 'file', name};
   const ofSecret = [
     ...files.filter(({secrets}) => secrets.length === 1 && secrets[0] === name).map(({path}) => path),
     // A variable beside a file of the same secret has the file's path.
@@ -28,7 +37,7 @@ export function readPulled(mountPoint: string, name: string): Buffer {
       next: `name one of them: ${ofSecret.map((each) => printable(each)).join(', ')}`,
     });
   }
-  if (first !== undefined) return readPulled(mountPoint, first);
+  if (first !== undefined) return findPulled(mountPoint, first);
   const known = [...variables.map((each) => each.name), ...files.map(({path}) => path)];
   const meant = nearest(name, known);
   throw new Failure(exitCode.noInput, `There is no ${printable(name)} among what was pulled.`, {

@@ -95,6 +95,15 @@ describe('Secrets on a terminal', () => {
       await terminal.shows(/^<hello>\s+code=4$/m);
       terminal.enter('tazpod get WORD --reveal');
       await terminal.shows(/^hunter22-hunter22$/m);
+      terminal.enter('tazpod get WRD');
+      await terminal.shows(/There is no WRD among what was pulled\.\s+Next: tazpod get WORD$/m);
+
+      const twice = '[{name: WORD, env: WORD}, {name: WORD, env: OTHER}]';
+      writeAs(owner, join(project, 'secrets.yml'), `backend: safe\nsecrets: ${twice}\n`);
+      terminal.enter('tazpod pull');
+      await terminal.shows(/^To have them in this shell: eval "\$\(tazpod env\)"$/m);
+      terminal.enter('eval "$(tazpod env)"; echo "${#OTHER}"');
+      await terminal.shows(/^17$/m);
       terminal.enter('exit 0');
       await terminal.shows(/^code=0$/m);
     } finally {

@@ -19,6 +19,12 @@ export function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/** Programs that need the set-user-ID bit, which the kernel does not honour in a ghost. Their own words blame others. */
+const rootPrograms = ['sudo', 'su', 'doas', 'pkexec'];
+
+const noRoot = (name: string) =>
+  `${name} cannot work inside a ghost: no program in it can become root. Use a shell outside.`;
+
 /*
  * Agents (Claude Code and others) copy the user's functions into a file and leave out those whose names begin with "_".
  * What a user types must work without any of those: they are for interactive shells only.
@@ -98,6 +104,12 @@ if [ "\${TAZPOD_GHOST_MODE-}" = true ]; then
   esac
   # In braces, because "set -e" may be on.
   { [ -n "\${TAZPOD_VAULT-}" ] && [ -r ${environmentFile(environmentFolder)} ] && . ${environmentFile(environmentFolder)}; } || :
+  export TAZPOD_SHELL_PID=$$
+  # A start-up file may have led the history into the home.
+  [ -z "\${HISTFILE-}" ] || [ -z "\${TAZPOD_VAULT-}" ] || HISTFILE="$TAZPOD_VAULT/.tazpod/history"
+  # Jobs in the background end with the ghost, so "exit" names them first, as it does in zsh and fish.
+  shopt -s checkjobs
+${rootPrograms.map((name) => `  function ${name} { printf '%s\\n' ${quote(noRoot(name))} >&2; return 1; }`).join('\n')}
   case $- in *i*) [ -z "$__tazpod_mark" ] || __tazpod_watch_prompt ;; esac
 fi
 `;

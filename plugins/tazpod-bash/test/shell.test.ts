@@ -84,6 +84,28 @@ describe('The snippet for Bash', function () {
     }
   });
 
+  it('leads the history into the vault, where a start-up file has led it into the home', () => {
+    const lines = 'printf "[%s]" "$HISTFILE"';
+    const before = 'HISTFILE=~/.bash_history';
+    expect(shell(lines, {before}).stdout).to.equal(`[${folder}/.bash_history]`);
+    expect(shell(lines, {before, env: ghost()}).stdout).to.equal(`[${folder}/.tazpod/history]`);
+    expect(shell(lines, {before: 'unset HISTFILE', env: ghost()}).stdout).to.equal('[]');
+  });
+
+  it('says in a ghost that sudo and its like cannot work there, even where they are aliases', () => {
+    for (const name of ['sudo', 'su', 'doas', 'pkexec']) {
+      const {stdout, stderr} = shell(`${name} ls; echo $?`, {before: `alias ${name}='${name} '`, env: ghost()});
+      expect(stderr).to.include(`${name} cannot work inside a ghost: no program in it can become root.`);
+      expect(stdout).to.equal('1\n');
+    }
+    expect(shell('type -t sudo').stdout).not.to.include('function');
+  });
+
+  it('names the jobs in the background at "exit", which end with the ghost', () => {
+    expect(shell('shopt checkjobs', {env: ghost()}).stdout).to.match(/on$/m);
+    expect(shell('shopt checkjobs').stdout).to.match(/off$/m);
+  });
+
   it('shows the reason of a latch as it is, and runs nothing of it', () => {
     const {stderr} = shell('gemini --version; 7z.x-y+z </dev/null');
     expect(stderr).to.include(`gemini runs inside the vault only: ${hostile}.\nNext: tazpod exec -- gemini\n`);

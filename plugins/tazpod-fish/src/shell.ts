@@ -20,6 +20,12 @@ export function quote(word: string): string {
   return `'${word.replaceAll('\\', '\\\\').replaceAll("'", `\\'`)}'`;
 }
 
+/** Programs that need the set-user-ID bit, which the kernel does not honour in a ghost. Their own words blame others. */
+const rootPrograms = ['sudo', 'su', 'doas', 'pkexec'];
+
+const noRoot = (name: string) =>
+  `${name} cannot work inside a ghost: no program in it can become root. Use a shell outside.`;
+
 /*
  * Agents copy the user's functions into a file and leave out those whose names begin with "_". What a user types must
  * work without any of those: they are for interactive shells only.
@@ -88,6 +94,8 @@ if test "$TAZPOD_GHOST_MODE" = true
     string match -qir -- 'utf-?8' "$LC_ALL" "$LC_CTYPE" "$LANG"; and set -g __tazpod_mark '👻 '
     set -q TAZPOD_PROMPT_MARK; and set -g __tazpod_mark $TAZPOD_PROMPT_MARK
     test -n "$TAZPOD_VAULT"; and test -r ${environmentFile(environmentFolder)}; and source ${environmentFile(environmentFolder)}
+    set -gx TAZPOD_SHELL_PID $fish_pid
+${rootPrograms.map((name) => `    function ${name}; echo ${quote(noRoot(name))} >&2; return 1; end`).join('\n')}
     # The mark in the prompt. A theme may make the prompt later than this, so it is looked after before each one.
     if test -n "$__tazpod_mark"
         function __tazpod_prompt --on-event fish_prompt

@@ -80,6 +80,15 @@ describe('The snippet for fish', function () {
     }
   });
 
+  it('says in a ghost that sudo and its like cannot work there', () => {
+    for (const name of ['sudo', 'su', 'doas', 'pkexec']) {
+      const {stdout, stderr} = shell(`${name} ls; echo $status`, {env: ghost()});
+      expect(stderr).to.include(`${name} cannot work inside a ghost: no program in it can become root.`);
+      expect(stdout).to.equal('1\n');
+    }
+    expect(shell('functions -q sudo; echo $status').stdout).to.equal('1\n');
+  });
+
   it('shows the reason of a latch as it is, and runs nothing of it', () => {
     const {stderr} = shell('gemini --version; 7z.x-y+z </dev/null');
     expect(stderr).to.include(`gemini runs inside the vault only: ${hostile}.\nNext: tazpod exec -- gemini\n`);

@@ -19,6 +19,12 @@ export function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/** Programs that need the set-user-ID bit, which the kernel does not honour in a ghost. Their own words blame others. */
+const rootPrograms = ['sudo', 'su', 'doas', 'pkexec'];
+
+const noRoot = (name: string) =>
+  `${name} cannot work inside a ghost: no program in it can become root. Use a shell outside.`;
+
 /*
  * Agents (Claude Code and others) copy the user's functions into a file and leave out those whose names begin with "_".
  * What a user types must work without any of those: they are for interactive shells only.
@@ -91,6 +97,10 @@ if [[ "\${TAZPOD_GHOST_MODE-}" == true ]]; then
   esac
   __tazpod_mark="\${__tazpod_mark//\\%/%%}"
   { [[ -n "\${TAZPOD_VAULT-}" && -r ${environmentFile(environmentFolder)} ]] && source ${environmentFile(environmentFolder)}; } || :
+  export TAZPOD_SHELL_PID=$$
+  # Most .zshrc files lead the history into the home.
+  [[ -z "\${HISTFILE-}" || -z "\${TAZPOD_VAULT-}" ]] || HISTFILE="$TAZPOD_VAULT/.tazpod/history-zsh"
+${rootPrograms.map((name) => `  function ${name} { printf '%s\\n' ${quote(noRoot(name))} >&2; return 1; }`).join('\n')}
   [[ -z "$__tazpod_mark" ]] || precmd_functions+=(__tazpod_prompt)
 fi
 `;

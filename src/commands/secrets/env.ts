@@ -2,7 +2,7 @@ import {Flags} from '@oclif/core';
 import {isatty} from 'node:tty';
 import {SecretsCommand} from '../../secrets-command.ts';
 import {describeAge} from '../../secrets/age.ts';
-import {exportShells, printExports} from '../../secrets/session/exports.ts';
+import {exportShells, loadCommand, printExports} from '../../secrets/session/exports.ts';
 import {userEnvironment} from '../../secrets/session/environment.ts';
 import {Generations} from '../../secrets/pull/generations.ts';
 import {rememberVault} from '../../secrets/own-vault.ts';
@@ -44,7 +44,7 @@ export default class Env extends SecretsCommand<EnvResult> {
     if (!isatty(1) && !this.jsonEnabled()) return {variables: await printExports(mountPoint, flags.shell)};
     const variables = (generations.record()?.variables ?? []).map(({name}) => name);
     const checked = generations.lastChecked();
-    const use = flags.shell === 'fish' ? 'tazpod env --shell fish | source' : 'eval "$(tazpod env)"';
+    const use = loadCommand(flags.shell);
     this.log(
       checked === undefined
         ? 'Nothing was pulled into this vault yet. Next: tazpod pull'

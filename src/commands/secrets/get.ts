@@ -4,7 +4,7 @@ import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {SecretsCommand} from '../../secrets-command.ts';
 import {audit} from '../../secrets/audit.ts';
-import {readPulled} from '../../secrets/get.ts';
+import {findPulled, readPulled} from '../../secrets/get.ts';
 
 /** The `result` of `get --json`. */
 export type GetResult = {
@@ -37,6 +37,8 @@ export default class Get extends SecretsCommand<GetResult> {
   async run(): Promise<GetResult> {
     const {args, flags} = await this.parse(Get);
     const {mountPoint} = this.needVault('Secrets do not leave the ghost.');
+    // First: of a name that is misspelt there is nothing to reveal.
+    findPulled(mountPoint, args.name);
     const onTerminal = isatty(1);
     if (onTerminal && !flags.reveal) {
       throw new Failure(exitCode.noPermission, 'A secret is not shown on a terminal unasked.', {

@@ -7,6 +7,8 @@ import {confirm} from '../../secrets/stores/prompt.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {pullGraph} from '../../secrets/pull/pull-graph.ts';
 import {openTrusted, pull, type PullRequest, type PullResult} from '../../secrets/pull/pull.ts';
+import {userEnvironment} from '../../secrets/session/environment.ts';
+import {loadCommand} from '../../secrets/session/exports.ts';
 import {thenWithVariables} from '../../secrets/session/session-words.ts';
 import {usersShell} from '../../vault/open-vault.ts';
 
@@ -63,8 +65,16 @@ export default class Pull extends SecretsCommand<PullResult> {
     for (const {backend, secret, why} of result.leftOut)
       this.remark(`Left out ${printable(secret)} of ${backend}: ${why}`);
     this.log(describe(result));
+    if (result.state === 'changed' && result.variables > 0 && this.#shellHasOldVariables()) {
+      this.log(`To have them in this shell: ${loadCommand(usersShell().endsWith('/fish') ? 'fish' : 'sh')}`);
+    }
     if (result.state !== 'offline') await this.#offerRemoval(request, result, flags['remove-sources']);
     return result;
+  }
+
+  /** The shell integration loads them by itself, and a shell that starts behind this command has them. */
+  #shellHasOldVariables(): boolean {
+    return !this.entered && process.stdout.isTTY && userEnvironment()['TAZPOD_SHELL_PID'] !== String(process.ppid);
   }
 
   /** What was a file in the clear is in the vault now. It is removed when the user says so, and never else. */

@@ -10,6 +10,11 @@ import {needKnownVault} from '../own-vault.ts';
 /** The shells that exports are rendered for. */
 export const exportShells = ['sh', 'fish'] as const;
 
+/** What is typed to have the variables in a shell that was there before them. */
+export function loadCommand(shell: (typeof exportShells)[number]): string {
+  return shell === 'fish' ? 'tazpod env --shell fish | source' : 'eval "$(tazpod env)"';
+}
+
 /** Writes the exports of all pulled variables to standard output, as the last pull has rendered them. */
 export async function printExports(
   mountPoint: string,
