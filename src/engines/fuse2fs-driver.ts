@@ -1,10 +1,12 @@
 import type {ChildProcess} from 'node:child_process';
 import {closeSync, constants, openSync} from 'node:fs';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
-import {findProgram, packageOf, startBound} from '../kernel/program.ts';
+import {childrenOf, descendantsOf, signalProcess} from '../kernel/process.ts';
+import {findProgram, packageOf, programPath, startBound} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
+import {Fuse2fsFlusher} from './fuse2fs-flusher.ts';
 import {
   stillInUse,
   unmountEverywhere,
@@ -27,8 +29,8 @@ export function refuseFuse2fs(): string | undefined {
  * Mounts the ext4 of a block file on `folder` with fuse2fs: needs neither loop devices nor root of the machine.
  * Throws a Failure: 69 when it is not installed, 65 when it does not mount the file system.
  *
- * fuse2fs writes no journal. What was synced (fsync of a file that is open for writing) is on the image, and
- * `e2fsck -p` mends the rest after a crash; but up to version 1.47 it does nothing when a directory is synced.
+ * fuse2fs writes no journal: `e2fsck -p` mends what a crash leaves. What was synced is on the image, see
+ * `fuse2fs-flusher.ts`.
  *
  * Safe as root: no path of a user is in it, permissions are checked by the kernel (`default_permissions`), and neither
  * set-user-ID programs nor devices are honoured. It gets no descriptor of ours. The superblock that it reads is vetted:
@@ -36,12 +38,13 @@ export function refuseFuse2fs(): string | undefined {
  */
 export async function mountByFuse2fs(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
   readVettedSuperblock(device);
-  const child = startBound('fuse2fs', [device.path, folder, ...foreground], {
+  const child = startBound('sh', kept(['fuse2fs', device.path, folder, ...foreground]), {
     stdio: ['ignore', 'ignore', 'pipe'],
     deathSignal,
   });
   const fuse2fs = new Fuse2fsProcess(child);
-  return new Fuse2fsFileSystem(fuse2fs, await mountOf(fuse2fs, 'self', folder));
+  const mounted = await mountOf(fuse2fs, 'self', folder);
+  return new Fuse2fsFileSystem(fuse2fs, mounted, await Fuse2fsFlusher.start(folder, fuse2fs.pid));
 }
 
 /** A file system that is mounted in namespaces of its own, and the descriptors with which a session enters them. */
@@ -67,7 +70,7 @@ export async function mountByPrivateFuse2fs(
   const deviceFd = openSync(device.path, constants.O_RDWR);
   await beforeMount();
   const namespaces = ['--user', `--map-user=${ids.uid}`, `--map-group=${ids.gid}`, '--keep-caps', '--mount'];
-  const command = ['fuse2fs', '/proc/self/fd/3', folder, ...foreground];
+  const command = [programPath('sh'), ...kept(['fuse2fs', '/proc/self/fd/3', folder, ...foreground])];
   const child = startBound('unshare', [...namespaces, '--', ...command], {
     stdio: ['ignore', 'ignore', 'pipe', deviceFd],
     deathSignal,
@@ -75,19 +78,39 @@ export async function mountByPrivateFuse2fs(
   closeSync(deviceFd);
   const fuse2fs = new Fuse2fsProcess(child);
   await mountOf(fuse2fs, child.pid!, folder);
-  return {
-    fileSystem: new PrivateFuse2fsFileSystem(fuse2fs),
+  const namespaceFds = {
     userFd: openSync(`/proc/${child.pid}/ns/user`, 'r'),
     mountFd: openSync(`/proc/${child.pid}/ns/mnt`, 'r'),
   };
+  const flusher = await Fuse2fsFlusher.startPrivately(folder, fuse2fs.pid, namespaceFds);
+  return {fileSystem: new PrivateFuse2fsFileSystem(fuse2fs, flusher), ...namespaceFds};
 }
 
-/**
- * When the ghost is killed, fuse2fs unmounts and writes what it has in memory: the block server outlives it. Not always:
- * the kernel sends the signal once for each thread of the ghost that the child is handed on to, and one that comes while
- * fuse2fs ends already, with its handlers taken away, kills it. Then `e2fsck -p` mends what was not synced.
- */
+/** When the ghost is killed, fuse2fs unmounts and writes what it has in memory: the block server outlives it. */
 const deathSignal = 'TERM';
+
+/**
+ * Arguments for a shell that runs fuse2fs and passes SIGTERM on to it once.
+ *
+ * The kernel sends the signal of a parent's death once for each thread of the dying Node that the child is handed on
+ * to. libfuse takes its handlers away as soon as the first one has arrived, so a second one would kill fuse2fs while it
+ * still writes. The shell has one thread, so its own death sends one signal.
+ */
+function kept([program, ...args]: readonly ['fuse2fs', ...string[]]): string[] {
+  const script = [
+    'end() { [ -z "$told" ] || return 0; told=1; trap "" TERM; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }',
+    'trap end TERM',
+    `"$0" --pdeathsig TERM -- /bin/sh -c '[ "$PPID" -eq "$0" ] && exec "$@"' "$$" "$@" &`,
+    'child=$!',
+    'exec 3<&-',
+    '[ -z "$told" ] || kill -TERM "$child" 2>/dev/null',
+    'wait "$child"; code=$?',
+    // A signal ends wait(1) early; a child that has ended and was not waited for can still be asked after.
+    'while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done',
+    'exit "$code"',
+  ].join('\n');
+  return ['-c', script, programPath('setpriv'), programPath(program), ...args];
+}
 
 /** In the foreground, so that its end is seen. */
 const foreground = ['-f', '-o', 'allow_other,default_permissions,nosuid,nodev,noatime'];
@@ -99,7 +122,7 @@ async function mountOf(fuse2fs: Fuse2fsProcess, pid: number | 'self', folder: st
   await waitFor(() => fuse2fs.over || mount() !== undefined, performance.now() + mountTimeoutMs);
   const mounted = fuse2fs.over ? undefined : mount();
   if (mounted !== undefined) return {major: mounted.major, minor: mounted.minor};
-  fuse2fs.signal('SIGKILL');
+  fuse2fs.kill();
   await fuse2fs.ended;
   throw new Failure(exitCode.data, 'fuse2fs did not mount the file system of the vault.', {
     why: 'It has features that fuse2fs does not know, or FUSE may not be used for it here.',
@@ -129,25 +152,59 @@ class Fuse2fsProcess {
     });
   }
 
-  signal(signal: 'SIGKILL' | 'SIGTERM'): void {
-    this.#child.kill(signal);
+  /** fuse2fs itself, below the shell that keeps it. */
+  get pid(): number | undefined {
+    return childrenOf(this.#child.pid!)[0]?.pid;
+  }
+
+  /** Lets it write what it has in memory and end. */
+  end(): void {
+    this.#child.kill('SIGTERM');
+  }
+
+  kill(): void {
+    for (const one of descendantsOf(this.#child.pid!)) signalProcess(one, 'SIGKILL');
+    this.#child.kill('SIGKILL');
+  }
+}
+
+/** What is the same wherever fuse2fs has mounted. */
+abstract class FlushedFileSystem implements MountedFileSystem {
+  readonly driver = 'fuse2fs';
+  readonly lost: Promise<void>;
+  readonly unflushed: Promise<void>;
+  abstract readonly ended: Promise<void>;
+  readonly #flusher: Fuse2fsFlusher | undefined;
+
+  constructor(flusher: Fuse2fsFlusher | undefined) {
+    this.#flusher = flusher;
+    this.lost = new Promise((resolve) => void flusher?.failed.then((how) => how === 'refused' && resolve()));
+    this.unflushed = flusher === undefined ? Promise.resolve() : flusher.failed.then(() => {});
+  }
+
+  abstract unmount(patience?: UnmountPatience): Promise<void>;
+
+  /** The flusher has a file of the vault open, which would keep it busy. */
+  protected async stopFlushing(graceMs: number): Promise<void> {
+    await this.#flusher?.stop(graceMs);
   }
 }
 
 /** Mounted in this process's own namespace. */
-class Fuse2fsFileSystem implements MountedFileSystem {
-  readonly driver = 'fuse2fs';
+class Fuse2fsFileSystem extends FlushedFileSystem {
   readonly ended: Promise<void>;
   readonly #process: Fuse2fsProcess;
   readonly #device: DeviceNumber;
 
-  constructor(process: Fuse2fsProcess, device: DeviceNumber) {
+  constructor(process: Fuse2fsProcess, device: DeviceNumber, flusher: Fuse2fsFlusher | undefined) {
+    super(flusher);
     this.#device = device;
     this.ended = process.ended;
     this.#process = process;
   }
 
   async unmount({graceMs = 0, busyMs = graceMs}: UnmountPatience = {}): Promise<void> {
+    await this.stopFlushing(graceMs);
     const startMs = performance.now();
     const unmounted = await unmountEverywhere(this.#device, startMs + busyMs);
     // It writes the last of the metadata after the kernel has let go of the mount.
@@ -156,18 +213,19 @@ class Fuse2fsFileSystem implements MountedFileSystem {
 }
 
 /** Mounted in a namespace that only fuse2fs and the session are in: asked to end, it unmounts and writes what is left. */
-class PrivateFuse2fsFileSystem implements MountedFileSystem {
-  readonly driver = 'fuse2fs';
+class PrivateFuse2fsFileSystem extends FlushedFileSystem {
   readonly ended: Promise<void>;
   readonly #process: Fuse2fsProcess;
 
-  constructor(process: Fuse2fsProcess) {
+  constructor(process: Fuse2fsProcess, flusher: Fuse2fsFlusher | undefined) {
+    super(flusher);
     this.ended = process.ended;
     this.#process = process;
   }
 
   async unmount({graceMs = 0}: UnmountPatience = {}): Promise<void> {
-    this.#process.signal('SIGTERM');
+    await this.stopFlushing(graceMs);
+    this.#process.end();
     if (!(await waitFor(() => this.#process.over, performance.now() + graceMs))) throw stillInUse();
   }
 }

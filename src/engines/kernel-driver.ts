@@ -106,6 +106,8 @@ class KernelFileSystem implements MountedFileSystem {
   readonly device: DeviceNumber;
   /** The kernel does not end before its last mount does, and tells nobody. */
   readonly ended = new Promise<void>(() => {});
+  readonly lost = new Promise<void>(() => {});
+  readonly unflushed = new Promise<void>(() => {});
 
   constructor(device: DeviceNumber) {
     this.device = device;

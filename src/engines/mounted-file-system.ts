@@ -11,6 +11,10 @@ export type MountedFileSystem = {
   readonly driver: 'kernel' | 'fuse2fs';
   /** Settles when the driver has ended, asked or not. The kernel's ends with its last mount, in any namespace. */
   readonly ended: Promise<void>;
+  /** Settles if a driver in user space found that something that was written is not on the image. */
+  readonly lost: Promise<void>;
+  /** Settles if the driver keeps what was written in memory, and nobody flushes it (any more). */
+  readonly unflushed: Promise<void>;
   /**
    * Unmounts it wherever it is mounted in this mount namespace, and waits until everything is written and the block
    * device below is free. Throws a Failure (75) when it is still in use after that time.

@@ -3,6 +3,7 @@ import type {AttachedDevice, Engine} from '../engines/engine.ts';
 import {type MountedFileSystem, mountFileSystem, moveMount} from '../engines/file-system.ts';
 import {mountByPrivateFuse2fs} from '../engines/fuse2fs-driver.ts';
 import {readTopDirectory} from '../engines/top-directory.ts';
+import {flushFileName} from '../engines/fuse2fs-flusher.ts';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {run} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
@@ -157,6 +158,7 @@ export class Holdings {
     const folder = `${this.#staging!.folder}/vault`;
     mkdirSync(folder, {mode: 0o700});
     this.#fileSystem = await mountFileSystem(device, folder);
+    this.#watchFlushing(this.#fileSystem);
     removeEmptyLostAndFound(folder);
     return folder;
   }
@@ -175,7 +177,17 @@ export class Holdings {
     );
     this.#namespaces = {isolation: 'private', userFd, mountFd};
     this.#fileSystem = fileSystem;
+    this.#watchFlushing(fileSystem);
     return fileSystem;
+  }
+
+  #watchFlushing({unflushed}: MountedFileSystem): void {
+    void unflushed.then(() =>
+      this.#warn(
+        `TazPod cannot flush the vault: it keeps ${flushFileName} open for that. Until the vault is locked, only files ` +
+          'that a program syncs itself are safe from a crash.',
+      ),
+    );
   }
 
   /** Binds what is to live in the vault; says in which directories of the home. */
