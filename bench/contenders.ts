@@ -134,6 +134,7 @@ function plainDevice(path: string): AttachedDevice {
     path,
     kind: 'file',
     sizeBytes: statSync(path).size,
+    lost: new Promise(() => {}),
     ended: new Promise(() => {}),
     detach: async () => {},
   };

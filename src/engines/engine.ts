@@ -58,6 +58,12 @@ export type DeviceEnd = {
 };
 
 /**
+ * Why the image did not take what was written: its disk or quota is full; a limit of file sizes; the disk reports another
+ * error; the engine has ended.
+ */
+export type LossReason = 'full' | 'limit' | 'error' | 'ended';
+
+/**
  * The plaintext of a segment.
  *
  * With the fuse engine its first `pinnedBytes`, in which the superblock lies, are read from the image once, before
@@ -71,6 +77,8 @@ export type AttachedDevice = {
   readonly sizeBytes: number;
   /** Settles when the device is gone and the engine's memory of the key is wiped. Never rejects. */
   readonly ended: Promise<DeviceEnd>;
+  /** Settles as soon as the image has not taken something that was written, where the engine can see it. */
+  readonly lost: Promise<LossReason>;
   /**
    * Ends the device and waits for it. What still uses it after `graceMs` (default: a second) gets I/O errors from then
    * on. Throws a Failure (75) when the kernel does not let go.

@@ -1,9 +1,11 @@
 import {closeSync, constants, openSync} from 'node:fs';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {bound, programPath, run, type ProgramResult} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
 import {newerThan, type Feature, type Version} from './ext4-features.ts';
+import {lossFailure} from './loss.ts';
 import {byHand, readVettedSuperblock} from './vet-superblock.ts';
 
 /** Less than this has no room for a journal, and without one a crash costs more than the last seconds. */
@@ -61,6 +63,9 @@ export async function makeFileSystem(
   });
 }
 
+/** How long a loss may need to be told, after the program that met it has ended. */
+const lossGraceMs = 200;
+
 /** Bits of e2fsck's exit code, see e2fsck(8). */
 const corrected = 1;
 const uncorrected = 4;
@@ -81,6 +86,8 @@ export async function checkFileSystem(device: AttachedDevice, imagePath: string)
     return code === 0 ? 'clean' : 'mended';
   }
   const cause = `${stdout.toString('latin1')}${stderr.toString('latin1')}`;
+  const loss = await Promise.race([device.lost, sleep(lossGraceMs)]);
+  if (loss !== undefined) throw lossFailure(loss, imagePath, cause);
   if (code !== null && (code & uncorrected) !== 0) {
     throw new Failure(exitCode.data, 'The file system in the vault is damaged.', {
       why: 'It cannot be mended without decisions, and may lose files. Copy the image before you try.',

@@ -1,5 +1,6 @@
 import {closeSync, mkdirSync, rmdirSync} from 'node:fs';
-import type {AttachedDevice, Engine} from '../engines/engine.ts';
+import {setTimeout as sleep} from 'node:timers/promises';
+import type {AttachedDevice, Engine, LossReason} from '../engines/engine.ts';
 import {type MountedFileSystem, mountFileSystem, moveMount} from '../engines/file-system.ts';
 import {mountByPrivateFuse2fs} from '../engines/fuse2fs-driver.ts';
 import {readTopDirectory} from '../engines/top-directory.ts';
@@ -34,6 +35,12 @@ import {mountStaging, type Staging} from './staging.ts';
  */
 const unmountPatience = {graceMs: 10_000, busyMs: 3000};
 
+/** What sync(1) says of writes that failed since the last one. Other errors are about the path. */
+const refusedByDisk = /Input\/output error|No space left|quota exceeded|File too large/;
+
+/** How long the engine may need to say why something was lost. */
+const lossGraceMs = 200;
+
 /**
  * What the ghost of one vault holds, from the first step to the last, and what each step does with it. Which step comes
  * when stands in `open.ts`.
@@ -43,6 +50,7 @@ export class Holdings {
   readonly #plan: OpenPlan;
   readonly #opened: OpenedPlan;
   readonly #warn: (text: string) => void;
+  readonly #onLoss: (reason: LossReason) => void;
   #imageFd: number | undefined;
   #staging: Staging | undefined;
   #header: VettedHeader | undefined;
@@ -50,13 +58,20 @@ export class Holdings {
   #fileSystem: MountedFileSystem | undefined;
   #namespaces: SessionNamespaces | undefined;
   #terminal: GuardedTerminal | undefined;
+  #loss: LossReason | undefined;
   readonly #mountWatches: MountWatch[] = [];
 
-  constructor(caller: Caller, plan: OpenPlan, opened: OpenedPlan, warn: (text: string) => void) {
+  constructor(
+    caller: Caller,
+    plan: OpenPlan,
+    opened: OpenedPlan,
+    {warn, onLoss}: {warn: (text: string) => void; onLoss: (reason: LossReason) => void},
+  ) {
     this.#caller = caller;
     this.#plan = plan;
     this.#opened = opened;
     this.#warn = warn;
+    this.#onLoss = onLoss;
     this.#imageFd = opened.imageFd;
   }
 
@@ -76,6 +91,17 @@ export class Holdings {
 
   get device(): AttachedDevice {
     return this.#device!;
+  }
+
+  /** Why something that was written is not in the image; undefined where nothing is known to be lost. */
+  get loss(): LossReason | undefined {
+    return this.#loss;
+  }
+
+  #noteLoss(reason: LossReason): void {
+    if (this.#loss !== undefined) return;
+    this.#loss = reason;
+    this.#onLoss(reason);
   }
 
   /** Settles when the session has nothing left to live on; undefined where it lives in another ghost's vault. */
@@ -134,6 +160,7 @@ export class Holdings {
         folder: this.#staging!.folder,
         owner: {uid: this.#caller.uid, gid: this.#caller.gid},
       });
+      void this.#device.lost.then((reason) => this.#noteLoss(reason));
       return this.#device;
     } finally {
       volumeKey.fill(0);
@@ -181,7 +208,8 @@ export class Holdings {
     return fileSystem;
   }
 
-  #watchFlushing({unflushed}: MountedFileSystem): void {
+  #watchFlushing({lost, unflushed}: MountedFileSystem): void {
+    void lost.then(() => this.#noteUntoldLoss('error'));
     void unflushed.then(() =>
       this.#warn(
         `TazPod cannot flush the vault: it keeps ${flushFileName} open for that. Until the vault is locked, only files ` +
@@ -222,7 +250,8 @@ export class Holdings {
   async unmount(): Promise<void> {
     if (this.#fileSystem === undefined) return;
     // Written out while it can be named: what stays busy after that cannot be waited for.
-    await run('sync', ['--file-system', this.#plan.mountPoint]);
+    const {code, stderr} = await run('sync', ['--file-system', this.#plan.mountPoint]);
+    if (code !== 0 && refusedByDisk.test(stderr.toString('latin1'))) await this.#noteUntoldLoss('error');
     await this.#fileSystem.unmount(unmountPatience).catch((error: unknown) => {
       throw new Failure(exitCode.busy, 'Something outside has a file of the vault open that its session handed out.', {
         why: 'The vault is closed all the same; that file cannot be read from the image or written any more.',
@@ -232,7 +261,14 @@ export class Holdings {
   }
 
   async detach(): Promise<void> {
-    await this.#device?.detach();
+    if (this.#device === undefined) return;
+    await this.#device.detach();
+    if ((await this.#device.ended).how === 'failed') await this.#noteUntoldLoss('ended');
+  }
+
+  /** The engine tells why in the same moment, if it can. */
+  async #noteUntoldLoss(otherwise: LossReason): Promise<void> {
+    this.#noteLoss(await Promise.race([this.#device!.lost, sleep(lossGraceMs, otherwise)]));
   }
 
   stopWatching(): void {

@@ -2,11 +2,13 @@ import {existsSync} from 'node:fs';
 import {chooseEngine} from '../engines/choose.ts';
 import type {Engine} from '../engines/engine.ts';
 import {checkFileSystem, makeFileSystem} from '../engines/file-system.ts';
+import {lossAlarm, lossFailure} from '../engines/loss.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {continueStopped, descendantsOf} from '../kernel/process.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {showLoss} from '../lifecycle/loss-mark.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import type {CreatePlan, OpenPlan, SessionPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
 import {format} from '../luks/cryptsetup.ts';
@@ -44,10 +46,12 @@ export async function openVault(
   const ghost = new Ghost(caller, plan, channel, openPlan(caller, plan));
   const [life] = await Promise.allSettled([ghost.live(onSession)]);
   // Only for promptness: what is left out here, the kernel does when this process ends.
-  await ghost.close();
+  const [closed] = await Promise.allSettled([ghost.close()]);
   // Nothing else that may be wrong is as bad, and a session that ended well must not hide it.
   if (ghost.loss !== undefined) throw ghost.loss;
   if (life.status === 'rejected') throw life.reason;
+  ghost.refuseLoss();
+  if (closed.status === 'rejected') throw closed.reason;
   return life.value;
 }
 
@@ -78,6 +82,7 @@ class Ghost {
   #groups: ControlGroupMove | undefined;
   /** The image was lost under the vault. */
   loss: Failure | undefined;
+  #closing = false;
 
   constructor(caller: Caller, plan: OpenPlan, channel: CliChannel, opened: OpenedPlan) {
     this.#caller = caller;
@@ -85,7 +90,13 @@ class Ghost {
     this.#channel = channel;
     this.#opened = opened;
     this.#conductor = new Conductor((message) => channel.say(message));
-    this.#holdings = new Holdings(caller, plan, opened, (text) => channel.say({say: 'warning', text}));
+    this.#holdings = new Holdings(caller, plan, opened, {
+      warn: (text) => channel.say({say: 'warning', text}),
+      onLoss: (reason) => {
+        if (!this.#closing) channel.say({say: 'notice', text: lossAlarm(reason)});
+        showLoss();
+      },
+    });
   }
 
   async live(onSession: () => void): Promise<number> {
@@ -111,7 +122,14 @@ class Ghost {
     return this.#haunt(await this.#unlockAndAttach(header), session, onSession);
   }
 
+  /** Throws a Failure (74) if something that the session wrote is not in the image, whatever its own exit code was. */
+  refuseLoss(): void {
+    const {loss} = this.#holdings;
+    if (loss !== undefined) throw lossFailure(loss, this.#plan.image);
+  }
+
   async close(): Promise<void> {
+    this.#closing = true;
     const [conductor, holdings] = [this.#conductor, this.#holdings];
     holdings.stopWatching();
     // Safe as root: they are the ghost's own helpers. One that is stopped would keep the vault open.

@@ -1,4 +1,6 @@
+import {existsSync} from 'node:fs';
 import {parseInitLabel} from '../lifecycle/init-label.ts';
+import {lossMarker, lossTitle} from '../lifecycle/loss-mark.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import {kernelRoots, type KernelRoots} from './kernel-file.ts';
 import {mountsAt, readMounts} from './mountinfo.ts';
@@ -6,7 +8,12 @@ import {readCommandLine, readProcessStat, readProcessStatus} from './process-rec
 import {allPids, identifyProcess, type ProcessIdentity} from './process.ts';
 
 /** A ghost that is there now: the label of its init, and the init itself. */
-export type RunningVault = OpenVault & {readonly init: ProcessIdentity; readonly supervisorPid: number};
+export type RunningVault = OpenVault & {
+  readonly init: ProcessIdentity;
+  readonly supervisorPid: number;
+  /** Whether its ghost says that the image did not take something that was written. */
+  readonly lostData: boolean;
+};
 
 /**
  * The vaults that are open on this machine, found by the init processes of their PID namespaces, which live exactly as
@@ -23,7 +30,9 @@ export function readOpenVaults(roots: KernelRoots = kernelRoots): RunningVault[]
     if (mountsAt(readMounts(pid, roots), vault.mountPoint).length === 0) return [];
     const init = identifyProcess(pid, roots);
     const supervisorPid = readProcessStat(pid, roots)?.ppid;
-    return init === undefined || supervisorPid === undefined ? [] : [{...vault, init, supervisorPid}];
+    return init === undefined || supervisorPid === undefined
+      ? []
+      : [{...vault, init, supervisorPid, lostData: saysLoss(supervisorPid, vault, roots)}];
   });
 }
 
@@ -37,6 +46,14 @@ export function displacedVaults(image: string, imageId: string | undefined, uid:
   return readOpenVaults()
     .filter((open) => open.image === image && open.imageId !== imageId && open.uid === uid)
     .filter(({init}) => init.pid === 1 || readProcessStatus(init.pid)?.nsPids.length === depth + 1);
+}
+
+/** The ghost is the parent of the supervisor, where it can be seen. Its title is believed as far as the label is. */
+function saysLoss(supervisorPid: number, vault: OpenVault, roots: KernelRoots): boolean {
+  if (supervisorPid === 0) return existsSync(lossMarker);
+  const ghost = readProcessStat(supervisorPid, roots)?.ppid;
+  if (ghost === undefined || readCommandLine(ghost, roots)?.[0]?.toString('utf8') !== lossTitle) return false;
+  return readProcessStatus(ghost, roots)?.uid.real === (vault.isolation === 'sealed' ? 0 : vault.uid);
 }
 
 /** `unshare` waits beside the init under the same arguments' end, but only the init is PID 1 of a namespace. */

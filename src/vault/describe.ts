@@ -33,6 +33,7 @@ export function describeState(vault: VaultState): string {
       ['shells', String(session.shells)],
       ['processes', session.pids.join(' ')],
     );
+    if (session.lostData) rows.push(['warning', 'the disk refused to store data; save your work outside the vault']);
   }
   for (const leftover of vault.leftovers ?? []) rows.push(['left over', leftover]);
   return rows.map(([name, value]) => `${name.padEnd(12)} ${value}`).join('\n');

@@ -52,6 +52,8 @@ export type SessionState = {
   readonly since: string;
   /** How many shells or commands were started in it. */
   readonly shells: number;
+  /** The disk refused to store something that the session wrote; left out otherwise. */
+  readonly lostData?: true;
   /** Every process in the ghost, as seen from here, but its init. */
   readonly pids: readonly number[];
 };
@@ -120,7 +122,7 @@ function readLuksUuid(path: string): {readonly uuid: string} | 'nothing' | 'anot
 }
 
 function sessionState(vault: RunningVault): SessionState {
-  const {uuid, engine, fileSystem, isolation, mountPoint, init} = vault;
+  const {uuid, engine, fileSystem, isolation, mountPoint, init, lostData} = vault;
   return {
     uuid,
     engine,
@@ -132,6 +134,7 @@ function sessionState(vault: RunningVault): SessionState {
       startedAt(init)
         ?.toISOString()
         .replace(/\.\d+Z$/, 'Z') ?? '',
+    ...(lostData ? {lostData} : {}),
     shells: childrenOf(init.pid).length,
     pids: membersOfPidNamespace(init.pid)
       .slice(1)

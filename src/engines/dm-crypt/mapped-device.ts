@@ -28,6 +28,8 @@ export function mappedDevice({loop, device, mappingFd}: Hold, names: MappingName
     kind: 'device',
     sizeBytes,
     ended,
+    // The kernel tells those who sync the file system, and nobody else.
+    lost: new Promise(() => {}),
     detach: ({graceMs = 0} = {}) => (detached ??= detach(graceMs).then(() => end({how: 'detached'}))),
   };
 

@@ -22,11 +22,15 @@ const losing = new Set<Request['kind']>(['write', 'fsync', 'flush']);
 export class BlockFile {
   readonly #file: SegmentFile;
   readonly #attributes: FileAttributes;
-  readonly #onLoss: () => void;
+  readonly #onLoss: (code: string) => void;
   readonly #reply = new ReplyWriter();
 
-  /** `file` must leave `headroomBytes` of headroom. `onLoss` is told when the image did not take what was written. */
-  constructor(file: SegmentFile, attributes: Omit<FileAttributes, 'sizeBytes'>, onLoss: () => void = () => {}) {
+  /** `file` must leave `headroomBytes` of headroom. `onLoss` is told, with the error, when the image did not take what was written. */
+  constructor(
+    file: SegmentFile,
+    attributes: Omit<FileAttributes, 'sizeBytes'>,
+    onLoss: (code: string) => void = () => {},
+  ) {
     this.#file = file;
     this.#onLoss = onLoss;
     this.#attributes = {...attributes, sizeBytes: file.sizeBytes};
@@ -39,7 +43,7 @@ export class BlockFile {
     try {
       return this.#answer(request);
     } catch (error) {
-      if (losing.has(request.kind)) this.#onLoss();
+      if (losing.has(request.kind)) this.#onLoss(codeOf(error) ?? 'EIO');
       return this.#reply.error(request.unique, errnoOf(error));
     }
   }
@@ -102,6 +106,11 @@ export class BlockFile {
 export {replyHeaderBytes as headroomBytes};
 
 function errnoOf(error: unknown): keyof typeof constants.errno {
+  const code = codeOf(error);
+  return code !== undefined && tellingErrors.has(code) ? (code as keyof typeof constants.errno) : 'EIO';
+}
+
+function codeOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && tellingErrors.has(code) ? (code as keyof typeof constants.errno) : 'EIO';
+  return typeof code === 'string' ? code : undefined;
 }

@@ -9,11 +9,11 @@ import {programPath, run, start} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {bareMount} from '../bare-mount.ts';
-import type {AttachedDevice, DeviceEnd} from '../engine.ts';
+import type {AttachedDevice, DeviceEnd, LossReason} from '../engine.ts';
 import {openFuseDevice} from './device.ts';
 import {maxTransferBytes} from './protocol.ts';
 import type {ServedSegment} from './segment.ts';
-import {lossExitCode, ready, type ServerOrder} from './server-order.ts';
+import {lossExitCode, lossWord, ready, type ServerOrder} from './server-order.ts';
 
 /** A regular file that its owner may read and write, as in `st_mode`. */
 const fileMode = 0o100600;
@@ -152,15 +152,20 @@ class BlockFileServer implements AttachedDevice {
   readonly kind = 'file';
   readonly sizeBytes: number;
   readonly ended: Promise<DeviceEnd>;
+  readonly lost: Promise<LossReason>;
   readonly #server: ChildProcess;
   #over = false;
   #detached = false;
+  #lossTold = false;
 
   constructor({mountFile, segment}: ServeOptions, server: ChildProcess) {
     this.path = mountFile;
     this.sizeBytes = segment.sizeBytes;
     this.#server = server;
-    this.ended = once(server, 'exit').then(([code, signal]) => {
+    this.lost = lossOf(server);
+    void this.lost.then(() => (this.#lossTold = true));
+    // Not at its exit: what it has said by then may be unread.
+    this.ended = once(server, 'close').then(([code, signal]) => {
       this.#over = true;
       return this.#end(code as number | null, signal as NodeJS.Signals | null);
     });
@@ -184,7 +189,8 @@ class BlockFileServer implements AttachedDevice {
   }
 
   #end(code: number | null, signal: NodeJS.Signals | null): DeviceEnd {
-    if (code === lossExitCode) {
+    // A server that is killed because somebody still uses it has said so before.
+    if (code === lossExitCode || this.#lossTold) {
       return {how: 'failed', error: new Error('the image did not take everything that was written')};
     }
     if (code === 0) return {how: this.#detached ? 'detached' : 'released'};
@@ -192,6 +198,20 @@ class BlockFileServer implements AttachedDevice {
     return {how: 'failed', error: new Error(`the process that serves the vault ended: ${signal ?? code}`)};
   }
 }
+
+/** Settles when the server says that the image did not take something. */
+function lossOf(server: ChildProcess): Promise<LossReason> {
+  return new Promise((resolve) => {
+    let said = '';
+    server.stdout!.on('data', (chunk: Buffer) => {
+      said += chunk.toString('latin1');
+      const [, code] = new RegExp(`^${lossWord}(\\w+)\\n`, 'm').exec(said) ?? [];
+      if (code !== undefined) resolve(lossReasons[code] ?? 'error');
+    });
+  });
+}
+
+const lossReasons: Readonly<Record<string, LossReason>> = {ENOSPC: 'full', EDQUOT: 'full', EFBIG: 'limit'};
 
 /** Whom the block file belongs to; the kernel lets nobody else at it. */
 function ownUser(): {readonly uid: number; readonly gid: number} {

@@ -23,5 +23,8 @@ export const fuseFd = 4;
 
 export const ready = 'ready\n';
 
+/** What it says, once, when the image has not taken something that was written: `lost ENOSPC`. */
+export const lossWord = 'lost ';
+
 /** Something that was written did not reach the image: EX_IOERR of sysexits.h. */
 export const lossExitCode = 74;

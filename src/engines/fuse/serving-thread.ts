@@ -6,6 +6,7 @@ import {maxTransferBytes, requestBufferBytes, type FileAttributes} from './proto
 import {RangeLocks} from './range-locks.ts';
 import {SegmentFile} from './segment-file.ts';
 import type {ServedSegment} from './segment.ts';
+import {lossWord} from './server-order.ts';
 import {SharedState} from './shared-state.ts';
 import {SyncGate} from './sync-gate.ts';
 
@@ -51,10 +52,20 @@ export function serveThread(data: ThreadData, onReady: () => void = () => {}): v
     });
     state.noteReady();
     onReady();
-    serve(data, state, new BlockFile(segmentFile, data.attributes, () => state.noteLoss()));
+    serve(data, state, new BlockFile(segmentFile, data.attributes, (code) => tellLoss(state, code)));
   } catch (error) {
     writeSync(2, `${error instanceof Error ? error.stack : String(error)}\n`);
     process.kill(process.pid, 'SIGKILL');
+  }
+}
+
+/** Tells the ghost of the first loss at once; the exit code tells it once more. */
+function tellLoss(state: SharedState, code: string): void {
+  if (!state.noteLoss()) return;
+  try {
+    writeSync(1, `${lossWord}${code}\n`);
+  } catch {
+    // The ghost is gone.
   }
 }
 

@@ -42,8 +42,9 @@ export class SharedState {
     return Atomics.load(this.#words, loss) !== 0;
   }
 
-  noteLoss(): void {
-    Atomics.store(this.#words, loss, 1);
+  /** Says whether it is the first. */
+  noteLoss(): boolean {
+    return Atomics.exchange(this.#words, loss, 1) === 0;
   }
 
   /** A request was taken. */

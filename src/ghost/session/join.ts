@@ -75,6 +75,11 @@ function watchForLock({init}: RunningVault): () => boolean {
 }
 
 /** Without what is known of its processes. */
-export function openVaultOf({init: _init, supervisorPid: _supervisor, ...vault}: RunningVault): OpenVault {
+export function openVaultOf({
+  init: _init,
+  supervisorPid: _supervisor,
+  lostData: _lost,
+  ...vault
+}: RunningVault): OpenVault {
   return vault;
 }
