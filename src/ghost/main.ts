@@ -2,6 +2,7 @@ import {constants} from 'node:os';
 import {fileURLToPath} from 'node:url';
 import {keepOutOfCoreDumps} from '../kernel/core-dump.ts';
 import {programPath, traceProgramsTo} from '../kernel/program.ts';
+import {fileSizeLimited} from '../engines/loss.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {SessionSignal} from '../lifecycle/message.ts';
@@ -12,6 +13,7 @@ import {type CliChannel, connectToCli} from './cli-channel.ts';
 import {type Arguments, confirmOwnNamespace, enterOwnNamespace, parseArguments} from './enter.ts';
 import {Interrupted} from './key-source.ts';
 import {enterPrivateGhost} from './session/join.ts';
+import {liftLimits} from './limits.ts';
 import {lockVault} from './lock.ts';
 import {openVault} from './open.ts';
 import {readPlan, removePlanFolder} from './plan/read-plan.ts';
@@ -42,6 +44,7 @@ async function main(): Promise<number> {
 
 async function converse(args: Arguments, caller: Caller): Promise<number> {
   await keepOutOfCoreDumps();
+  await liftLimits();
   const plan = readPlan(caller, args.planPath);
   const channel = await connectToCli(caller, args.planPath);
   removePlanFolder(caller, args.planPath);
@@ -119,6 +122,8 @@ function causeOf({cause}: Failure): {cause?: string} {
 
 function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
+  // A hard limit that only a capability could lift, which root of a container may lack.
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'EFBIG') return fileSizeLimited(error);
   return new Failure(exitCode.software, 'The ghost has met a bug of its own.', {
     why: error instanceof Error ? error.message : 'It threw something that is no error.',
     next: 'run it again with --debug and report it',

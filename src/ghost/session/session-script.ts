@@ -4,6 +4,7 @@ import {lockedMarker} from '../../lifecycle/init-label.ts';
 import type {Caller} from '../caller.ts';
 import {intoSessionGroups, type SessionGroups} from '../control-group.ts';
 import {nodeWithoutDebugger} from './debuggers.ts';
+import {callersLimits} from '../limits.ts';
 
 /*
  * The shell code between the ghost and the user's program. It runs as root, so every word in it is a constant, a number,
@@ -76,7 +77,7 @@ export function withoutPrivileges(caller: Caller, orderPath: string, sessionGrou
   ].join(' ');
   const start = `${newKeyring()} exec "$@"`;
   const drop = [
-    `exec 4<&-; ${newKeyring()} exec setpriv ${caller.isolation === 'sealed' ? ids : ''}`,
+    `exec 4<&-; ${callersLimits()} ${newKeyring()} exec setpriv ${caller.isolation === 'sealed' ? ids : ''}`,
     `--inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- /bin/sh -c ${quote(start)} sh`,
     [process.execPath, nodeWithoutDebugger, launchPath, orderPath].map(quote).join(' '),
   ].join(' ');
