@@ -3,6 +3,7 @@
  * the one of src/kernel/program.ts, which cannot be read before the npm packages are there.
  */
 export const runtimePrograms = {
+  chattr: 'e2fsprogs',
   cryptsetup: 'cryptsetup-bin',
   dmsetup: 'dmsetup',
   e2fsck: 'e2fsprogs',
@@ -24,6 +25,7 @@ export const runtimePrograms = {
 /** What the tests run besides. A test that needs one more program adds it here. */
 export const testPrograms = {
   busybox: 'busybox-static',
+  'mkfs.btrfs': 'btrfs-progs',
   cpio: 'cpio',
   debootstrap: 'debootstrap',
   dockerd: 'docker.io',

@@ -6,6 +6,7 @@ import {
   ftruncateSync,
   openSync,
   readdirSync,
+  statfsSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -42,7 +43,7 @@ export async function allocateImage(
   progress: (doneBytes: number) => void,
 ): Promise<NewImage> {
   await removeAbandoned(caller, folderFd);
-  const image = createFile(caller, folderFd);
+  const image = await createFile(caller, folderFd);
   try {
     if (!(await tryLockExclusive(image.fd))) throw new Error('a new file cannot be locked by another');
     const allocated = await runAsCaller(
@@ -95,25 +96,47 @@ export function discardImage(caller: Caller, folderFd: number, image: NewImage):
   closeSync(image.fd);
 }
 
-function createFile(caller: Caller, folderFd: number): NewImage {
-  return asCaller(caller, () => {
-    try {
-      return {
-        fd: openSync(`/proc/self/fd/${folderFd}`, withoutName | constants.O_RDWR, 0o600),
-        temporaryName: undefined,
-      };
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-        throw new Failure(exitCode.cannotCreate, 'The folder of the image refuses new files.', {cause: error});
-      }
-      if (code === 'ENOSPC' || code === 'EDQUOT') throw noSpace(0);
-      // NFS, 9p, vfat and old kernels' overlayfs know no file without a name.
-      const temporaryName = `${temporaryPrefix}${randomUUID()}`;
-      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-      return {fd: openSync(`/proc/self/fd/${folderFd}/${temporaryName}`, flags, 0o600), temporaryName};
+async function createFile(caller: Caller, folderFd: number): Promise<NewImage> {
+  const copiesOnWrite = statfsSync(`/proc/self/fd/${folderFd}`).type === btrfsMagic;
+  const image = asCaller(caller, () => openNewFile(folderFd, copiesOnWrite));
+  if (copiesOnWrite) await writeInPlace(caller, folderFd, image);
+  return image;
+}
+
+/** BTRFS_SUPER_MAGIC of linux/magic.h. */
+const btrfsMagic = 0x9123683e;
+
+/**
+ * Lets btrfs overwrite the image in place. Otherwise each write takes new space, and fails on a full disk although the
+ * space of the image was allocated. It works on an empty file only. chattr(1) takes no descriptor, and a file without a
+ * name has nothing else, so the file has a name here from the beginning. Where it fails, the image works as before.
+ */
+async function writeInPlace(caller: Caller, folderFd: number, {temporaryName}: NewImage): Promise<void> {
+  await runAsCaller(caller, 'chattr', ['+C', '--', `/proc/self/fd/3/${temporaryName}`], [folderFd]);
+}
+
+function openNewFile(folderFd: number, named: boolean): NewImage {
+  try {
+    if (named) return openNamedFile(folderFd);
+    return {
+      fd: openSync(`/proc/self/fd/${folderFd}`, withoutName | constants.O_RDWR, 0o600),
+      temporaryName: undefined,
+    };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+      throw new Failure(exitCode.cannotCreate, 'The folder of the image refuses new files.', {cause: error});
     }
-  });
+    if (code === 'ENOSPC' || code === 'EDQUOT') throw noSpace(0);
+    // NFS, 9p, vfat and old kernels' overlayfs know no file without a name.
+    return openNamedFile(folderFd);
+  }
+}
+
+function openNamedFile(folderFd: number): NewImage {
+  const temporaryName = `${temporaryPrefix}${randomUUID()}`;
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  return {fd: openSync(`/proc/self/fd/${folderFd}/${temporaryName}`, flags, 0o600), temporaryName};
 }
 
 /** Removes what a killed `create` left under a temporary name. One that is still at work holds a lock on its file. */

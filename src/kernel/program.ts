@@ -6,6 +6,7 @@ import {Failure} from '../lifecycle/failure.ts';
 /** The system programs that TazPod runs, and the Debian package that brings each. The list is closed. */
 const packages = {
   cat: 'coreutils',
+  chattr: 'e2fsprogs',
   cryptsetup: 'cryptsetup-bin',
   dmsetup: 'dmsetup',
   e2fsck: 'e2fsprogs',
