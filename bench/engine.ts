@@ -14,33 +14,32 @@ const inNamespace = '--in-a-mount-namespace';
 /** Rates, by contender and workload. */
 type Figures = Map<Contender, Map<Workload, number[]>>;
 
-if (process.argv.includes(inNamespace)) {
-  await main(Number(process.argv[2]));
+if (process.argv[3] === inNamespace) {
+  await main(Number(process.argv[2]), process.argv[4]!);
 } else {
-  const self = [process.execPath, fileURLToPath(import.meta.url), process.argv[2] ?? '3', inNamespace];
-  // Whatever happens, the machine keeps no mount of this.
+  const root = mkdtempSync(join(tmpdir(), 'tazpod-bench-'));
+  const self = [process.execPath, fileURLToPath(import.meta.url), process.argv[2] ?? '3', inNamespace, root];
+  // Whatever happens, the machine keeps no mount of this, and nothing of it is in the way of the directory's removal.
   process.exitCode =
     spawnSync('unshare', ['--mount', '--propagation', 'private', ...self], {stdio: 'inherit'}).status ?? 1;
+  rmSync(root, {recursive: true});
 }
 
-async function main(rounds: number): Promise<void> {
+async function main(rounds: number, root: string): Promise<void> {
   const contenders = [plain, gocryptfs(), tazpodByKernel, tazpodByFuse2fs].filter((one) => one !== undefined);
   const figures: Figures = new Map(
     contenders.map((one) => [one, new Map(workloads.map((workload) => [workload, []]))]),
   );
-  const root = mkdtempSync(join(tmpdir(), 'tazpod-bench-'));
-  try {
-    for (let round = 0; round < rounds; round++) {
-      for (const contender of contenders) await measure(contender, join(root, String(round)), figures);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, contender] of contenders.entries()) {
+      // Not by its name: a comma in a path would separate options of mount(8).
+      await measure(contender, join(root, `${round}-${index}`), figures);
     }
-  } finally {
-    rmSync(root, {recursive: true});
   }
   print(contenders, figures);
 }
 
-async function measure(contender: Contender, root: string, figures: Figures): Promise<void> {
-  const folder = join(root, contender.name);
+async function measure(contender: Contender, folder: string, figures: Figures): Promise<void> {
   mkdirSync(folder, {recursive: true});
   await contender.create(folder);
   let mounted = await contender.mount(folder);
