@@ -64,8 +64,10 @@ describe('When something runs out', () => {
       // Room for what the empty file system has, and for some records.
       const roomBytes = statSync(sparse.image).blocks * 512 + 2 ** 20;
       expect(mount(`remount,size=${roomBytes}`)).to.equal(0);
-      const {stdout} = await tazpod(owner, ['exec', ...flags, '--', 'sh', '-c', writer]);
+      const {code, stdout, stderr} = await tazpod(owner, ['exec', ...flags, '--', 'sh', '-c', writer]);
       expect(stdout).to.include('full');
+      expect(code, stderr).to.equal(74);
+      expect(stderr).to.include('It is full, or the quota of its owner is used up.');
       await expectNothingLeft(sparse);
       expect(mount('remount,size=64M')).to.equal(0);
       expect(findDamage(sparse, {mend: true})).to.equal(undefined);
@@ -118,11 +120,11 @@ describe('When something runs out', () => {
         const unlock = startTazpod(owner, open);
         room.add(unlock.pid);
         room.add(eater.pid!);
-        // Not the eater is to be killed, but who has the most of the others.
-        writeFileSync(`/proc/${unlock.pid}/oom_score_adj`, '500');
-        await until('a key is derived', () =>
-          processTree(unlock.pid).some(({command}) => /^\S*cryptsetup luksDump /.test(command)),
+        const deriving = await until('a key is derived', () =>
+          processTree(unlock.pid).find(({command}) => /^\S*cryptsetup luksDump /.test(command)),
         );
+        // It and no other: the kernel would choose by size, and the key derivation has not taken its memory yet.
+        writeFileSync(`/proc/${deriving.pid}/oom_score_adj`, '1000');
         eater.stdin.write('\n');
         const {code, stderr} = await unlock.ended;
         expect(code, stderr).to.equal(69);
