@@ -1,6 +1,6 @@
 import {spawnSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
-import {readFileSync, truncateSync, writeFileSync} from 'node:fs';
+import {closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync} from 'node:fs';
 import {superblockAt} from '../../src/engines/superblock.ts';
 
 const uuid = '11111111-2222-3333-4444-555555555555';
@@ -16,6 +16,10 @@ export class ExternalJournal {
     writeFileSync(this.#path, '');
     truncateSync(this.#path, 8 * 1024 * 1024);
     must('mke2fs', ['-q', '-F', '-b', '4096', '-O', 'journal_dev', '-U', uuid, this.#path]);
+    // The kernel takes a journal that one file system uses: `s_nr_users` of its own superblock, in the second block.
+    const fd = openSync(this.#path, 'r+');
+    writeSync(fd, Buffer.from([0, 0, 0, 1]), 0, 4, 4096 + 0x40);
+    closeSync(fd);
     this.#loop = must('losetup', ['--find', '--show', this.#path]).trim();
   }
 
