@@ -21,12 +21,8 @@ import type {OpenedPlan} from './plan/check-plan.ts';
 import {mountOwnSockets} from './session/own-sockets.ts';
 import {makeUserNamespace} from './session/seal.ts';
 import type {SessionNamespaces} from './session/session.ts';
-import {
-  guardTerminal,
-  type GuardedTerminal,
-  mountPrivateSharedMemory,
-  mountPrivateTerminals,
-} from './session/terminal.ts';
+import {guardTerminal, type GuardedTerminal} from './session/guarded-terminal.ts';
+import {mountPrivateSharedMemory, mountPrivateTerminals} from './session/terminal.ts';
 import {mountStaging, type Staging} from './staging.ts';
 
 /**
@@ -115,9 +111,9 @@ export class Holdings {
   }
 
   /** From here on nobody else of the user's can open the terminal that the user types at. */
-  guardTerminal(): void {
+  async guardTerminal(): Promise<void> {
     if (this.#caller.isolation !== 'sealed' || this.#opened.terminalFd === undefined) return;
-    this.#terminal = guardTerminal(this.#opened.terminalFd);
+    this.#terminal = await guardTerminal(this.#caller, this.#opened.terminalFd);
   }
 
   async releaseTerminal(): Promise<void> {

@@ -109,7 +109,7 @@ class Ghost {
       }),
     );
     // Before a passphrase is asked for: whoever could open the terminal would read along.
-    this.#holdings.guardTerminal();
+    await this.#holdings.guardTerminal();
     if (create !== undefined) {
       const engine = await this.#create(create);
       return session === undefined ? 0 : this.#haunt(engine, session, onSession);

@@ -8,10 +8,11 @@ export const roles = {
   sudo: /^\S*\bsudo /,
   'the ghost': /\/dist\/ghost\/main\.js /,
   'the block server': /\/dist\/engines\/fuse\/server-process\.js /,
-  "the terminal's guard": /^\S*\bsh -c trap .*; chown /,
+  "the terminal's guard": /^\S*\bsh -c trap [^]*chown /,
   unshare: /^unshare .* --fork /,
   'the init': /^\/bin\/sh -c .* tazpod-init /s,
   'the relay': /^script /,
+  "the relay's shell": /^\S*\bsh -c exec 5>/,
   'the shell': /^\/bin\/bash$/,
 } as const satisfies Readonly<Record<string, RegExp>>;
 

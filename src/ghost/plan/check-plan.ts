@@ -6,6 +6,7 @@ import {Failure} from '../../lifecycle/failure.ts';
 import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
 import {asCaller, type Caller} from '../caller.ts';
 import {printablePath} from '../printable-path.ts';
+import {openTakenTerminal} from '../session/guarded-terminal.ts';
 
 /**
  * What the plan named, opened. From here on the ghost works with these descriptors and never with the names again, so
@@ -57,7 +58,7 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
     }
   }
   refuseHostileBridges(plan);
-  return asCaller(caller, () => {
+  const opened = asCaller(caller, () => {
     const imageFolderFd = openStepwise(dirname(plan.image), 'folder of the image', directory, exitCode.noInput);
     return {
       imageFolderFd,
@@ -70,6 +71,9 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
       shared: (plan.shared ?? []).flatMap(({from, name}) => openShared(caller, from, name) ?? []),
     };
   });
+  const path = plan.session?.terminal;
+  if (path === undefined || opened.terminalFd !== undefined) return opened;
+  return {...opened, terminalFd: openTakenTerminal(caller, path)};
 }
 
 /** What is moved into the vault must not be what opens it. */
