@@ -18,6 +18,8 @@ export type CliChannel = {
   claimTerminal(): Promise<void>;
   /** Called for each signal that the session is to get. */
   onSignal(listener: (signal: SessionSignal) => void): void;
+  /** Called when the CLI goes on after it was stopped together with the session. */
+  onResumed(listener: () => void): void;
   /** Aborted when the CLI is gone, by its end or by SIGKILL: nobody waits for the vault any more. */
   readonly gone: AbortSignal;
   /** Sends what is still unsent and closes the socket. */
@@ -63,6 +65,7 @@ const byItself = 0o10000000 | constants.O_NOFOLLOW;
 function channelOver(socket: Socket): CliChannel {
   const gone = new AbortController();
   let signalListener: (signal: SessionSignal) => void = () => {};
+  let resumedListener: () => void = () => {};
   let cleared: () => void = () => {};
   let unread = '';
 
@@ -77,6 +80,7 @@ function channelOver(socket: Socket): CliChannel {
     for (const line of lines) {
       const message = parse(line);
       if (message?.say === 'clear') cleared();
+      if (message?.say === 'resumed') resumedListener();
       if (message?.say === 'signal') signalListener(message.signal);
     }
   });
@@ -99,6 +103,9 @@ function channelOver(socket: Socket): CliChannel {
     onSignal: (listener) => {
       signalListener = listener;
     },
+    onResumed: (listener) => {
+      resumedListener = listener;
+    },
     gone: gone.signal,
     close: () =>
       new Promise((resolve) => {
@@ -118,7 +125,7 @@ function parse(line: string): CliMessage | undefined {
     return undefined;
   }
   if (typeof message !== 'object' || message === null || !('say' in message)) return undefined;
-  if (message.say === 'clear') return {say: 'clear'};
+  if (message.say === 'clear' || message.say === 'resumed') return {say: message.say};
   const signal = 'signal' in message ? sessionSignals.find((known) => known === message.signal) : undefined;
   return message.say === 'signal' && signal !== undefined ? {say: 'signal', signal} : undefined;
 }

@@ -4,7 +4,7 @@ import {promisify} from 'node:util';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {KeySource} from '../lifecycle/plan.ts';
-import {run} from '../kernel/program.ts';
+import {restoreTerminal, saveTerminal, setTerminal} from '../kernel/terminal.ts';
 import type {CliChannel} from './cli-channel.ts';
 import {printablePath} from './printable-path.ts';
 
@@ -26,6 +26,13 @@ type Input = {
   awaitsWriter: boolean;
 };
 
+let asking = false;
+
+/** Whether a passphrase is being asked for on the terminal just now. */
+export function isAsking(): boolean {
+  return asking;
+}
+
 /** Where keys come from, and how often it is worth asking. */
 export type KeyReader = {
   readonly tries: number;
@@ -40,7 +47,7 @@ export function keyReader(source: KeySource, keyFd: number | undefined, image: s
   if (source.from === 'terminal') {
     return {
       tries,
-      existing: () => askOnce(channel, `Passphrase for ${printablePath(image)}: `),
+      existing: () => askOnce(channel, `Passphrase for the vault ${printablePath(image)}: `),
       chosen: () => askTwice(channel, printablePath(image)),
     };
   }
@@ -63,7 +70,7 @@ export function keyReader(source: KeySource, keyFd: number | undefined, image: s
 
 async function askTwice(channel: CliChannel, image: string): Promise<Buffer> {
   for (let attempt = 1; ; attempt++) {
-    const first = requireNotEmpty(await askOnce(channel, `New passphrase for ${image}: `));
+    const first = requireNotEmpty(await askOnce(channel, `New passphrase for the vault ${image}: `));
     const second = await askOnce(channel, 'The same once more: ');
     const same = first.equals(second);
     second.fill(0);
@@ -96,16 +103,51 @@ async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
       next: 'tazpod vault unlock --passphrase-file FILE',
     });
   }
-  const saved = (await run('stty', ['-g'], {stdin: terminal})).stdout.toString('ascii').trim();
-  try {
-    await run('stty', ['-echo', 'icanon', 'isig'], {stdin: terminal});
+  asking = true;
+  const saved = await saveTerminal(terminal);
+  const begin = async () => {
+    await hideTyping(terminal);
     writeSync(terminal, prompt);
-    return await interruptible(readLine({fd: terminal, awaitsWriter: false}, maximumPassphraseBytes));
-  } finally {
+  };
+  /** Ctrl-Z: the shell gets its terminal with echo. The kernel has thrown away what was typed at the prompt. */
+  const suspend = async () => {
     writeSync(terminal, '\n');
-    await run('stty', [saved], {stdin: terminal});
+    await restoreTerminal(terminal, saved);
+    process.removeListener('SIGTSTP', onStop);
+    process.kill(process.pid, 'SIGTSTP');
+    process.on('SIGTSTP', onStop);
+    await begin();
+  };
+  const onStop = () => void suspend();
+  process.on('SIGTSTP', onStop);
+  try {
+    await begin();
+    return await interruptible(readTyped(terminal));
+  } finally {
+    process.removeListener('SIGTSTP', onStop);
+    writeSync(terminal, '\n');
+    await restoreTerminal(terminal, saved);
     closeSync(terminal);
+    asking = false;
   }
+}
+
+/** A prompt comes only when nothing shows on the screen. stty(1) may be stopped, and given up, while it waits for `fg`. */
+async function hideTyping(terminal: number): Promise<void> {
+  for (let attempt = 1; attempt <= tries; attempt++) {
+    if (await setTerminal(terminal, ['-echo', 'icanon', 'isig', '-noflsh'])) return;
+  }
+  throw new Failure(exitCode.unavailable, 'The terminal would show the passphrase.', {
+    why: 'stty cannot switch its echo off.',
+    next: 'give the passphrase with --passphrase-file FILE',
+  });
+}
+
+/** Ctrl-D instead of a passphrase says the same as Ctrl-C, and so does a window that is closed. */
+function readTyped(terminal: number): Promise<Buffer> {
+  return readLine({fd: terminal, awaitsWriter: false}, maximumPassphraseBytes, () => {
+    throw new Interrupted('SIGINT');
+  });
 }
 
 function say(text: string): void {
@@ -115,11 +157,12 @@ function say(text: string): void {
 }
 
 /** Reads up to a newline, which is not part of the passphrase, and not a byte further: the rest is the session's. */
-async function readLine(input: Input, maximumBytes: number): Promise<Buffer> {
+async function readLine(input: Input, maximumBytes: number, onNothing = () => {}): Promise<Buffer> {
   const line = Buffer.allocUnsafeSlow(maximumBytes + 1);
   let length = 0;
   for (;;) {
     const bytesRead = await readSome(input, line, length, 1);
+    if (bytesRead === 0 && length === 0) onNothing();
     if (bytesRead === 0 || line[length] === 0x0a) break;
     length += 1;
     if (length > maximumBytes) {

@@ -11,7 +11,7 @@ import {type Caller, identifyCaller, identifyPlainUser} from './caller.ts';
 import {cleanVault, observeVault} from './cleaning/clean.ts';
 import {type CliChannel, connectToCli} from './cli-channel.ts';
 import {type Arguments, confirmOwnNamespace, enterOwnNamespace, parseArguments} from './enter.ts';
-import {Interrupted} from './key-source.ts';
+import {Interrupted, isAsking} from './key-source.ts';
 import {enterPrivateGhost} from './session/join.ts';
 import {liftLimits} from './limits.ts';
 import {lockVault} from './lock.ts';
@@ -52,8 +52,9 @@ async function converse(args: Arguments, caller: Caller): Promise<number> {
     throw new Failure(exitCode.noPermission, 'Nobody waits for the ghost.', {next: 'tazpod vault unlock'});
   }
   traceProgramsTo((commandLine) => channel.say({say: 'program', commandLine}));
-  // Signals of the terminal are for the session; the CLI passes on those that are meant for it alone.
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTSTP'] as const) process.on(signal, () => {});
+  // Those of the terminal are for the session; the CLI passes on those that are meant for it alone. Ctrl-Z stops a ghost
+  // without a session as it stops every program.
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
   const code = await attempt(caller, plan, channel).catch((error: unknown) => tell(channel, error));
   channel.say({say: 'ended', code});
   await channel.close();
@@ -71,7 +72,15 @@ function attempt(caller: Caller, plan: GhostPlan, channel: CliChannel): Promise<
     channel.onSignal((signal) => {
       if (lethal.has(signal)) resolve(128 + constants.signals[signal]);
     });
-    const began = () => channel.gone.removeEventListener('abort', abandon);
+    const interrupt = (signal: NodeJS.Signals) => {
+      // At a prompt, the terminal has to be put in order first.
+      if (!isAsking()) resolve(128 + constants.signals[signal]);
+    };
+    for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.once(signal, interrupt);
+    const began = () => {
+      channel.gone.removeEventListener('abort', abandon);
+      for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.removeListener(signal, interrupt);
+    };
     carryOut(caller, plan, channel, began).then(resolve, reject);
   });
 }

@@ -45,6 +45,8 @@ export type GhostMessage =
       /** What a program said, or where the error is from, for `--debug`. Fit for a terminal. */
       readonly cause?: string;
     }
+  /** The session's program was stopped (Ctrl-Z): the CLI stops too, and says `resumed` when it goes on. */
+  | {readonly say: 'stopped'}
   /** The session's program has ended with `code`; the vault stays open for the shells that have joined. */
   | {readonly say: 'lingers'; readonly code: number}
   /** The vault is closed; `code` is the ghost's exit code. */
@@ -56,6 +58,8 @@ export type Adopted = {readonly changed: number; readonly left: number};
 export type CliMessage =
   /** Nothing is drawn any more: the terminal is the ghost's. */
   | {readonly say: 'clear'}
+  /** The CLI goes on after a stop, in the foreground or in the background. */
+  | {readonly say: 'resumed'}
   /** A signal that the CLI got, for the session. */
   | {readonly say: 'signal'; readonly signal: SessionSignal};
 

@@ -11,6 +11,7 @@ import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {GhostPlan, InitId} from '../lifecycle/plan.ts';
 import type {Escalation} from './escalation.ts';
+import {Job, type SavedTerminal} from './job.ts';
 import {makePlanFolder} from './plan-folder.ts';
 import {endTerminalLinesWithCrLf} from './terminal-lines.ts';
 
@@ -35,6 +36,9 @@ export type GhostEnd = {
   readonly failure?: Failure;
 };
 
+/** The vault's passphrase may be asked for right after it. sudo puts the user's name in the place of `%p`. */
+const sudoPrompt = '[sudo] Login password of %p: ';
+
 /** The privileged entry that belongs to this CLI. */
 export const ghostEntry = fileURLToPath(new URL('../../bin/tazpod-ghost', import.meta.url));
 
@@ -42,7 +46,12 @@ export const ghostEntry = fileURLToPath(new URL('../../bin/tazpod-ghost', import
  * Calls the ghost with a plan and stays until it has ended. The plan lies in a folder that only this user can enter,
  * beside the socket over which the two talk; the ghost removes both as soon as it has them.
  */
-export async function callGhost(plan: GhostPlan, escalation: Escalation, listener: GhostListener): Promise<GhostEnd> {
+export async function callGhost(
+  plan: GhostPlan,
+  escalation: Escalation,
+  listener: GhostListener,
+  terminal?: SavedTerminal,
+): Promise<GhostEnd> {
   const folder = makePlanFolder(process.env['XDG_RUNTIME_DIR'] ?? tmpdir());
   const server = createServer();
   try {
@@ -62,19 +71,25 @@ export async function callGhost(plan: GhostPlan, escalation: Escalation, listene
       // The ghost's own teardown is gentler than any signal to the process that started it.
       cleanup: false,
       // sudo passes nothing of ours on; without sudo the entry starts the Node that we run on.
-      env: {...escalation.environment, TAZPOD_GHOST_NODE: process.execPath},
+      env: {SUDO_PROMPT: sudoPrompt, ...escalation.environment, TAZPOD_GHOST_NODE: process.execPath},
       extendEnv: false,
     });
-    const stopForwarding = forwardSignals(conversation.say);
+    const job = new Job(ghost.pid ?? 0, terminal, conversation.say);
+    conversation.onStopped(() => job.stopWithSession());
+    const keyboard = forwardSignals(conversation.say);
     const code = await Promise.race([
       conversation.lingers,
       ghost.then((result) => result.exitCode ?? 128 + constants.signals[result.signal ?? 'SIGKILL']),
     ]);
-    stopForwarding();
+    job.end();
+    keyboard.stopForwarding();
     // A ghost that lingers for others is not waited for.
     ghost.nodeChildProcess.unref();
     const told = await conversation.ended();
-    return code === noNode && !told.began ? {code, ...told, failure: withoutNode()} : {code, ...told};
+    if (code === noNode && !told.began) return {code, ...told, failure: withoutNode()};
+    // Ctrl-C at sudo's own prompt: sudo ends with 1, as it does for a wrong password.
+    if (!told.began && keyboard.interrupted()) return {code: 128 + constants.signals.SIGINT, ...told};
+    return {code, ...told};
   } finally {
     server.close();
     rmSync(folder, {recursive: true, force: true});
@@ -98,10 +113,16 @@ type Told = Omit<GhostEnd, 'code'> & {readonly began: boolean};
 function converse(
   server: Server,
   listener: GhostListener,
-): {say: (message: CliMessage) => void; lingers: Promise<number>; ended: () => Promise<Told>} {
+): {
+  say: (message: CliMessage) => void;
+  onStopped: (listener: () => void) => void;
+  lingers: Promise<number>;
+  ended: () => Promise<Told>;
+} {
   let told: Told = {began: false, orderly: false};
   let socket: Socket | undefined;
   let lines: Promise<void> = Promise.resolve();
+  let onStopped = () => {};
   let lingers!: (code: number) => void;
   const lingering = new Promise<number>((resolve) => {
     lingers = resolve;
@@ -126,6 +147,7 @@ function converse(
           told = {...told, failure: new Failure(code, what, details)};
         }
         if (message.say === 'lingers') lingers(message.code);
+        if (message.say === 'stopped') onStopped();
         await listener.onMessage(message);
         if (message.say === 'terminal') say({say: 'clear'});
       }
@@ -136,6 +158,9 @@ function converse(
   });
   return {
     say,
+    onStopped: (listener) => {
+      onStopped = listener;
+    },
     lingers: lingering,
     ended: async () => {
       socket?.end();
@@ -156,19 +181,24 @@ function listen(server: Server, path: string): Promise<void> {
  * Passes signals on to the session instead of dying of them. Those that the terminal sends to all of its foreground
  * processes reach the session without our help, and a second time would be one too many.
  */
-function forwardSignals(say: (message: CliMessage) => void): () => void {
+function forwardSignals(say: (message: CliMessage) => void): {
+  stopForwarding: () => void;
+  interrupted: () => boolean;
+} {
   const fromTerminal: readonly string[] = process.stdin.isTTY ? ['SIGINT', 'SIGQUIT'] : [];
+  let interrupted = false;
   const handlers = sessionSignals.map((signal): [SessionSignal, () => void] => [
     signal,
     () => {
+      if (signal === 'SIGINT') interrupted = true;
       if (!fromTerminal.includes(signal)) say({say: 'signal', signal});
     },
   ]);
-  const ignore = () => {};
-  process.on('SIGTSTP', ignore);
   for (const [signal, handler] of handlers) process.on(signal, handler);
-  return () => {
-    process.removeListener('SIGTSTP', ignore);
-    for (const [signal, handler] of handlers) process.removeListener(signal, handler);
+  return {
+    stopForwarding: () => {
+      for (const [signal, handler] of handlers) process.removeListener(signal, handler);
+    },
+    interrupted: () => interrupted,
   };
 }

@@ -113,9 +113,14 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   try {
     const listener = {onMessage: (message: GhostMessage) => stage.present(message)};
     const call = async (): Promise<GhostEnd> => {
-      const end = await callGhost(makePlan(), escalation, listener);
+      const end = await callGhost(makePlan(), escalation, listener, saved);
       if (end.enter === undefined || session === undefined) return end;
-      return callGhost({version: planVersion, operation: 'enter', init: end.enter, session}, escalation, listener);
+      return callGhost(
+        {version: planVersion, operation: 'enter', init: end.enter, session},
+        escalation,
+        listener,
+        saved,
+      );
     };
     const end = escalation.isolation === 'private' ? await callPatiently(request, call, presentation) : await call();
     if (end.failure !== undefined) throw end.failure;
@@ -262,6 +267,7 @@ class Stage {
         if (this.#presentation.debug) process.stderr.write(`+ ${message.commandLine}\n`);
         return;
       case 'open':
+      case 'stopped':
       case 'enter':
       case 'observed':
       case 'adopted':

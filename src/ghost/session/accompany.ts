@@ -1,6 +1,7 @@
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import type {CliChannel} from '../cli-channel.ts';
 import type {Session} from './session.ts';
+import {followStops} from './stops.ts';
 
 /** The session's time after SIGHUP when the CLI is gone or somebody asks the ghost itself to end. */
 const lastGraceMs = 500;
@@ -31,6 +32,7 @@ export async function accompany(company: Company): Promise<number> {
   const {session, channel, wasLocked, isLost = () => false, onLingering, lost, misplaced} = company;
   const end = () => void session.end(lastGraceMs);
   channel.onSignal((signal) => session.signal(signal));
+  followStops(session, channel);
   channel.gone.addEventListener('abort', end);
   if (channel.gone.aborted) end();
   process.on('SIGTERM', end);

@@ -1,4 +1,5 @@
 import {fileURLToPath} from 'node:url';
+import {readProcessStat} from '../../kernel/process-record.ts';
 import {findProgram, onlyBelow} from '../../kernel/program.ts';
 import {lockedMarker} from '../../lifecycle/init-label.ts';
 import type {Caller} from '../caller.ts';
@@ -10,7 +11,7 @@ import {callersLimits} from '../limits.ts';
  * The shell code between the ghost and the user's program. It runs as root, so every word in it is a constant, a number,
  * or a path of this install, and quoted. dash is /bin/sh here: small, and it reaps orphans as PID 1.
  *
- * Descriptor 3 is the line to the ghost, 4 the session's user namespace.
+ * Descriptor 3 is the line to the ghost, 4 the session's user namespace. The user's program gets neither.
  */
 
 /** How a shell that has joined a ghost is known there. */
@@ -31,7 +32,7 @@ export function initScript(caller: Caller, program: string): string {
   return [
     'read -r go <&3 || exit 1',
     `joined() { for p in /proc/[0-9]*; do [ "$p" = /proc/1 ] || { ${isJoined(caller)} && return 0; }; done; return 1; }`,
-    `${program} 3<&-`,
+    program,
     'code=$?',
     `locked() { [ -e /dev/shm/${lockedMarker} ]; }`,
     'told=',
@@ -55,15 +56,41 @@ function isJoined(caller: Caller): string {
  * as the init, waits for the ghost's word.
  */
 export function joinedScript(program: string): string {
-  return `[ -e /proc/1/fd/9 ] && exit 1; echo ${joinedWord} >&3; read -r go <&3 || exit 1; ${program} 3<&-; exit $?`;
+  return `[ -e /proc/1/fd/9 ] && exit 1; echo ${joinedWord} >&3; read -r go <&3 || exit 1; ${program}; exit $?`;
 }
 
 /** What a shell that has joined tells the ghost. */
 export const joinedWord = 'joined';
 
+/** What the relay tells the ghost when the session's program was stopped. */
+export const stoppedWord = 'stopped';
+
 /** A terminal of the session's own, in the private devpts, relayed to the one outside. */
 export function relay(program: string): string {
-  return `script --quiet --return --command ${quote(`exec ${program}`)} /dev/null`;
+  const script = `script --quiet --return --command ${quote(withJobControl(program))} /dev/null`;
+  return sudoRelays() ? `sh -c ${quote(`trap '' TTOU; exec ${script}`)}` : script;
+}
+
+/**
+ * Whether this terminal is sudo's own (`use_pty`), and not the one that the user's shell has: there, the relay may put
+ * the terminal in order at its end in the background too. Elsewhere the kernel stops it until `fg`.
+ */
+function sudoRelays(): boolean {
+  const self = readProcessStat('self');
+  return self !== undefined && self.ppid === self.session;
+}
+
+/**
+ * Runs a program as the only job of a terminal. A shell with job control leads the terminal's session, because the
+ * kernel does not let Ctrl-Z stop a program whose parent is not there to continue it. When the job is stopped, the shell
+ * tells the ghost, waits for its word, and continues the job. What it has to say of signals goes nowhere.
+ */
+function withJobControl(program: string): string {
+  return [
+    `exec 5>&2 2>/dev/null; set -m; ${program} 2>&5 5>&-; code=$?`,
+    `while jobs %1 >/dev/null 2>&1; do echo ${stoppedWord} >&3; read -r go <&3 || exit 1; fg %1 >/dev/null; code=$?; done`,
+    'exit $code',
+  ].join('; ');
 }
 
 /**
@@ -77,7 +104,7 @@ export function withoutPrivileges(caller: Caller, orderPath: string, sessionGrou
   ].join(' ');
   const start = `${newKeyring()} exec "$@"`;
   const drop = [
-    `exec 4<&-; ${callersLimits()} ${newKeyring()} exec setpriv ${caller.isolation === 'sealed' ? ids : ''}`,
+    `exec 3<&- 4<&-; ${callersLimits()} ${newKeyring()} exec setpriv ${caller.isolation === 'sealed' ? ids : ''}`,
     `--inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- /bin/sh -c ${quote(start)} sh`,
     [process.execPath, nodeWithoutDebugger, launchPath, orderPath].map(quote).join(' '),
   ].join(' ');

@@ -15,6 +15,7 @@ import {
   type ProcessIdentity,
   signalProcess,
 } from '../../kernel/process.ts';
+import {readProcessStat} from '../../kernel/process-record.ts';
 import {start} from '../../kernel/program.ts';
 import {initLabel} from '../../lifecycle/init-label.ts';
 import type {OpenVault, SessionSignal} from '../../lifecycle/message.ts';
@@ -22,7 +23,16 @@ import type {SessionPlan} from '../../lifecycle/plan.ts';
 import type {Caller} from '../caller.ts';
 import type {SessionGroups} from '../control-group.ts';
 import type {LaunchOrder} from './launch.ts';
-import {bound, initScript, joinedName, joinedScript, joinedWord, relay, withoutPrivileges} from './session-script.ts';
+import {
+  bound,
+  initScript,
+  joinedName,
+  joinedScript,
+  joinedWord,
+  relay,
+  stoppedWord,
+  withoutPrivileges,
+} from './session-script.ts';
 
 /** How often what is stopped is continued while a session is being ended. */
 const wakeMs = 200;
@@ -41,6 +51,14 @@ export type Session = {
   readonly ended: Promise<number>;
   /** The same, when the program has ended and the session goes on for others that have joined it. */
   readonly lingers: Promise<number>;
+  /** Whether the session has a terminal of its own, which a relay connects with the one outside. */
+  readonly relayed: boolean;
+  /** Called when the program in the session's own terminal was stopped, until it is continued. */
+  onStopped(listener: () => void): void;
+  /** Continues the program in the session's own terminal. */
+  resume(): void;
+  /** Whether the program that the user asked for is stopped. */
+  isStopped(): boolean;
   /** Sends a signal to the program that the user asked for. */
   signal(signal: SessionSignal): void;
   /** SIGHUP to all of the session, and after the grace time (at once, if there is none) SIGKILL to its init. */
@@ -55,7 +73,7 @@ export type Session = {
  * Prepares the session: a PID namespace with an init of ours, and in it the user's program without a privilege.
  *
  * ```
- * ghost ─ unshare ─ init (sh, PID 1) ─ [script, the relay of the session's own terminal] ─ the user's program
+ * ghost ─ unshare ─ init (sh, PID 1) ─ [script, the relay of the session's own terminal ─ sh] ─ the user's program
  * ```
  *
  * Safe as root: every argument is a constant, a number, a path of this install, or the label, and each stands quoted.
@@ -85,7 +103,7 @@ export function prepareSession(
  * Prepares a further program in the namespaces of a session that is there.
  *
  * ```
- * ghost ─ nsenter ─ sh (in the session's PID namespace) ─ [script] ─ the user's program
+ * ghost ─ nsenter ─ sh (in the session's PID namespace) ─ [script ─ sh] ─ the user's program
  * ```
  *
  * Safe as root: as above; and the namespaces are those of an init that root owns and that bears this image's number. A
@@ -133,8 +151,10 @@ function startSession(
   );
   const lingers = Promise.withResolvers<number>();
   const joined = Promise.withResolvers<boolean>();
+  let stopped = () => {};
   createInterface({input: line}).on('line', (word) => {
     if (word === joinedWord) joined.resolve(true);
+    else if (word === stoppedWord) stopped();
     else lingers.resolve(Number(word));
   });
   void ended.then(() => joined.resolve(false));
@@ -157,6 +177,15 @@ function startSession(
     joined: joined.promise,
     ended,
     lingers: lingers.promise,
+    relayed,
+    onStopped: (listener) => {
+      stopped = listener;
+    },
+    resume: () => void line.write('go\n'),
+    isStopped: () => {
+      const leader = leaderOf(child.pid!, relayed);
+      return leader !== undefined && readProcessStat(leader.pid)?.state === 'T';
+    },
     signal: (signal) => {
       const leader = leaderOf(child.pid!, relayed);
       if (leader !== undefined) signalProcess(leader, signal);
@@ -205,9 +234,10 @@ function writeLaunchOrder(
   return `/dev/shm/${name}`;
 }
 
-/** The user's program: the first child behind the script, or behind the relay its child. */
+/** The user's program: the first child behind the script, or the job of the shell behind the relay. */
 function leaderOf(entrancePid: number, relayed: boolean): ProcessIdentity | undefined {
   const script = childrenOf(entrancePid)[0];
   const first = script && childrenOf(script.pid)[0];
-  return relayed ? first && childrenOf(first.pid)[0] : first;
+  const shell = relayed ? first && childrenOf(first.pid)[0] : undefined;
+  return relayed ? shell && childrenOf(shell.pid)[0] : first;
 }

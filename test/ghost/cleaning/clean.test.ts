@@ -111,6 +111,7 @@ describe('Cleaning up after a vault that others have opened', () => {
         },
         claimTerminal: async () => {},
         onSignal: () => {},
+        onResumed: () => {},
         gone: new AbortController().signal,
         close: async () => {},
       },

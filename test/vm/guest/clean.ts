@@ -60,6 +60,7 @@ describe('cleaning up after cryptsetup', () => {
       say: onMessage,
       claimTerminal: async () => {},
       onSignal: () => {},
+      onResumed: () => {},
       gone: new AbortController().signal,
       close: async () => {},
     };
