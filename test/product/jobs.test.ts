@@ -1,8 +1,6 @@
 import {existsSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {processTree} from '../bed/process-tree.ts';
-import {readProcessStat} from '../../src/kernel/process-record.ts';
 import {allowSudo} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
@@ -15,7 +13,6 @@ const stoppedJob = /^\[1\]\+ +Stopped[^]*^outside> ?$/m;
 
 for (const {kind, title} of [
   {kind: 'no password', title: 'where sudo gives the ghost a terminal of its own (Debian’s use_pty)'},
-  {kind: 'doctor', title: 'where sudo does not (use_pty switched off)'},
 ] as const) {
   describe(`As a job of the user’s shell, ${title}`, () => {
     let owner: BedUser;
@@ -86,32 +83,6 @@ for (const {kind, title} of [
       });
     }
 
-    it('the ghost itself goes on while its session is stopped', async () => {
-      await start('sleep 50', '> log');
-      terminal.press('C-z');
-      await terminal.shows(stoppedJob);
-      const states = () => processTree(terminal.shellPid).filter(({role}) => role === 'the ghost');
-      expect(states()).to.have.length(1);
-      await until('the ghost goes on', () => !isStopped(states()[0]!.pid));
-      terminal.enter('fg');
-      await terminal.shows(/fg\n.*sleep 50/);
-      terminal.press('C-c');
-      await terminal.shows(/\^C[^]*^outside> ?$/m);
-    });
-
-    it('a shell in the vault that suspends itself is one more stopped job', async () => {
-      terminal.enter('tazpod unlock $VAULT; echo "code=$?"');
-      await terminal.shows(atGhostPrompt);
-      terminal.enter('suspend');
-      await terminal.shows(stoppedJob);
-      await expectShell();
-      terminal.enter('fg; echo "code=$?"');
-      await terminal.shows(/^tazpod unlock/m);
-      terminal.enter('tty; exit 4');
-      await terminal.shows(/^\/dev\/pts\/0$[^]*^code=4$/m);
-      await expectShell();
-    });
-
     it('Ctrl-Z at the prompt shows nothing of the passphrase, and fg asks again', async () => {
       terminal.enter(`tazpod unlock --image ${vault.image} --mount-point ${vault.mountPoint}; echo "code=$?"`);
       await terminal.shows(/^Passphrase for the vault /m);
@@ -147,8 +118,4 @@ for (const {kind, title} of [
       });
     }
   });
-}
-
-function isStopped(pid: number): boolean {
-  return readProcessStat(pid)?.state === 'T';
 }

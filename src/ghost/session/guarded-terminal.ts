@@ -75,7 +75,7 @@ export async function guardTerminal(caller: Caller, terminalFd: number): Promise
       detached: true,
     });
     guard.stdin!.on('error', () => {});
-    const [taken] = await Promise.race([once(guard.stdout as Readable, 'data'), once(guard, 'exit')]);
+    const [taken] = (await Promise.race([once(guard.stdout as Readable, 'data'), once(guard, 'exit')])) as unknown[];
     guard.on('exit', () => {
       if (!released) void post();
     });
