@@ -1,5 +1,16 @@
 import {spawnSync} from 'node:child_process';
-import {chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
@@ -45,13 +56,19 @@ describe('Set-up', () => {
       import {setUp} from './scripts/setup.js';
       import {endWith} from './scripts/terminal.js';
       await endWith(() => setUp(${JSON.stringify(programs)}));`;
-    const {status, stderr} = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    const words = ['--input-type=module', '--eval', script];
+    // A user need not be able to reach the checkout, nor the Node in it: it is run by its descriptor.
+    const node = openSync(process.execPath, 'r');
+    const ids = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
+    const [program, ...args] =
+      uid === undefined ? [process.execPath, ...words] : ['setpriv', ...ids, '/proc/self/fd/3', ...words];
+    const {status, stderr} = spawnSync(program, args, {
       cwd: folder,
       encoding: 'utf8',
       env: {...process.env, PATH: `${folder}/fakes:${process.env['PATH']}`},
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(uid === undefined ? {} : {gid: uid, uid}),
+      stdio: ['ignore', 'pipe', 'pipe', node],
     });
+    closeSync(node);
     return {code: status, stderr};
   }
 

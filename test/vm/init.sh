@@ -26,7 +26,8 @@ mkdir -p run/lock run/user dev/pts exchange "usr/lib/modules"
 mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts dev/pts
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=none exchange exchange
-mount -o bind "/root$(cat /modules/folder)" usr/lib/modules
+# The cache that they are in may lie in one of them, too.
+mount -o bind "/lower$(cat /modules/folder)" usr/lib/modules
 ln -sf /proc/self/fd dev/fd
 ln -sf /proc/self/fd/0 dev/stdin
 ln -sf /proc/self/fd/1 dev/stdout

@@ -17,7 +17,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import {join} from 'node:path';
+import {join, relative} from 'node:path';
 import {expect} from 'chai';
 import {dmCryptEngine} from '../../../src/engines/dm-crypt/engine.ts';
 import type {AttachedDevice, AttachRequest} from '../../../src/engines/engine.ts';
@@ -310,15 +310,18 @@ describe('the dm-crypt engine', () => {
     });
 
     it('is told not to be usable without root, and in a user namespace', () => {
-      const engine = new URL('../../../src/engines/dm-crypt/engine.ts', import.meta.url).href;
-      const script = `const {dmCryptEngine} = await import('${engine}');
+      // A user need not be able to reach the checkout: it is run from /mnt, in a mount namespace of its own.
+      const checkout = new URL('../../..', import.meta.url).pathname;
+      const node = relative(checkout, process.execPath);
+      const script = `const {dmCryptEngine} = await import('/mnt/src/engines/dm-crypt/engine.ts');
         console.log(JSON.stringify(await dmCryptEngine.probe()))`;
       for (const [program, ...args] of [
         ['setpriv', '--reuid=1000', '--clear-groups'],
         ['unshare', '--user', '--map-root-user'],
       ] as const) {
-        const words = [...args, process.execPath, '--input-type=module', '--eval', script];
-        const {stdout, stderr} = spawnSync(program, words, {encoding: 'utf8'});
+        const command = [program, ...args, `/mnt/${node}`, '--input-type=module', '--eval', script];
+        const within = ['--mount', 'sh', '-c', 'mount --bind "$0" /mnt && exec "$@"', checkout, ...command];
+        const {stdout, stderr} = spawnSync('unshare', within, {cwd: '/', encoding: 'utf8'});
         expect(stderr).to.equal('');
         expect(JSON.parse(stdout)).to.deep.include({usable: false, why: 'It needs root.'});
       }
