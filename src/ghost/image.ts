@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   fstatSync,
   ftruncateSync,
@@ -64,10 +65,11 @@ export async function allocateImage(
 }
 
 /**
- * Gives a finished image its name, and nothing that has it already: link(2) never replaces. What it holds is synced
- * before, and the folder after.
+ * Gives a finished image its name, and nothing that has it already: link(2) never replaces. exFAT and some network file
+ * systems have no hard links; there mv(1) renames with RENAME_NOREPLACE. What it holds is synced before, and the folder
+ * after.
  *
- * Safe as root: the link is made by a program that runs as the caller.
+ * Safe as root: link and rename are made by programs that run as the caller.
  */
 export async function publishImage(caller: Caller, folderFd: number, image: NewImage, name: string): Promise<void> {
   fsyncSync(image.fd);
@@ -79,15 +81,29 @@ export async function publishImage(caller: Caller, folderFd: number, image: NewI
     ['--logical', '--no-target-directory', '--', ...paths],
     [image.fd, folderFd],
   );
-  if (linked.code !== 0) {
+  const published = linked.code === 0 || (await renameImage(caller, folderFd, image, name));
+  if (!published) {
     throw new Failure(exitCode.cannotCreate, 'The image could not be given its name.', {
       why: 'Something of that name appeared meanwhile, or its folder refuses new files.',
       next: 'tazpod vault status',
       cause: linked.stderr.toString('utf8'),
     });
   }
-  if (image.temporaryName !== undefined) removeFile(caller, folderFd, image.temporaryName);
+  if (linked.code === 0 && image.temporaryName !== undefined) removeFile(caller, folderFd, image.temporaryName);
   fsyncSync(folderFd);
+}
+
+/** Whether the image has the name now. mv(1) also ends with 0 where something has that name and it did nothing. */
+async function renameImage(
+  caller: Caller,
+  folderFd: number,
+  {temporaryName}: NewImage,
+  name: string,
+): Promise<boolean> {
+  if (temporaryName === undefined) return false;
+  const [from, to] = [`/proc/self/fd/3/${temporaryName}`, `/proc/self/fd/3/${name}`];
+  await runAsCaller(caller, 'mv', ['--no-clobber', '--no-target-directory', '--', from, to], [folderFd]);
+  return asCaller(caller, () => !existsSync(`/proc/self/fd/${folderFd}/${temporaryName}`));
 }
 
 /** Forgets an image that has no name yet. */

@@ -21,6 +21,7 @@ const packages = {
   mke2fs: 'e2fsprogs',
   mknod: 'coreutils',
   mount: 'mount',
+  mv: 'coreutils',
   nsenter: 'util-linux',
   prlimit: 'util-linux',
   script: 'bsdutils',
