@@ -279,11 +279,20 @@ export class Holdings {
 
 /** The key opens none of the key slots. */
 export class WrongPassphrase extends Failure {
-  constructor(image: string) {
+  readonly #image: string;
+
+  constructor(image: string, doubt?: string) {
+    const why = `It opens no key slot of ${image}.`;
     super(exitCode.noPermission, 'The passphrase or key is wrong.', {
-      why: `It opens no key slot of ${image}.`,
+      why: doubt === undefined ? why : `${why} ${doubt}`,
       next: 'tazpod vault unlock',
     });
+    this.#image = image;
+  }
+
+  /** The same, with what may be wrong with the key. */
+  because(doubt: string | undefined): WrongPassphrase {
+    return new WrongPassphrase(this.#image, doubt);
   }
 }
 

@@ -5,6 +5,7 @@ import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {KeySource} from '../lifecycle/plan.ts';
 import {restoreTerminal, saveTerminal, setTerminal} from '../kernel/terminal.ts';
+import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
 import {printablePath} from './printable-path.ts';
 
@@ -38,15 +39,24 @@ export type KeyReader = {
   readonly tries: number;
   /** The key for an image that is there. The caller zeroes it. */
   existing(): Promise<Buffer>;
+  /** What may be wrong with the last key from `existing`, as a sentence; never a byte of it. */
+  doubt(): string | undefined;
   /** The key for a new image: at a terminal it is asked for twice. */
   chosen(): Promise<Buffer>;
 };
 
 /** A reader for the key source of a plan. `keyFd` is its opened file. */
-export function keyReader(source: KeySource, keyFd: number | undefined, image: string, channel: CliChannel): KeyReader {
+export function keyReader(
+  {uid, gid}: Pick<Caller, 'uid' | 'gid'>,
+  source: KeySource,
+  keyFd: number | undefined,
+  image: string,
+  channel: CliChannel,
+): KeyReader {
   if (source.from === 'terminal') {
     return {
       tries,
+      doubt: () => undefined,
       existing: () => askOnce(channel, `Passphrase for the vault ${printablePath(image)}: `),
       chosen: () => askTwice(channel, printablePath(image)),
     };
@@ -57,12 +67,22 @@ export function keyReader(source: KeySource, keyFd: number | undefined, image: s
     if (input.fd !== 0) closeSync(input.fd);
     return requireNotEmpty(key);
   };
+  if (source.from === 'file') warnOfReadable(source.path, keyFd!, {uid, gid}, channel);
+  let foreign: string | undefined;
   return {
     tries: 1,
-    existing: fromDescriptor,
+    existing: async () => {
+      const key = await fromDescriptor();
+      if (source.form === 'passphrase') foreign = foreignBytes(key);
+      return key;
+    },
+    doubt: () => foreign && `The passphrase ${foreign}, and that is tried with it.`,
     chosen: async () => {
       const key = await fromDescriptor();
-      if (source.form === 'passphrase') warnOfWeak(key, channel);
+      if (source.form === 'passphrase') {
+        refuseForeign(key);
+        warnOfWeak(key, channel);
+      }
       return key;
     },
   };
@@ -238,6 +258,38 @@ function requireNotEmpty(key: Buffer): Buffer {
   throw new Failure(exitCode.usage, 'The passphrase is empty.', {
     why: 'Without a passphrase everybody who has the image has its secrets.',
   });
+}
+
+/**
+ * What an editor or another system puts into a text file, and nobody can type: the line ending of Windows, and the mark
+ * that UTF-8 or UTF-16 begins with.
+ */
+function foreignBytes(passphrase: Buffer): string | undefined {
+  const start = passphrase.subarray(0, 3).toString('hex');
+  if (start === 'efbbbf') return 'begins with a byte order mark';
+  if (start.startsWith('fffe') || start.startsWith('feff') || passphrase.includes(0)) return 'is in UTF-16';
+  return passphrase.at(-1) === 0x0d ? 'ends with a carriage return, as lines of Windows do' : undefined;
+}
+
+function refuseForeign(passphrase: Buffer): void {
+  const what = foreignBytes(passphrase);
+  if (what === undefined) return;
+  passphrase.fill(0);
+  throw new Failure(exitCode.usage, `The passphrase ${what}.`, {
+    why: 'It would be a part of the passphrase, and nobody could type it. No vault was made.',
+    next: "save the file as UTF-8 without a mark and with Unix line endings: sed -i 's/\\r$//' FILE",
+  });
+}
+
+/** Others who can read the file have the vault. */
+function warnOfReadable(path: string, fd: number, {uid, gid}: Pick<Caller, 'uid' | 'gid'>, channel: CliChannel): void {
+  const stat = fstatSync(fd);
+  // A group of the user's own, as most systems make one, is nobody else.
+  const others = (stat.mode & 0o004) !== 0 || ((stat.mode & 0o040) !== 0 && stat.gid !== gid);
+  if (!stat.isFile() || !others) return;
+  const shown = printablePath(path);
+  const mend = stat.uid === uid ? ` Next: chmod 600 ${shown}` : '';
+  channel.say({say: 'warning', text: `Other users can read ${shown}, and with it the vault.${mend}`});
 }
 
 /** A rough measure, meant to speak up about what is plainly too little and to be silent otherwise. */

@@ -221,14 +221,15 @@ class Ghost {
 
   /** Asks for the key and tries it, as often as it is worth asking. */
   async #withKey<T>(attempt: (key: Buffer) => Promise<T>): Promise<T> {
-    const reader = keyReader(this.#plan.key, this.#opened.keyFd, this.#plan.image, this.#channel);
+    const reader = keyReader(this.#caller, this.#plan.key, this.#opened.keyFd, this.#plan.image, this.#channel);
     for (let tries = 1; ; tries++) {
       const key = await reader.existing();
       this.#conductor.begin('unlock');
       try {
         return await this.#conductor.step('unlock', () => attempt(key));
       } catch (error) {
-        if (!(error instanceof WrongPassphrase) || tries === reader.tries) throw error;
+        if (!(error instanceof WrongPassphrase)) throw error;
+        if (tries === reader.tries) throw error.because(reader.doubt());
       } finally {
         key.fill(0);
       }
@@ -299,7 +300,7 @@ class Ghost {
     const engine = await chooseEngine(newSegment, this.#plan.engine);
     const memoryKiB =
       plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
-    const key = await keyReader(this.#plan.key, keyFd, this.#plan.image, this.#channel).chosen();
+    const key = await keyReader(this.#caller, this.#plan.key, keyFd, this.#plan.image, this.#channel).chosen();
     try {
       conductor.begin('create');
       await conductor.step('unshare', () => this.#holdings.enter());
