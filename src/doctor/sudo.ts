@@ -32,10 +32,12 @@ async function askSudo(context: DoctorContext): Promise<SudoAnswer> {
   if (readProcessStatus('self', context.roots)?.noNewPrivileges === true) return 'blocked';
   // With --reset-timestamp a password that was typed a minute ago does not count.
   const quietly = ['--non-interactive', '--reset-timestamp', '--list'];
-  const {code, stderr} = await context.run('sudo', [...quietly, '--', context.entry]);
-  if (code !== 0) return /password is required/.test(stderr.toString()) ? 'unknown' : 'refused';
-  // The answer to the first question does not depend on whether a password is needed for the entry.
+  const {code} = await context.run('sudo', [...quietly, '--', context.entry]);
   const rules = await context.run('sudo', quietly);
+  // Only exit codes count: the words differ between sudo, sudo-rs and languages. If sudo lists its rules without a
+  // password, its no was an answer; if it does not, it would have said no to everybody.
+  if (code !== 0) return rules.code === 0 ? 'refused' : 'unknown';
+  // The answer to the first question does not depend on whether a password is needed for the entry.
   return needsNoPassword(rules.stdout.toString(), context.entry) ? 'no password' : 'password';
 }
 

@@ -8,7 +8,12 @@ export type SudoersRequest = {
   /** The real path of bin/tazpod-ghost. */
   readonly entry: string;
   readonly securePath: readonly string[];
+  /** What the installed sudo understands. Default: all of sudo. */
+  readonly dialect?: SudoersDialect;
 };
+
+/** `sudo`: the original, with all of its settings. `common`: what sudo-rs understands too. */
+export type SudoersDialect = 'sudo' | 'common';
 
 /**
  * The content of a sudoers file that lets one user run the privileged half of TazPod as root without a password, and
@@ -18,6 +23,9 @@ export type SudoersRequest = {
  * could only be wider than that check, because `*` in sudoers matches blanks too. The entry puts them after the name of
  * Node's program, where Node takes none of them for an option of its own.
  *
+ * sudo-rs has neither `env_check`, `setenv`, `requiretty` nor recording as settings of a command, and closes descriptors
+ * by itself; a setting that it does not know it reports at every call. So it gets the rest.
+ *
  * - `env_reset`, no `env_keep`, `!setenv`: no variable of the caller's reaches the entry but TERM. It gives Node an
  *   environment of its own anyway.
  * - `secure_path`: as the entry, which looks for Node in root's directories only.
@@ -25,14 +33,19 @@ export type SudoersRequest = {
  * - `!log_input`, `!log_output`: where sudo records sessions, it would record the passphrase and the secrets.
  * - `!use_pty`: the session has a terminal of its own already; one more relay only delays keys.
  */
-export function sudoersFile({userName, uid, entry, securePath}: SudoersRequest): string | undefined {
+export function sudoersFile({userName, uid, entry, securePath, dialect = 'sudo'}: SudoersRequest): string | undefined {
   if (!/^(?:\/[A-Za-z0-9._@+-]+)+$/.test(entry)) return undefined;
   // A word in capitals would be an alias, and ALL everybody.
   const user = /^[a-z_][a-z0-9_-]{0,31}$/.test(userName) ? userName : `#${uid}`;
+  const path = `secure_path = "${securePath.join(':')}"`;
+  const defaults = {
+    sudo: `Defaults!${entry} env_reset, env_keep = "TERM", !env_check, !setenv, ${path}
+Defaults!${entry} closefrom = 3, !requiretty, !use_pty, !log_input, !log_output`,
+    common: `Defaults!${entry} env_keep = "TERM", ${path}, !use_pty`,
+  };
   return `# TazPod: ${user} opens vaults as root without a password. The vault's own passphrase is asked for all the same.
 # This is only as safe as ${entry} is from being written by ${user}: see "tazpod doctor".
-Defaults!${entry} env_reset, env_keep = "TERM", !env_check, !setenv, secure_path = "${securePath.join(':')}"
-Defaults!${entry} closefrom = 3, !requiretty, !use_pty, !log_input, !log_output
+${defaults[dialect]}
 ${user} ALL = (root) NOPASSWD: NOSETENV: ${entry}
 `;
 }

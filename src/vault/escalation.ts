@@ -1,5 +1,6 @@
-import {execa} from 'execa';
+import {spawn} from 'node:child_process';
 import {existsSync} from 'node:fs';
+import {readProcessStatus} from '../kernel/process-record.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {Isolation} from '../lifecycle/plan.ts';
@@ -33,32 +34,54 @@ export async function chooseEscalation(
   const own: Escalation = {isolation: 'private', prefix: [], environment: process.env};
   if (asked === 'private') return own;
 
-  const sudo = sudoPaths.find((path) => existsSync(path));
-  const refusal = sudo === undefined ? 'sudo is not installed' : await sudoRefusal(sudo, entry, canAsk);
-  if (sudo !== undefined && refusal === undefined) {
-    const prefix = canAsk ? [sudo, '--'] : [sudo, '--non-interactive', '--'];
+  const refusal = await refusalToBecomeRoot(entry, canAsk);
+  if ('sudo' in refusal) {
+    const prefix = canAsk ? [refusal.sudo, '--'] : [refusal.sudo, '--non-interactive', '--'];
     return {isolation: 'sealed', prefix, environment: process.env};
   }
   if (asked === 'sealed') {
     throw new Failure(exitCode.noPermission, 'A sealed session needs root.', {
-      why: `${refusal}.`,
+      why: `${refusal.why[0]!.toUpperCase()}${refusal.why.slice(1)}.`,
       next: 'tazpod doctor',
     });
   }
   return {
     ...own,
-    warning: `The isolation is private, not sealed: ${refusal}. Other processes of yours can enter the session.`,
+    warning: `The isolation is private, not sealed: ${refusal.why}. Other processes of yours can enter the session.`,
   };
 }
 
-/** Why sudo does not let this user run the ghost; undefined when it does, or may after asking for a password. */
-async function sudoRefusal(sudo: string, entry: string, canAsk: boolean): Promise<string | undefined> {
-  const {exitCode: code, stderr} = await execa(sudo, ['--non-interactive', '--list', '--', entry, '/plan'], {
-    reject: false,
-    stdin: 'ignore',
-    env: {LC_ALL: 'C'},
+/** The sudo that lets this user run the ghost, or may after asking for a password; or why none does. */
+async function refusalToBecomeRoot(
+  entry: string,
+  canAsk: boolean,
+): Promise<{readonly sudo: string} | {readonly why: string}> {
+  const sudo = sudoPaths.find((path) => existsSync(path));
+  if (sudo === undefined) return {why: 'sudo is not installed'};
+  // Set inside a ghost and in many containers: sudo cannot become root there, whatever its rules say.
+  if (readProcessStatus('self')?.noNewPrivileges === true) {
+    return {why: 'this process has no_new_privs, with which nothing can become root'};
+  }
+  try {
+    if (await succeeds(sudo, '--', entry, '/plan')) return {sudo};
+    // It answers a question about its rules without a password, and its answer was no.
+    if (await succeeds(sudo)) return {why: 'sudo does not let you run tazpod-ghost'};
+  } catch (error) {
+    return {why: `sudo could not be started (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`};
+  }
+  // Both to those who may and to those who may not, sudo says no more than this before it has seen a password.
+  return canAsk ? {sudo} : {why: 'sudo asks for a password first, and there is no terminal to type it at'};
+}
+
+/**
+ * Whether sudo lists its rules, or allows a command, without a password. Only its exit code counts: the words differ
+ * between sudo, sudo-rs and languages.
+ */
+function succeeds(sudo: string, ...command: readonly string[]): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    // Without a working directory of its own: the user's may be one that the user cannot enter by its name.
+    const child = spawn(sudo, ['--non-interactive', '--list', ...command], {stdio: 'ignore'});
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code === 0));
   });
-  if (code === 0) return undefined;
-  if (!/password is required/.test(stderr)) return 'sudo does not let you run tazpod-ghost';
-  return canAsk ? undefined : 'sudo asks for a password, and there is no terminal to type it at';
 }

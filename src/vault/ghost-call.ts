@@ -1,7 +1,7 @@
-import {execa} from 'execa';
+import {spawn} from 'node:child_process';
 import {realpathSync, rmSync, writeFileSync} from 'node:fs';
 import {createServer, type Server, type Socket} from 'node:net';
-import {constants, tmpdir} from 'node:os';
+import {constants} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
@@ -12,7 +12,7 @@ import {Failure} from '../lifecycle/failure.ts';
 import type {GhostPlan, InitId} from '../lifecycle/plan.ts';
 import type {Escalation} from './escalation.ts';
 import {Job, type SavedTerminal} from './job.ts';
-import {makePlanFolder} from './plan-folder.ts';
+import {placePlanFolder} from './plan-folder.ts';
 import {endTerminalLinesWithCrLf} from './terminal-lines.ts';
 
 /** What a call of the ghost tells while it runs. */
@@ -52,7 +52,7 @@ export async function callGhost(
   listener: GhostListener,
   terminal?: SavedTerminal,
 ): Promise<GhostEnd> {
-  const folder = makePlanFolder(process.env['XDG_RUNTIME_DIR'] ?? tmpdir());
+  const folder = placePlanFolder();
   const server = createServer();
   try {
     writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan), {mode: 0o600, flag: 'wx'});
@@ -65,31 +65,25 @@ export async function callGhost(
       args.push('--in-callers-namespace');
     }
     endTerminalLinesWithCrLf();
-    const ghost = execa(file, args, {
-      stdio: 'inherit',
-      reject: false,
-      // The ghost's own teardown is gentler than any signal to the process that started it.
-      cleanup: false,
+    const forwarding = forwardSignals(conversation.say);
+    try {
       // sudo passes nothing of ours on; without sudo the entry starts the Node that we run on.
-      env: {SUDO_PROMPT: sudoPrompt, ...escalation.environment, TAZPOD_GHOST_NODE: process.execPath},
-      extendEnv: false,
-    });
-    const job = new Job(ghost.pid ?? 0, terminal, conversation.say);
-    conversation.onStopped(() => job.stopWithSession());
-    const keyboard = forwardSignals(conversation.say);
-    const code = await Promise.race([
-      conversation.lingers,
-      ghost.then((result) => result.exitCode ?? 128 + constants.signals[result.signal ?? 'SIGKILL']),
-    ]);
-    job.end();
-    keyboard.stopForwarding();
-    // A ghost that lingers for others is not waited for.
-    ghost.nodeChildProcess.unref();
-    const told = await conversation.ended();
-    if (code === noNode && !told.began) return {code, ...told, failure: withoutNode()};
-    // Ctrl-C at sudo's own prompt: sudo ends with 1, as it does for a wrong password.
-    if (!told.began && keyboard.interrupted()) return {code: 128 + constants.signals.SIGINT, ...told};
-    return {code, ...told};
+      const env = {SUDO_PROMPT: sudoPrompt, ...escalation.environment, TAZPOD_GHOST_NODE: process.execPath};
+      const ghost = startGhost(file, args, env);
+      const job = new Job(ghost.pid, terminal, conversation.say);
+      conversation.onStopped(() => job.stopWithSession());
+      const code = await Promise.race([conversation.lingers, ghost.ended]).finally(() => job.end());
+      // A ghost that lingers for others is not waited for.
+      ghost.unref();
+      const told = await conversation.ended();
+      if (code === noNode && !told.began) return {code, ...told, failure: withoutNode()};
+      // Ctrl-C at sudo's own prompt: sudo ends with 1, as it does for a wrong password.
+      if (!told.began && forwarding.interrupted()) return {code: 128 + constants.signals.SIGINT, ...told};
+      if (!told.began && code === 1 && file !== ghostEntry) throw refusedBySudo(plan);
+      return {code, ...told};
+    } finally {
+      forwarding.stop();
+    }
   } finally {
     server.close();
     rmSync(folder, {recursive: true, force: true});
@@ -103,6 +97,37 @@ function withoutNode(): Failure {
   return new Failure(exitCode.unavailable, 'The privileged half of TazPod has no Node.js to run on.', {
     why: 'It needs version 22.15 or newer, and as root one that belongs to root.',
     next: `sudo install --mode=0755 ${realpathSync(process.execPath)} /usr/local/bin/node`,
+  });
+}
+
+/**
+ * Starts the ghost, or sudo in front of it. It gets the working directory as it is, without looking its name up: the
+ * user may stand in one that only root may enter.
+ */
+function startGhost(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): {readonly pid: number; readonly ended: Promise<number>; unref(): void} {
+  // The ghost's own teardown is gentler than any signal to the process that started it.
+  const child = spawn(file, args, {stdio: 'inherit', env});
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      const why = `The kernel answered ${error.code ?? 'with an error'}.`;
+      reject(
+        new Failure(exitCode.unavailable, `${file} cannot be started.`, {why, next: 'tazpod doctor', cause: error}),
+      );
+    });
+    child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
+  });
+  return {pid: child.pid ?? 0, ended, unref: () => child.unref()};
+}
+
+/** 1 is sudo's own exit code, and none of the ghost's. */
+function refusedBySudo({operation}: GhostPlan): Failure {
+  return new Failure(exitCode.noPermission, 'sudo did not run the privileged half of TazPod.', {
+    why: 'Its own message is above. Without root a session can only be private.',
+    next: operation === 'open' ? 'tazpod vault unlock --isolation private' : 'sudo --list',
   });
 }
 
@@ -163,6 +188,9 @@ function converse(
     },
     lingers: lingering,
     ended: async () => {
+      // A ghost that ended at once may have left a connection that nobody has accepted yet.
+      for (let turn = 0; turn < 2 && socket === undefined; turn++)
+        await new Promise((resolve) => setImmediate(resolve));
       socket?.end();
       await lines;
       return told;
@@ -181,10 +209,7 @@ function listen(server: Server, path: string): Promise<void> {
  * Passes signals on to the session instead of dying of them. Those that the terminal sends to all of its foreground
  * processes reach the session without our help, and a second time would be one too many.
  */
-function forwardSignals(say: (message: CliMessage) => void): {
-  stopForwarding: () => void;
-  interrupted: () => boolean;
-} {
+function forwardSignals(say: (message: CliMessage) => void): {interrupted(): boolean; stop(): void} {
   const fromTerminal: readonly string[] = process.stdin.isTTY ? ['SIGINT', 'SIGQUIT'] : [];
   let interrupted = false;
   const handlers = sessionSignals.map((signal): [SessionSignal, () => void] => [
@@ -196,9 +221,9 @@ function forwardSignals(say: (message: CliMessage) => void): {
   ]);
   for (const [signal, handler] of handlers) process.on(signal, handler);
   return {
-    stopForwarding: () => {
+    interrupted: () => interrupted,
+    stop: () => {
       for (const [signal, handler] of handlers) process.removeListener(signal, handler);
     },
-    interrupted: () => interrupted,
   };
 }

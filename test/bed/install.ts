@@ -17,7 +17,7 @@ import {basename, dirname, join} from 'node:path';
 import {buildWhenStale} from '../../scripts/build.js';
 import {projectNode, root} from '../../scripts/setup.js';
 import {SetUpError} from '../../scripts/terminal.js';
-import {sudoersFile} from '../../src/doctor/sudoers.ts';
+import {type SudoersDialect, sudoersFile} from '../../src/doctor/sudoers.ts';
 import {atTheEnd, madeByThisRun, makerHasEnded} from './made-by.ts';
 import type {BedUser} from './user.ts';
 
@@ -59,14 +59,16 @@ export type SudoRule = {
    * and sudo asks (`givePassword`). `doctor`: the rule that `tazpod doctor` proposes, with defaults of its own.
    */
   readonly kind?: 'no password' | 'password' | 'doctor';
+  /** Of the doctor's rule. Default: that of sudo. */
+  readonly dialect?: SudoersDialect;
   /** Another copy than that of the test run. */
   readonly copy?: Install;
 };
 
-/** Lets a user run the privileged entry as root, and nothing else. */
-export function allowSudo(user: BedUser, {kind = 'no password', copy = install()}: SudoRule = {}): void {
+/** Lets a user run the privileged entry as root, and nothing else. Returns what takes that back. */
+export function allowSudo(user: BedUser, {kind = 'no password', dialect, copy = install()}: SudoRule = {}): () => void {
   const {folder, ghost} = copy;
-  const rule = kind === 'doctor' ? doctorsRule(user, copy) : plainRule(user, kind, ghost);
+  const rule = kind === 'doctor' ? doctorsRule(user, copy, dialect) : plainRule(user, kind, ghost);
   // sudo skips names with a dot, so the file appears at once and whole.
   const path = join(sudoersFolder, copy === made ? user.name : `${user.name}-${basename(folder)}`);
   writeFileSync(`${path}.new`, `# ${madeByThisRun}\n${rule}`, {mode: 0o440});
@@ -76,16 +78,18 @@ export function allowSudo(user: BedUser, {kind = 'no password', copy = install()
     throw new Error(`visudo refuses the rule: ${checked.stdout}${checked.stderr}`);
   }
   renameSync(`${path}.new`, path);
-  atTheEnd(() => rmSync(path, {force: true}));
+  const revoke = () => rmSync(path, {force: true});
+  atTheEnd(revoke);
+  return revoke;
 }
 
 function plainRule({name}: BedUser, kind: 'no password' | 'password', ghost: string): string {
   return `${name} ALL=(root) ${kind === 'password' ? '' : 'NOPASSWD: '}${ghost}\n`;
 }
 
-function doctorsRule({name, uid}: BedUser, {ghost, path}: Install): string {
+function doctorsRule({name, uid}: BedUser, {ghost, path}: Install, dialect: SudoersDialect = 'sudo'): string {
   const securePath = [path, '/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-  const rule = sudoersFile({userName: name, uid, entry: ghost, securePath});
+  const rule = sudoersFile({userName: name, uid, entry: ghost, securePath, dialect});
   if (rule === undefined) throw new Error(`${ghost} cannot stand in a sudoers file`);
   return rule;
 }

@@ -78,7 +78,9 @@ describe('the doctor on sudo', () => {
   });
 
   it('cannot tell where sudo wants a password first, and looks at the groups then', async () => {
-    const silent = {[question]: {code: 1, stderr: 'sudo: a password is required\n'}};
+    // The words of sudo-rs; what counts is that it does not list its rules either.
+    const wanted = {code: 1, stderr: 'sudo-rs: interactive authentication is required\n'};
+    const silent = {[question]: wanted, [rules]: wanted};
     expect(await examine({...silent, [groups]: {stdout: 'ada sudo users\n'}})).to.deep.equal(['unknown', true, 'ok']);
     expect(await examine({...silent, [groups]: {stdout: 'ada sudoku\n'}})).to.deep.equal(['unknown', false, 'warning']);
   });

@@ -42,6 +42,16 @@ describe('the sudoers file', () => {
     }
   });
 
+  it('has only settings that sudo-rs knows, too, in the words that both have in common', () => {
+    const rule = sudoersFile({...request, dialect: 'common'})!;
+    expect(rule.split('\n').filter((line) => line !== '' && !line.startsWith('# '))).to.deep.equal([
+      `Defaults!${request.entry} env_keep = "TERM", secure_path = "/usr/local/bin:/usr/bin", !use_pty`,
+      `ada ALL = (root) NOPASSWD: NOSETENV: ${request.entry}`,
+    ]);
+    writeFileSync(file, rule);
+    expect(spawnSync('/usr/sbin/visudo', ['-c', '-f', file]).status).to.equal(0);
+  });
+
   it('means exactly this user and this program to sudo itself', () => {
     writeFileSync(file, sudoersFile(request)!);
     const {stdout} = spawnSync('cvtsudoers', ['-f', 'json', file], {encoding: 'utf8'});
