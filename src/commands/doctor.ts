@@ -11,6 +11,8 @@ import {collectLatches} from '../shell/latches.ts';
 import {whichShells} from '../shell/which-shell.ts';
 import {usersShell} from '../vault/open-vault.ts';
 import {ghostEntry} from '../vault/ghost-call.ts';
+import {defaultMountPoint} from '../vault/location.ts';
+import {ownVault} from '../vault/lock-inside.ts';
 
 export default class Doctor extends BaseCommand<Diagnosis> {
   static override description = [
@@ -34,7 +36,8 @@ export default class Doctor extends BaseCommand<Diagnosis> {
 
   async run(): Promise<Diagnosis> {
     const {flags} = await this.parse(Doctor);
-    const diagnosis = await diagnose({...thisMachine(ghostEntry), aliases: await this.#aliases()});
+    const machine = thisMachine(ghostEntry, await this.#mountPoint());
+    const diagnosis = await diagnose({...machine, aliases: await this.#aliases()});
     if (flags.sudoers) {
       if (diagnosis.sudoers === undefined) throw noAdvice();
       this.log(diagnosis.sudoers.content.trimEnd());
@@ -54,6 +57,13 @@ export default class Doctor extends BaseCommand<Diagnosis> {
     } catch {
       return [];
     }
+  }
+
+  /** The configured one. What is wrong with the configuration is for other commands to say. */
+  async #mountPoint(): Promise<string | undefined> {
+    if (ownVault() !== undefined) return undefined;
+    const configured = await this.configuration().catch(() => undefined);
+    return configured?.values['mount-point'] ?? defaultMountPoint();
   }
 }
 

@@ -1,11 +1,12 @@
 import {formatSize} from './size.ts';
 import type {Replacement, VaultState} from './state.ts';
+import {absorbCommand, describeStray} from './stray-files.ts';
 
 const meanings: Readonly<Record<VaultState['state'], string>> = {
   absent: 'absent: there is no image. Make one with: tazpod vault create',
   locked: 'locked. Open it with: tazpod unlock',
   open: 'open',
-  busy: 'busy: it is being opened or closed, or open in another container',
+  busy: 'busy: it is being opened or closed, or open where this process cannot see it (another container, a /proc with hidepid)',
   leftover: 'locked, but something was left over',
 };
 
@@ -34,6 +35,10 @@ export function describeState(vault: VaultState): string {
       ['processes', session.pids.join(' ')],
     );
     if (session.lostData) rows.push(['warning', 'the disk refused to store data; save your work outside the vault']);
+  }
+  if (vault.stray !== undefined) {
+    const {mountPoint, names} = vault.stray;
+    rows.push(['outside', `${describeStray(mountPoint, names)} Next: ${absorbCommand}`]);
   }
   for (const leftover of vault.leftovers ?? []) rows.push(['left over', leftover]);
   return rows.map(([name, value]) => `${name.padEnd(12)} ${value}`).join('\n');

@@ -26,6 +26,8 @@ export type VaultState = {
   readonly replacedBy?: Replacement;
   /** What was pulled into it, for who asks in its ghost. */
   readonly pulled?: PulledSummary;
+  /** What lies in the configured mount point outside the vault, unencrypted. */
+  readonly stray?: {readonly mountPoint: string; readonly names: readonly string[]};
   /** What is left over, a sentence each, with the command that mends it. */
   readonly leftovers?: readonly string[];
 };

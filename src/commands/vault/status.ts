@@ -3,9 +3,10 @@ import {describeAge} from '../../secrets/age.ts';
 import {count} from '../../secrets/count.ts';
 import {summarizePulled} from '../../secrets/pull/summary.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
-import {locateImage} from '../../vault/location.ts';
+import {defaultMountPoint, locateImage} from '../../vault/location.ts';
 import {describeState} from '../../vault/describe.ts';
 import {type PulledSummary, readVaultState, type VaultState} from '../../vault/state.ts';
+import {strayNames} from '../../vault/stray-files.ts';
 import {imageFlags} from '../../vault/vault-flags.ts';
 
 export default class Status extends BaseCommand<VaultState> {
@@ -24,10 +25,18 @@ export default class Status extends BaseCommand<VaultState> {
     // In a ghost its own vault is meant, wherever the working folder is.
     const here = vaultHere();
     const {image} = await this.configured({image: flags.image ?? here?.image}, 'image');
-    const state = await readVaultState(locateImage(image));
+    const state = {...(await readVaultState(locateImage(image))), ...(here === undefined ? await this.#stray() : {})};
     const pulled = here !== undefined && here.image === state.image ? summarizePulled(here.mountPoint) : undefined;
     this.log([describeState(state), ...(pulled === undefined ? [] : [describePulled(pulled)])].join('\n'));
     return {...state, ...(pulled === undefined ? {} : {pulled})};
+  }
+
+  /** What lies in the mount point outside. A configuration that is wrong must not keep anybody from the state. */
+  async #stray(): Promise<Pick<VaultState, 'stray'>> {
+    const configured = await this.configuration().catch(() => undefined);
+    const mountPoint = configured?.values['mount-point'] ?? defaultMountPoint();
+    const names = mountPoint === undefined ? [] : strayNames(mountPoint);
+    return names.length === 0 ? {} : {stray: {mountPoint: mountPoint!, names}};
   }
 }
 
