@@ -4,7 +4,8 @@ import {defineConfig} from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** The files that start processes. Each runs programs by absolute path with an environment it names. */
-const mayStartProcesses = ['src/kernel/program.ts'];
+/** The CLI starts sudo and the ghost itself: they get its environment, its terminal and its working directory. */
+const mayStartProcesses = ['src/kernel/program.ts', 'src/vault/{escalation,ghost-call}.ts'];
 
 /** The files of src/ that read the environment; the rest is told. */
 const mayReadEnvironment = [
@@ -12,7 +13,8 @@ const mayReadEnvironment = [
   'src/ghost/enter.ts',
   'src/base-command.ts',
   'src/config/**',
-  'src/vault/{escalation,ghost-call,key-flags,open-vault}.ts',
+  'src/doctor/context.ts',
+  'src/vault/{escalation,exact-words,ghost-call,key-flags,open-vault,plan-folder,runtime-folder}.ts',
   'src/**/environment.ts',
 ];
 

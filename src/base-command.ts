@@ -6,6 +6,7 @@ import {
   type ConfigValues,
   formatOrigin,
   loadConfig,
+  requireSettings,
   type Surroundings,
   surroundingsHere,
 } from './config/config.ts';
@@ -20,6 +21,7 @@ import type {RunningVault} from './kernel/open-vaults.ts';
 import {inForeground} from './kernel/terminal.ts';
 import {vaultHere} from './secrets/vault-here.ts';
 import type {DeclaredBridge} from './vault/bridges.ts';
+import {refuseInexactArguments} from './vault/exact-words.ts';
 import {isImageOf, type NamedVault, otherVault, requireThisVault} from './vault/inside.ts';
 import type {KeyFlags} from './vault/key-flags.ts';
 import {locateImage} from './vault/location.ts';
@@ -60,6 +62,7 @@ export abstract class BaseCommand<T> extends Command {
 
   protected override async init(): Promise<void> {
     await super.init();
+    refuseInexactArguments();
     for (const problem of pluginProblems()) this.remark(problem);
   }
 
@@ -97,7 +100,9 @@ export abstract class BaseCommand<T> extends Command {
   ): Promise<Omit<F, K> & Pick<ConfigValues, K>> {
     const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
     if (keys.every((key) => key in given)) return flags as Omit<F, K> & Pick<ConfigValues, K>;
-    const {values} = await this.configuration();
+    const configuration = await this.configuration();
+    requireSettings(configuration, ...keys.filter((key) => !(key in given)));
+    const {values} = configuration;
     const said = keys.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]]));
     return {...(Object.fromEntries(said) as Pick<ConfigValues, K>), ...(given as Omit<F, K>)};
   }

@@ -1,6 +1,6 @@
 import {Flags} from '@oclif/core';
 import {BaseCommand} from './base-command.ts';
-import {loadConfig, surroundingsHere} from './config/config.ts';
+import {loadConfig, requireSettings, surroundingsHere} from './config/config.ts';
 import {findContributions} from './extensions/contributions.ts';
 import {lockDataFolder} from './extensions/data-folder.ts';
 import {type Shop, shopOf} from './extensions/install.ts';
@@ -19,7 +19,9 @@ export abstract class PluginsCommand<T> extends BaseCommand<T> {
   /** Where plugins are installed, and from where, as the configuration has it. Nobody else changes them meanwhile. */
   protected async shop(agreed = false): Promise<Shop> {
     const packs = defaultsFiles(await findContributions(this.config));
-    const {values} = await loadConfig(surroundingsHere(packs), (text) => this.remark(text));
+    const configuration = await loadConfig(surroundingsHere(packs), (text) => this.remark(text));
+    requireSettings(configuration, 'plugins.registry');
+    const {values} = configuration;
     this.#unlock = lockDataFolder(this.config.dataDir);
     const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
     return shopOf(this.config, values['plugins.registry'], {

@@ -12,7 +12,7 @@ import {whichShells} from '../shell/which-shell.ts';
 import {usersShell} from '../vault/open-vault.ts';
 import {ghostEntry} from '../vault/ghost-call.ts';
 import {defaultMountPoint} from '../vault/location.ts';
-import {ownVault} from '../vault/lock-inside.ts';
+import {vaultHere} from '../secrets/vault-here.ts';
 
 export default class Doctor extends BaseCommand<Diagnosis> {
   static override description = [
@@ -61,7 +61,7 @@ export default class Doctor extends BaseCommand<Diagnosis> {
 
   /** The configured one. What is wrong with the configuration is for other commands to say. */
   async #mountPoint(): Promise<string | undefined> {
-    if (ownVault() !== undefined) return undefined;
+    if (vaultHere() !== undefined) return undefined;
     const configured = await this.configuration().catch(() => undefined);
     return configured?.values['mount-point'] ?? defaultMountPoint();
   }

@@ -1,8 +1,8 @@
-import {homedir} from 'node:os';
 import {dirname} from 'node:path';
 import type {BridgeDeclaration, LatchDeclaration} from '../contract/index.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
+import {findOwnHome} from './own-home.ts';
 import {findProjectConfig, lookAt, userConfigPath} from './discover.ts';
 import type {ShareName} from '../lifecycle/share.ts';
 import type {YamlPath} from './json-schema.ts';
@@ -46,6 +46,8 @@ export type Configuration = {
   readonly policies: readonly PluginPolicy[];
   /** The folder that has `.tazpod/config.yaml`, where one does. */
   readonly projectFolder?: string;
+  /** What is wrong with variables of the environment. Only a command that needs such a setting fails. */
+  readonly variableFaults: Readonly<Partial<Record<string, Failure>>>;
 };
 
 export type PluginPolicy = {
@@ -69,12 +71,20 @@ export type Surroundings = {
   readonly packs: readonly {readonly plugin: {readonly name: string}; readonly path: string}[];
 };
 
+/** Throws the Failure (78) of a setting that a variable gets wrong. */
+export function requireSettings(
+  {variableFaults}: Pick<Configuration, 'variableFaults'>,
+  ...keys: readonly (keyof ConfigValues)[]
+): void {
+  for (const key of keys) if (variableFaults[key] !== undefined) throw variableFaults[key];
+}
+
 /** What was found, and what is wrong with it. */
 export type Reading = {
   readonly configuration: Configuration;
   /** The files that could be, in the order of precedence. */
   readonly files: readonly ConfigFile[];
-  /** A Failure (78) for each place that cannot be used, and is left out of `configuration`. */
+  /** A Failure (78) for each file that cannot be used, and is left out of `configuration`. */
   readonly faults: readonly Failure[];
   /** Sentences about what is not read although it is there. */
   readonly remarks: readonly string[];
@@ -90,15 +100,24 @@ export type ConfigFile = {
 
 const builtInSize = '512M';
 
+/** A command that needs no home must not fail for want of one: then no file of the user's is read. */
+function homeOrNone(): string {
+  try {
+    return findOwnHome().home;
+  } catch {
+    return '/nonexistent';
+  }
+}
+
 /** What this process is surrounded by. */
 export function surroundingsHere(packs: Surroundings['packs'] = []): Surroundings {
-  return {environment: process.env, workingFolder: workingFolder(), home: homedir(), uid: process.getuid!(), packs};
+  return {environment: process.env, workingFolder: workingFolder(), home: homeOrNone(), uid: process.getuid!(), packs};
 }
 
 /**
  * The configuration that holds here: environment before project before user before packs before what is built in. Each
- * remark is passed on. Throws a Failure (78) where the user's own or the project's is wrong; a pack that is wrong costs
- * a remark.
+ * remark is passed on. Throws a Failure (78) where the user's own file or the project's is wrong; a pack that is wrong
+ * costs a remark, and a variable only those who need it (`requireSettings`).
  */
 export async function loadConfig(
   surroundings: Surroundings,
@@ -121,6 +140,7 @@ export async function readConfig(surroundings: Surroundings): Promise<Reading> {
 
   const layers: Layer[] = [];
   const faults: Failure[] = [];
+  const variableFaults: Record<string, Failure> = {};
   const faulty = new Set<string>();
   const remarks = [project, user].flatMap((each) => (each.state === 'distrusted' ? [each.why] : []));
   const add = (read: () => Layer | undefined, path?: string, plugin?: string) => {
@@ -138,7 +158,16 @@ export async function readConfig(surroundings: Surroundings): Promise<Reading> {
   if (variableSet || places.some(({state}) => state === 'found')) {
     // The libraries for YAML and schemas are loaded only where there is something to read.
     const {environmentLayer, fileLayer} = await import('./layer.ts');
-    add(() => environmentLayer(environment, {home, relativeTo: surroundings.workingFolder}));
+    // One by one: a variable that is wrong costs its own setting and no other.
+    for (const [name, steps] of Object.entries(variables)) {
+      try {
+        const own = {[name]: environment[name]};
+        layers.push(...[environmentLayer(own, {home, relativeTo: surroundings.workingFolder}) ?? []].flat());
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        variableFaults[steps.join('.')] = error;
+      }
+    }
     for (const place of places) {
       if (place.state !== 'found') continue;
       const folders = place.from === 'user' ? {home, relativeTo: home} : inProject;
@@ -152,7 +181,11 @@ export async function readConfig(surroundings: Surroundings): Promise<Reading> {
       ? {from, state}
       : {from, state: faulty.has(place.path) ? 'faulty' : state, path: place.path};
   });
-  const configuration = {...resolveLayers(layers), ...(projectFolder === undefined ? {} : {projectFolder})};
+  const configuration = {
+    ...resolveLayers(layers),
+    variableFaults,
+    ...(projectFolder === undefined ? {} : {projectFolder}),
+  };
   return {configuration, files, faults, remarks};
 }
 
@@ -173,7 +206,7 @@ export function formatOrigin(origin: Origin): string {
 
 const builtIn: Origin = {from: 'built-in'};
 
-function resolveLayers(layers: readonly Layer[]): Configuration {
+function resolveLayers(layers: readonly Layer[]): Omit<Configuration, 'variableFaults'> {
   const first = <T>(path: YamlPath, pick: (document: Layer['document']) => T | undefined) => {
     const layer = layers.find(({document}) => pick(document) !== undefined);
     return layer === undefined ? undefined : {value: pick(layer.document) as T, origin: layer.origin(path)};

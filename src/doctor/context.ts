@@ -35,12 +35,15 @@ export type DoctorContext = {
   readonly terminal: () => Terminal | undefined;
   /** Aliases of the user's shells that take the place of latched commands: `FILE:LINE`. */
   readonly aliases?: readonly {readonly command: string; readonly file: string; readonly line: number}[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** Where the vault is mounted in a session; undefined inside of one, which sees the vault there. */
+  readonly mountPoint: string | undefined;
   /** Memory that a key derivation may use. */
   readonly kdfMemoryLimitKiB: () => number;
 };
 
 /** The machine that this runs on, and its user. `entry` is the path of bin/tazpod-ghost. */
-export function thisMachine(entry: string): DoctorContext {
+export function thisMachine(entry: string, mountPoint?: string): DoctorContext {
   const uid = process.getuid!();
   return {
     roots: kernelRoots,
@@ -59,6 +62,8 @@ export function thisMachine(entry: string): DoctorContext {
     mayWrite: (path) => (uid === 0 ? undefined : mayWrite(path)),
     probeUserNamespace,
     terminal: standardTerminal,
+    environment: process.env,
+    mountPoint,
     kdfMemoryLimitKiB,
   };
 }

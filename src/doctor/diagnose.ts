@@ -5,9 +5,12 @@ import {examineDeviceMapper, examineFuse, examineLoop} from './devices.ts';
 import type {Finding} from './finding.ts';
 import {examineExt4, examineNamespaces, examineTerminals, hasExt4} from './kernel-features.ts';
 import {examineCoreDumps, examineMemory, examineSwap} from './memory.ts';
+import {examineMountPoint} from './mount-point.ts';
 import {examineNode} from './node.ts';
 import {examinePrivilegedEntry} from './privileged-entry.ts';
 import {examinePrograms} from './programs.ts';
+import {examineProc} from './proc.ts';
+import {examineRuntimeFolder} from './runtime-folder.ts';
 import {examineSudo} from './sudo.ts';
 import {sudoersFile, sudoersPath} from './sudoers.ts';
 import {examineTerminal} from './terminal.ts';
@@ -58,6 +61,9 @@ export async function diagnose(context: DoctorContext): Promise<Diagnosis> {
     examineTracing(context),
     examineTerminal(context),
     ...examineAliases(context),
+    examineRuntimeFolder(context),
+    examineMountPoint(context),
+    examineProc(context),
   ];
   const conclusion = conclude({
     uid: context.uid,
@@ -73,12 +79,21 @@ export async function diagnose(context: DoctorContext): Promise<Diagnosis> {
     missing: findings.filter(({verdict}) => verdict === 'missing').map(({title}) => title),
   });
   const useful = entry.safe && entry.runnable && ['password', 'unknown', 'refused'].includes(sudo.answer);
-  const content = useful && entry.entry !== undefined ? sudoersFile({...context, entry: entry.entry}) : undefined;
+  const content = useful && entry.entry !== undefined ? await acceptedRule(context, entry.entry) : undefined;
   return {
     findings,
     conclusion,
     ...(content === undefined ? {} : {sudoers: {path: sudoersPath, content, install: installSudoers}}),
   };
+}
+
+/** The rule in the words that the installed sudo understands: its own visudo is asked, not its name. */
+async function acceptedRule(context: DoctorContext, entry: string): Promise<string | undefined> {
+  const rule = sudoersFile({...context, entry});
+  if (rule === undefined) return undefined;
+  const check = 'printf %s "$0" | visudo --check --file=/dev/stdin';
+  const {code} = await context.run('sh', ['-c', check, rule]);
+  return code === 0 ? rule : sudoersFile({...context, entry, dialect: 'common'});
 }
 
 /** A file in sudoers.d with a mistake in it would lock everybody out of sudo: it is checked before it is there. */

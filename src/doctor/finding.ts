@@ -37,4 +37,7 @@ export type FindingId =
   | 'core-dumps'
   | 'tracing'
   | 'terminal'
+  | 'temporary'
+  | 'mount-point'
+  | 'proc'
   | 'aliases';

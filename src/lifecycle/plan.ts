@@ -112,6 +112,9 @@ export type CreatePlan = {
   readonly pbkdfForceIterations?: number;
 };
 
+/** 1 PiB: more than any disk, and far below what ext4 and a JavaScript number hold. */
+export const maximumSizeBytes = 2 ** 50;
+
 export type Pbkdf = (typeof pbkdfs)[number];
 export const pbkdfs = ['argon2id', 'argon2i', 'pbkdf2'] as const;
 

@@ -2,6 +2,7 @@ import {randomBytes} from 'node:crypto';
 import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {findOwnHome} from '../config/own-home.ts';
 import {identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
 import {loopDevicesOf} from '../kernel/loop.ts';
@@ -9,7 +10,6 @@ import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {createPlan} from '../vault/create.ts';
-import {locateHome} from '../vault/location.ts';
 import {openVault, type Presentation} from '../vault/open-vault.ts';
 import {readVaultState, type SessionState} from '../vault/state.ts';
 import {lookFromOutside, type Look} from './outside.ts';
@@ -44,7 +44,7 @@ while [ -e "$2/ready" ]; do sleep 0.05; done
  * lies in one folder, which is removed at the end; a tour that was killed is cleaned up by the next one.
  */
 export async function takeTour(presentation: Presentation, show: (chapter: Chapter) => void): Promise<TourResult> {
-  const home = locateHome(false);
+  const {home} = findOwnHome();
   removeAbandonedTours(home);
   const folder = mkdtempSync(join(home, folderPrefix));
   const image = join(folder, 'vault.img');

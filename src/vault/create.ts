@@ -1,4 +1,4 @@
-import {existsSync, mkdirSync} from 'node:fs';
+import {accessSync, constants, existsSync, mkdirSync, statfsSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
@@ -6,7 +6,7 @@ import type {CreatePlan, EngineId, Isolation, Pbkdf} from '../lifecycle/plan.ts'
 import {type KeyFlags, keySource} from './key-flags.ts';
 import {locateImage} from './location.ts';
 import {openVault, type Presentation} from './open-vault.ts';
-import {parseSize} from './size.ts';
+import {formatSize, parseSize} from './size.ts';
 
 export type CreateFlags = {
   readonly size: string;
@@ -40,7 +40,7 @@ export async function createVault(
       next: `tazpod vault unlock --image ${image}`,
     });
   }
-  prepareImageFolder(image);
+  prepareImageFolder(image, create.sizeBytes);
   const key = keySource(flags);
   const {'mount-point': mountPoint, engine, isolation} = flags;
   const end = await openVault({image, mountPoint, key, engine, isolation, create}, presentation);
@@ -68,7 +68,35 @@ export function createPlan(flags: CreateFlags): CreatePlan {
   };
 }
 
-/** Makes the folder of a new image, for its user alone. */
-export function prepareImageFolder(image: string): void {
-  mkdirSync(dirname(image), {recursive: true, mode: 0o700});
+/**
+ * Makes the folder of a new image, for its user alone, and says before a passphrase is typed if it cannot take the
+ * image. Throws a Failure (73).
+ */
+export function prepareImageFolder(image: string, sizeBytes: number): void {
+  const folder = dirname(image);
+  try {
+    mkdirSync(folder, {recursive: true, mode: 0o700});
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'with an error';
+    throw new Failure(exitCode.cannotCreate, `There can be no vault in ${folder}.`, {
+      why: refusals[code] ?? `The kernel answered ${code}.`,
+      next: 'tazpod vault create --image ~/.tazpod-vault/vault.img',
+      cause: error,
+    });
+  }
+  const {bavail, bsize} = statfsSync(folder);
+  // Some file systems do not say what they have: 0 of 0 blocks.
+  if (bavail * bsize >= sizeBytes || bavail === 0) return;
+  throw new Failure(exitCode.cannotCreate, 'There is not enough space for the image.', {
+    why: `${folder} has ${formatSize(bavail * bsize)} left, and the image takes ${formatSize(sizeBytes)}.`,
+    next: 'tazpod vault create --size SIZE',
+  });
 }
+
+const refusals: Readonly<Record<string, string>> = {
+  EACCES: 'You may not write there.',
+  EEXIST: 'A file of that name is in the way.',
+  ENOTDIR: 'A file is in the way.',
+  EROFS: 'The file system is read-only.',
+};

@@ -1,8 +1,9 @@
 import {existsSync, mkdirSync, realpathSync, statSync} from 'node:fs';
-import {homedir, userInfo} from 'node:os';
-import {basename, dirname, join, resolve} from 'node:path';
+import {basename, dirname, isAbsolute, join, resolve} from 'node:path';
+import {findOwnHome} from '../config/own-home.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {refuseInexactFolder} from './exact-words.ts';
 
 /** Where a vault's image and its mount point are, with the user's own symbolic links resolved. */
 export type VaultLocation = {readonly image: string; readonly mountPoint: string; readonly home: string};
@@ -15,7 +16,10 @@ const imagePaths = ['.tazpod-vault/vault.img', '.tazpod/vault/vault.img'];
  * else the place in the working folder where one would be made. The ghost follows no symbolic link, so the user's own
  * are resolved here.
  */
-export function locateImage(named: string | undefined, workingFolder = currentFolder()): string {
+export function locateImage(named: string | undefined, from?: string): string {
+  // Whoever names it wholly may stand where he will.
+  if (named !== undefined && isAbsolute(named)) return resolveLinks(resolve(named));
+  const workingFolder = from ?? currentFolder();
   if (named !== undefined) return resolveLinks(resolve(workingFolder, named));
   for (let folder = workingFolder; ; folder = dirname(folder)) {
     const found = imagePaths.map((path) => join(folder, path)).find((path) => existsSync(path));
@@ -24,14 +28,24 @@ export function locateImage(named: string | undefined, workingFolder = currentFo
   }
 }
 
-/** The home that mount points lie under. Through sudo it can only be that of the login name database. */
-export function locateHome(throughSudo: boolean): string {
-  return realpathSync(throughSudo ? userInfo().homedir : homedir());
+/** `~/secrets`; undefined for a user who has no home. */
+export function defaultMountPoint(): string | undefined {
+  try {
+    return join(findOwnHome().home, 'secrets');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Makes the mount point where it is missing, private and empty, and resolves the user's own links to it. */
 export function prepareMountPoint(named: string | undefined, home: string): string {
-  const mountPoint = resolveLinks(resolve(currentFolder(), named ?? join(home, 'secrets')));
+  const path = named ?? join(home, 'secrets');
+  const mountPoint = resolveLinks(isAbsolute(path) ? path : resolve(currentFolder(), path));
+  if (!mountPoint.startsWith(home === '/' ? '/' : `${home}/`) || mountPoint === '/') {
+    throw new Failure(exitCode.noPermission, `The mount point ${mountPoint} does not lie below your home ${home}.`, {
+      next: `choose one below it: --mount-point ${join(home, 'secrets')}`,
+    });
+  }
   try {
     mkdirSync(mountPoint, {mode: 0o700, recursive: true});
   } catch (error) {
@@ -49,10 +63,11 @@ export function prepareMountPoint(named: string | undefined, home: string): stri
   return mountPoint;
 }
 
-/** The working folder. Throws a Failure (66) where it was removed under the shell. */
+/** The working folder. Throws a Failure: 66 where it was removed under the shell, 64 where its name is not UTF-8. */
 export function currentFolder(): string {
+  let folder: string;
   try {
-    return process.cwd();
+    folder = process.cwd();
   } catch (cause) {
     throw new Failure(exitCode.noInput, 'The working folder is gone.', {
       why: 'It was removed while the shell was in it.',
@@ -60,6 +75,8 @@ export function currentFolder(): string {
       cause,
     });
   }
+  refuseInexactFolder(folder);
+  return folder;
 }
 
 /** Resolves the links of a path whose last components may not be there yet. */

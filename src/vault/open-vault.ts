@@ -1,7 +1,9 @@
-import {existsSync} from 'node:fs';
+import {accessSync, constants, existsSync} from 'node:fs';
 import {userInfo} from 'node:os';
+import {basename} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {isatty} from 'node:tty';
+import {findOwnHome} from '../config/own-home.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {GhostMessage} from '../lifecycle/message.ts';
@@ -22,10 +24,16 @@ import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTermin
 import type {ShareName} from '../lifecycle/share.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
+import {refuseWhatRootCannotSee} from './fuse-mount.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
+import {absorbCommand, describeStray, strayNames} from './stray-files.ts';
 import {type GraphStyle, LifecycleGraph} from './graph.ts';
-import {currentFolder, locateHome, prepareMountPoint} from './location.ts';
+import {currentFolder, prepareMountPoint} from './location.ts';
 import {environmentInside, sharedFiles} from './outer-services.ts';
+import {exactVariables} from './exact-words.ts';
+
+/** The path of a socket has 107 bytes, and temporary files of the session are in `.tazpod/tmp` in the vault. */
+const longestForSockets = 107 - '/.tazpod/tmp/tmux-1000/default'.length - 20;
 
 /** What a command asks for when it opens or makes a vault. */
 export type OpenRequest = {
@@ -69,9 +77,20 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   if (displacedVaults(request.image, idOf(request.image), process.getuid!()).length > 0) throw displaced();
   const escalation = await chooseEscalation(ghostEntry, request.isolation, isatty(0));
   if (escalation.warning !== undefined) presentation.remark(escalation.warning);
-  const home = locateHome(escalation.prefix.length > 0);
+  const {home, remark} = findOwnHome();
+  if (remark !== undefined) presentation.remark(remark);
+  if (escalation.isolation === 'sealed' && process.getuid!() !== 0) refuseWhatRootCannotSee(request.image, request.key);
   const terminal = standardTerminal();
   const mountPoint = prepareMountPoint(request.mountPoint, home);
+  if (Buffer.byteLength(mountPoint) > longestForSockets) {
+    presentation.remark(
+      `The mount point's path has ${Buffer.byteLength(mountPoint)} bytes: programs that keep a socket among their ` +
+        'temporary files (tmux, gpg, ssh) may fail in the session. Choose a shorter one with --mount-point DIR.',
+    );
+  }
+  const inside = readOpenVaults().some(({init}) => init.pid === 1);
+  const stray = inside ? [] : strayNames(mountPoint);
+  if (stray.length > 0) presentation.remark(`${describeStray(mountPoint, stray)} Next: ${absorbCommand}`);
   const {bridges, remarks} = collectBridges(request.bridges ?? [], {...request, home, mountPoint});
   for (const remark of remarks) presentation.remark(remark);
   const session = request.command === undefined ? undefined : sessionPlan(request, request.command, terminal?.path);
@@ -198,7 +217,41 @@ function privateGhostOf(image: string): Pick<OpenPlan, 'privateGhost'> {
 
 /** The user's own shell: what `SHELL` says, else the login name database. */
 export function usersShell(environment: NodeJS.ProcessEnv = process.env): string {
-  return environment['SHELL'] || userInfo().shell || '/bin/sh';
+  return environment['SHELL'] || loginShell() || '/bin/sh';
+}
+
+/** The user's own shell, for a session. Throws a Failure (69) where it is none, before a passphrase is typed. */
+export function sessionShell(environment: NodeJS.ProcessEnv = process.env): string {
+  const shell = usersShell(environment);
+  const why = noShells.has(basename(shell)) ? 'It ends at once.' : isProgram(shell) ? undefined : 'It cannot be run.';
+  if (why === undefined) return shell;
+  throw new Failure(exitCode.unavailable, `Your login shell ${shell} gives no session.`, {
+    why,
+    next: 'SHELL=/bin/bash tazpod unlock',
+  });
+}
+
+/** What accounts have for a shell that nobody is to log in to. */
+const noShells: ReadonlySet<string> = new Set(['nologin', 'false', 'true', 'sync']);
+
+function loginShell(): string | null {
+  try {
+    return userInfo().shell;
+  } catch {
+    // A user need not be in the login name database.
+    return null;
+  }
+}
+
+function isProgram(path: string): boolean {
+  // A name without a slash is looked for in PATH, inside.
+  if (!path.includes('/')) return true;
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function sessionPlan(
@@ -206,14 +259,15 @@ function sessionPlan(
   command: readonly string[],
   terminal: string | undefined,
 ): SessionPlan {
+  const workingFolder = currentFolder();
   return {
     command,
     environment: {
-      ...environmentInside(process.env, share),
+      ...environmentInside(exactVariables(), share),
       // What a command inside is told must be the vault that it is in.
       ...(process.env['TAZPOD_IMAGE'] ? {TAZPOD_IMAGE: image} : {}),
     },
-    workingFolder: currentFolder(),
+    workingFolder,
     // A relay sets the terminal, and the kernel stops whoever does that from the background.
     ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)) && inForeground(),
     ...(unattended || terminal === undefined ? {} : {terminal}),

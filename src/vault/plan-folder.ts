@@ -2,9 +2,30 @@ import {mkdtempSync, readdirSync, rmSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {readNamespace} from '../kernel/process-record.ts';
 import {identifyProcess, isAlive} from '../kernel/process.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {findRuntimeFolders} from './runtime-folder.ts';
 
 const pattern = /^tazpod-([\da-z]+)\.([\da-z]+)\.([\da-z]+)-\w{6}$/;
 const radix = 36;
+
+/** Makes the folder of a plan in the first directory that takes it. Throws a Failure (73) where none does. */
+export function placePlanFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const {usable, refused} = findRuntimeFolders(environment);
+  const reasons = refused.map(({variable, why}) => `${variable}: ${why}`);
+  for (const parent of usable) {
+    try {
+      return makePlanFolder(parent);
+    } catch (error) {
+      // A full disk or a quota shows only now.
+      reasons.push(`${parent}: the kernel answered ${(error as NodeJS.ErrnoException).code ?? 'with an error'}`);
+    }
+  }
+  throw new Failure(exitCode.cannotCreate, 'No directory takes a temporary file.', {
+    why: `${[...reasons, 'none of /tmp, /var/tmp and /dev/shm can be used'].join('; ')}.`,
+    next: 'export XDG_RUNTIME_DIR="$HOME"',
+  });
+}
 
 /**
  * Makes a folder, which only this user can enter, for a plan and the socket beside it. The ghost removes both as soon as

@@ -23,7 +23,8 @@ export type SessionResult = {
 };
 
 export type SessionFlags = KeyFlags &
-  Partial<CreateFlags> & {
+  Partial<Omit<CreateFlags, 'size'>> & {
+    readonly size?: string | undefined;
     readonly image?: string | undefined;
     readonly 'mount-point'?: string | undefined;
     readonly engine?: EngineId | undefined;
@@ -93,6 +94,6 @@ async function agreedCreation(
   if (!agreed) {
     throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
   }
-  prepareImageFolder(image);
+  prepareImageFolder(image, plan.sizeBytes);
   return plan;
 }

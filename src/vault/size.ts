@@ -1,5 +1,6 @@
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {maximumSizeBytes} from '../lifecycle/plan.ts';
 
 /** Powers of 1024, as cryptsetup's own --device-size counts them. */
 const units: Readonly<Record<string, number>> = {'': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40};
@@ -27,7 +28,12 @@ export function parseSize(text: string): number {
       next: `tazpod vault create --size ${formatSize(minimumSizeBytes).replace(' MiB', 'M')}`,
     });
   }
-  if (!Number.isSafeInteger(rounded)) throw new Failure(exitCode.usage, `A vault of ${text} is too large.`);
+  if (rounded > maximumSizeBytes) {
+    throw new Failure(exitCode.usage, `A vault of ${text} is too large.`, {
+      why: `TazPod makes none above ${formatSize(maximumSizeBytes)}.`,
+      next: 'tazpod vault create --size 512M',
+    });
+  }
   return rounded;
 }
 

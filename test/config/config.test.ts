@@ -2,7 +2,14 @@ import {chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, syml
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
-import {type Configuration, formatOrigin, loadConfig, readConfig, type Surroundings} from '../../src/config/config.ts';
+import {
+  type Configuration,
+  formatOrigin,
+  loadConfig,
+  requireSettings,
+  readConfig,
+  type Surroundings,
+} from '../../src/config/config.ts';
 import {failureOf} from '../failure-of.ts';
 import {skip} from '../skip.ts';
 
@@ -114,10 +121,14 @@ describe('The configuration', () => {
     });
   });
 
-  it('names a variable that is wrong', async () => {
-    expect(await fault({environment: {TAZPOD_ENGINE: 'fuze'}})).to.equal(
-      'The environment variable TAZPOD_ENGINE must be one of "dm-crypt", "fuse"; did you mean "fuse"?',
-    );
+  it('names a variable that is wrong to those who need its setting, and to nobody else', async () => {
+    const config = await load({environment: {TAZPOD_ENGINE: 'fuze', TAZPOD_SIZE: '1G'}});
+    expect(await failureOf(() => requireSettings(config, 'image', 'engine'))).to.include({
+      code: 78,
+      message: 'The environment variable TAZPOD_ENGINE must be one of "dm-crypt", "fuse"; did you mean "fuse"?',
+    });
+    requireSettings(config, 'image', 'size');
+    expect(config.values.size).to.equal('1G');
   });
 
   it('takes paths from the folder that their file is for, and ~ for the home', async () => {

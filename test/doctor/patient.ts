@@ -70,6 +70,8 @@ export function patient(illness: Illness = {}): DoctorContext & {readonly asked:
     mayWrite: () => false,
     probeUserNamespace: async () => 'allowed',
     terminal: () => undefined,
+    environment: {},
+    mountPoint: undefined,
     kdfMemoryLimitKiB: () => 4 * 1024 * 1024,
     asked,
     ...rest,

@@ -87,7 +87,7 @@ describe('A user who becomes root', function () {
         terminal.enter(`tazpod exec ${nobodysVault.join(' ')} -- true; echo "code=$?"`);
         // sudo asks before it says no, sudo-rs does not.
         if (name === 'sudo') {
-          await terminal.shows(/password for/);
+          await terminal.shows(/password/i);
           terminal.enter(secret);
         }
         const [screen] = await terminal.shows(/error:[^]*code=\d+/);
@@ -111,7 +111,7 @@ describe('A user who becomes root', function () {
         expect(said.code, said.stderr).to.equal(0);
         const file = writeAs(admin, `${admin.home}/rule`, said.stdout);
         const [program, ...args] = [...within, '/usr/sbin/visudo', '--check', `--file=${file}`];
-        const {status, stdout, stderr} = spawnSync(program!, args, {encoding: 'utf8'});
+        const {status, stdout, stderr} = spawnSync(program, args, {encoding: 'utf8'});
         expect(status, `${said.stdout}${stdout}${stderr}`).to.equal(0);
 
         const user = makeUser();

@@ -26,7 +26,11 @@ export default class ShowConfig extends BaseCommand<ConfigResult> {
     for (const text of reading.remarks) this.remark(text);
     const result = explain(reading);
     this.log(renderConfig(result, flags.explain));
-    for (const {message, why, code} of reading.faults) {
+    const {variableFaults} = reading.configuration;
+    for (const {message, why, code} of [
+      ...Object.values(variableFaults).filter((fault) => fault !== undefined),
+      ...reading.faults,
+    ]) {
       this.remark([message, ...(why === undefined ? [] : [why])].join('\n  '));
       process.exitCode = code;
     }

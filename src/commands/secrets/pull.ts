@@ -10,7 +10,7 @@ import {openTrusted, pull, type PullRequest, type PullResult} from '../../secret
 import {userEnvironment} from '../../secrets/session/environment.ts';
 import {loadCommand} from '../../secrets/session/exports.ts';
 import {thenWithVariables} from '../../secrets/session/session-words.ts';
-import {usersShell} from '../../vault/open-vault.ts';
+import {sessionShell, usersShell} from '../../vault/open-vault.ts';
 
 export default class Pull extends SecretsCommand<PullResult> {
   static override aliases = ['pull', 'sync'];
@@ -48,7 +48,7 @@ export default class Pull extends SecretsCommand<PullResult> {
     if ((await this.inside(flags)) === undefined) {
       await this.mapping(flags);
       const stays = flags.shell && !this.jsonEnabled();
-      return this.enter(flags, (command) => (stays ? thenWithVariables(command, [usersShell()]) : command), true);
+      return this.enter(flags, (command) => (stays ? thenWithVariables(command, [sessionShell()]) : command), true);
     }
     const request = await this.request(flags, this.needVault(''));
     const live = process.stderr.isTTY && !this.jsonEnabled();

@@ -2,7 +2,7 @@ import {BaseCommand} from '../../base-command.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {absorb, type AbsorbResult} from '../../vault/absorb.ts';
-import {ownVault} from '../../vault/lock-inside.ts';
+import {vaultHere} from '../../secrets/vault-here.ts';
 import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
 export default class Absorb extends BaseCommand<AbsorbResult> {
@@ -21,7 +21,7 @@ export default class Absorb extends BaseCommand<AbsorbResult> {
 
   async run(): Promise<AbsorbResult> {
     const {flags} = await this.parse(Absorb);
-    if (ownVault() !== undefined) {
+    if (vaultHere() !== undefined) {
       throw new Failure(exitCode.busy, 'A session does not see what lies outside its vault.', {
         next: 'exit, and then tazpod vault absorb',
       });

@@ -1,11 +1,13 @@
+import {existsSync} from 'node:fs';
 import {Flags} from '@oclif/core';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {withVariables} from '../../secrets/session/session-words.ts';
 import {SessionCommand} from '../../session-command.ts';
+import {locateImage} from '../../vault/location.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
 import {createFlags, imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from '../../vault/vault-flags.ts';
-import {usersShell} from '../../vault/open-vault.ts';
+import {sessionShell} from '../../vault/open-vault.ts';
 
 export default class Unlock extends SessionCommand {
   static override aliases = ['unlock'];
@@ -44,11 +46,14 @@ export default class Unlock extends SessionCommand {
         next: 'tazpod status',
       });
     }
-    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share', 'size');
+    const shell = sessionShell();
+    const {image, ...settings} = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');
+    // A vault that is there has its size.
+    const size = existsSync(locateImage(image)) ? {} : await this.configured({size: flags.size}, 'size');
     return this.finish(
       await openOrCreate(
-        settings,
-        withVariables([usersShell()], 'all'),
+        {...settings, ...size, image},
+        withVariables([shell], 'all'),
         this.presentation(flags),
         await this.bridges(),
       ),

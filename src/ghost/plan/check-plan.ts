@@ -42,16 +42,16 @@ const placeOnly = 0o10000000 | constants.O_NOFOLLOW;
  * Opens what the plan names, step by step, with the caller's own ids, and follows no symbolic link.
  *
  * Safe as root: the effective ids are the caller's while a name is looked up, so root opens nothing that the caller
- * could not; image, mount point and terminal must belong to the caller; through sudo, mount point and bridges must lie
- * under the home that the login name database gives.
+ * could not; image, home, mount point and terminal must belong to the caller; through sudo, mount point and bridges must lie
+ * under the home that the login name database gives, or under another that nobody else can move.
  */
 export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
   if (plan.privateGhost !== undefined && caller.isolation !== 'private') {
     throw refused('private ghost', 'only a private call can tell of one');
   }
   // A home may be reached through links of the system (/home -> /var/home): the plan names what is at their end.
-  const home = caller.home === undefined ? plan.home : asCaller(caller, () => realpathSync(caller.home!));
-  if (plan.home !== home) throw refused('home', 'it is not the home that the login name database has for the user');
+  const {home} = plan;
+  if (caller.home !== undefined && home !== realHome(caller, caller.home)) refuseForeignHome(caller, home);
   for (const path of [plan.mountPoint, ...plan.bridges.map((bridge) => `${home}/${bridge.home}`)]) {
     if (!path.startsWith(home === '/' ? '/' : `${home}/`)) {
       throw refused('mount point', `it does not lie under the home ${printablePath(home)}`);
@@ -74,6 +74,32 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
   const path = plan.session?.terminal;
   if (path === undefined || opened.terminalFd !== undefined) return opened;
   return {...opened, terminalFd: openTakenTerminal(caller, path)};
+}
+
+function realHome(caller: Caller, path: string): string | undefined {
+  try {
+    return asCaller(caller, () => realpathSync(path));
+  } catch {
+    // An account may have a home that was never made.
+    return undefined;
+  }
+}
+
+/**
+ * `HOME` may name another directory than the login name database. It must be the caller's own (`openOwned`), and nobody
+ * else may be able to move it: then whatever is mounted below it is where the caller alone decides, as in any home.
+ */
+function refuseForeignHome(caller: Caller, home: string): void {
+  for (let path = dirname(home); ; path = dirname(path)) {
+    const fd = asCaller(caller, () => openStepwise(path, 'home', onTheWay, exitCode.noInput));
+    const {uid, mode} = fstatSync(fd);
+    closeSync(fd);
+    if (uid !== 0 && uid !== caller.uid) throw refused('home', `${printablePath(path)} belongs to another user`);
+    if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0) {
+      throw refused('home', `others may change ${printablePath(path)}`);
+    }
+    if (path === '/') return;
+  }
 }
 
 /** What is moved into the vault must not be what opens it. */
@@ -245,7 +271,17 @@ function cannotOpen(what: string, path: string, error: unknown, missing: ExitCod
         exitCode.noPermission,
         `The ${what} at ${printablePath(path)} may not be opened by the user.`,
         {
-          next: `ls -ld ${printablePath(path)}`,
+          ...(what === 'image' ? {why: 'An open vault reads and writes its image.'} : {}),
+          next: what === 'image' ? `chmod u+rw ${printablePath(path)}` : `ls -ld ${printablePath(path)}`,
+        },
+      );
+    case 'EROFS':
+      return new Failure(
+        exitCode.noPermission,
+        `The ${what} at ${printablePath(path)} is on a read-only file system.`,
+        {
+          why: 'An open vault writes to its image.',
+          next: `cp ${printablePath(path)} DIR, and open that one`,
         },
       );
     default:

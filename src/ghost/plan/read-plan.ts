@@ -7,6 +7,7 @@ import {
   type BridgePlan,
   type GhostPlan,
   type InitId,
+  maximumSizeBytes,
   type OpenPlan,
   pbkdfs,
   planVersion,
@@ -19,7 +20,6 @@ import {asCaller, type Caller} from '../caller.ts';
 const maximumPlanBytes = 4 * 1024 * 1024;
 const maximumBridges = 64;
 const maximumShared = 64;
-const maximumSizeBytes = 2 ** 50;
 const maximumGraceMs = 10 * 60 * 1000;
 const maximumWaitMs = 60 * 60 * 1000;
 /** PID_MAX_LIMIT of linux/threads.h. */

@@ -1,0 +1,52 @@
+import {realpathSync, statSync} from 'node:fs';
+import {userInfo} from 'node:os';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import {printable} from './printable.ts';
+
+/** The user's home, and what is to be said about it. */
+export type OwnHome = {readonly home: string; readonly remark?: string};
+
+/**
+ * `HOME` if it is a directory of the user's own, else the home of the login name database. CI containers set another
+ * one than the database has; after `su` and `sudo -E` it may be somebody else's. Throws a Failure (66) if there is none.
+ */
+export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = process.getuid!()): OwnHome {
+  const named = environment['HOME'] || undefined;
+  const own = named === undefined ? undefined : ownDirectory(named, uid);
+  if (own !== undefined) return {home: own};
+  const account = accountHome();
+  const home = account === undefined ? undefined : ownDirectory(account, uid);
+  if (home !== undefined) {
+    const remark = `HOME is ${printable(named ?? '', 400)}, which is no directory of yours: your home ${home} is used.`;
+    return named === undefined ? {home} : {home, remark};
+  }
+  const why = [
+    named === undefined ? 'HOME is not set' : `HOME is ${printable(named, 400)}, which is no directory of yours`,
+    account === undefined
+      ? `user ${uid} is not in the login name database`
+      : `the login name database says ${account}, which is none either`,
+  ];
+  throw new Failure(exitCode.noInput, 'You have no home directory.', {
+    why: `${why.join(', and ')}.`,
+    next: 'export HOME=DIR, with a directory of your own',
+  });
+}
+
+function ownDirectory(path: string, uid: number): string | undefined {
+  try {
+    const real = realpathSync(path);
+    const stat = statSync(real);
+    return path.startsWith('/') && stat.isDirectory() && stat.uid === uid ? real : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function accountHome(): string | undefined {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+import {type Mount, readMounts} from '../kernel/mountinfo.ts';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {KeySource} from '../lifecycle/plan.ts';
+
+/**
+ * Refuses what lies on a FUSE mount (sshfs, gocryptfs, rclone) that lets only its user in: the kernel keeps root out of
+ * it, too. Throws a Failure (77). A private session has no root that would have to look.
+ */
+export function refuseWhatRootCannotSee(
+  image: string,
+  key: KeySource,
+  mounts: readonly Mount[] = readMounts('self'),
+): void {
+  const ofImage = closedMount(image, mounts);
+  if (ofImage !== undefined) {
+    throw new Failure(exitCode.noPermission, `Root cannot look into ${ofImage}, where the image is.`, {
+      why: 'It is a FUSE mount for its user alone.',
+      next: 'tazpod vault unlock --isolation private, or mount it with -o allow_other',
+    });
+  }
+  const ofKey = key.from === 'file' ? closedMount(key.path, mounts) : undefined;
+  if (ofKey === undefined || key.from !== 'file') return;
+  throw new Failure(exitCode.noPermission, `Root cannot look into ${ofKey}, where the passphrase or key is.`, {
+    why: 'It is a FUSE mount for its user alone.',
+    next: `cat ${key.path} | tazpod vault exec ${key.form === 'key' ? '--key-file' : '--passphrase-file'} - -- COMMAND`,
+  });
+}
+
+/** The mount point of the file system that a path is on, if it is such a mount. */
+function closedMount(path: string, mounts: readonly Mount[]): string | undefined {
+  const above = ({mountPoint}: Mount) => mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`);
+  let found: Mount | undefined;
+  for (const mount of mounts.filter(above)) {
+    if (found === undefined || mount.mountPoint.length >= found.mountPoint.length) found = mount;
+  }
+  if (found === undefined || !/^fuse(\.|$)/.test(found.fsType)) return undefined;
+  return found.superOptions.includes('allow_other') || found.superOptions.includes('user_id=0')
+    ? undefined
+    : found.mountPoint;
+}
