@@ -22,7 +22,7 @@ const userRooms = {
   ],
   'session-command': ['base-command', 'vault', 'secrets', 'shell', 'pod', 'extensions', 'config'],
   hooks: ['base-command', 'config'],
-  'plugins-command': ['base-command', 'extensions', 'config'],
+  'plugins-command': ['base-command', 'vault', 'extensions', 'config'],
   'secrets-command': ['base-command', 'vault', 'secrets', 'extensions', 'config'],
   'base-command': ['vault', 'secrets', 'shell', 'pod', 'doctor', 'tour', 'extensions', 'config', 'kernel'],
   tour: ['vault', 'config', 'kernel'],

@@ -17,7 +17,7 @@ const foreign = 12_345;
 describe('a vault that another account has filled', function () {
   this.timeout(300_000);
   let owner: BedUser;
-  let folder: string;
+  let folder = '';
   let outside: string;
   let directory: string;
 
@@ -33,7 +33,7 @@ describe('a vault that another account has filled', function () {
   });
 
   after(() => {
-    if (folder !== undefined) rmSync(folder, {recursive: true, force: true});
+    if (folder !== '') rmSync(folder, {recursive: true, force: true});
   });
 
   /** The vault with everything in it that a file system can have, of the other account. */
