@@ -97,7 +97,7 @@ describe('Signals that a user sends to sudo and into a sealed session', function
     allowSudo(owner, {copy: careless});
     const watch = watchForDebuggers(owner.uid);
     const running = start('echo up; sleep 60', careless);
-    await running.seen(/^up$/m);
+    await running.seen(/^up$/m, 60_000);
     await signaller!.send('USR1', {pattern: '^\\S*sudo '});
     const [listener] = await until('root listens', () => watch.seen.find(({uid}) => uid === 0) && watch.seen);
     expect(await evaluate(listener!.port, 'process.getuid()')).to.equal(0);
