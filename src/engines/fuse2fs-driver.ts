@@ -179,7 +179,10 @@ abstract class FlushedFileSystem implements MountedFileSystem {
   constructor(flusher: Fuse2fsFlusher | undefined) {
     this.#flusher = flusher;
     this.lost = new Promise((resolve) => void flusher?.failed.then((how) => how === 'refused' && resolve()));
-    this.unflushed = flusher === undefined ? Promise.resolve() : flusher.failed.then(() => {});
+    this.unflushed = new Promise((resolve) => {
+      if (flusher === undefined) resolve();
+      else void flusher.failed.then((how) => how === 'ended' && resolve());
+    });
   }
 
   abstract unmount(patience?: UnmountPatience): Promise<void>;

@@ -19,7 +19,8 @@ const writer =
   'i=0; while i=$((i+1)); { printf "record %s\\n" $i; head -c 200000 /dev/urandom; } | ' +
   'dd of=$HOME/secrets/record-$i conv=fsync status=none; do echo "record $i"; done; echo full';
 
-describe('When something runs out', () => {
+describe('When something runs out', function () {
+  this.timeout(180_000);
   let owner: BedUser;
   let vault: TestVault;
 

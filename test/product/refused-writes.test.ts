@@ -6,7 +6,7 @@ import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {atTheEnd} from '../bed/made-by.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo} from '../bed/ownership.ts';
-import {startTazpod, tazpod} from '../bed/run.ts';
+import {runAs, startTazpod, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, quickKdf, type TestVault} from '../bed/vault.ts';
 
@@ -15,14 +15,20 @@ const mebibyte = 2 ** 20;
 /** Writes more than there is room for, and does not look whether it worked. */
 const careless = 'head -c 6000000 /dev/urandom >~/secrets/lost; true';
 
-describe('When the disk refuses what a session writes', () => {
+describe('When the disk refuses what a session writes', function () {
+  this.timeout(240_000);
   let owner: BedUser;
   let vault: TestVault;
+  const mounted: string[] = [];
 
   before(async function () {
     needsRoot(this);
     owner = makeOwner();
     vault = await makeVault(owner);
+  });
+
+  afterEach(() => {
+    for (const folder of mounted.splice(0).toReversed()) unmount(folder);
   });
 
   /** A sparse copy of the vault on a tmpfs with room for what is in it and for some more. Returns its flags. */
@@ -39,10 +45,8 @@ describe('When the disk refuses what a session writes', () => {
 
   function temporaryMount(type: string, options: string, source: string): string {
     const folder = mkdtempSync('/opt/tazpod-refused-');
-    atTheEnd(() => {
-      spawnSync('umount', ['--lazy', folder]);
-      rmSync(folder, {recursive: true, force: true});
-    });
+    mounted.push(folder);
+    atTheEnd(() => unmount(folder));
     expect(spawnSync('mount', ['-t', type, '-o', options, source, folder]).status).to.equal(0);
     return folder;
   }
@@ -76,12 +80,15 @@ describe('When the disk refuses what a session writes', () => {
   }
 
   it('the limits of the caller bind the session, and not the vault', async () => {
-    const limited = ['prlimit', '--fsize=2097152:unlimited', '--cpu=600:unlimited', '--'];
+    // In a private session: sudo's own PAM modules may set others.
+    const limited = ['prlimit', '--fsize=2097152:unlimited', '--cpu=600:unlimited', '--', 'tazpod'];
     const ask =
       'ulimit -Sf; ulimit -Hf; ulimit -St; head -c 1500000 /dev/urandom | dd of=$HOME/secrets/in conv=fsync status=none; echo $?';
-    const {code, stdout, stderr} = await tazpod(owner, ['exec', ...vault.flags, '--', 'bash', '-c', ask], {
-      within: limited,
-    });
+    const {code, stdout, stderr} = await runAs(
+      owner,
+      [...limited, 'exec', ...vault.flags, '--isolation', 'private', '--', 'bash', '-c', ask],
+      {within: fuseForAll},
+    );
     expect(code, stderr).to.equal(0);
     expect(stdout).to.equal('2048\nunlimited\n600\n0\n');
   });
@@ -122,3 +129,8 @@ describe('When the disk refuses what a session writes', () => {
     expect(control.code, control.stderr).to.equal(74);
   });
 });
+
+function unmount(folder: string): void {
+  spawnSync('umount', ['--lazy', folder]);
+  rmSync(folder, {recursive: true, force: true});
+}
