@@ -136,6 +136,8 @@ function plainDevice(path: string): AttachedDevice {
     sizeBytes: statSync(path).size,
     lost: new Promise(() => {}),
     ended: new Promise(() => {}),
+    savePinned: () => {},
+    followImage: async () => {},
     detach: async () => {},
   };
 }

@@ -66,15 +66,19 @@ export type LossReason = 'full' | 'limit' | 'error' | 'ended';
 /**
  * The plaintext of a segment.
  *
- * With the fuse engine its first `pinnedBytes`, in which the superblock lies, are read from the image once, before
- * anybody is answered. What the image's owner writes there later is not read before the next attachment. So a superblock
- * that was vetted is the one that is mounted.
+ * Its first `pinnedBytes`, in which the superblock lies, are read from the image once, before anybody is answered. What
+ * the image's owner writes there later is not read before the next attachment, or at least not before `followImage`. So
+ * a superblock that was vetted is the one that is mounted.
  */
 export type AttachedDevice = {
   /** A regular file or a block device that only the owner of this process can read. */
   readonly path: string;
   readonly kind: 'file' | 'device';
   readonly sizeBytes: number;
+  /** What was written to the pinned bytes, and synced, is in the image and on its disk when this returns. */
+  savePinned(): void;
+  /** To be called when the file system is mounted, and its superblock in memory: the pinned bytes need not be kept. */
+  followImage(): Promise<void>;
   /** Settles when the device is gone and the engine's memory of the key is wiped. Never rejects. */
   readonly ended: Promise<DeviceEnd>;
   /** Settles as soon as the image has not taken something that was written, where the engine can see it. */

@@ -55,7 +55,7 @@ export async function makeFileSystem(
   const extended = `root_owner=${owner.uid}:${owner.gid},nodiscard,lazy_itable_init=0,lazy_journal_init=0`;
   const options = ['-b', '4096', '-i', '8192', '-m', '0', '-e', 'remount-ro', '-O', features.join(','), '-E', extended];
   const {code, stderr} = await run('mke2fs', ['-q', '-F', '-t', 'ext4', ...options, device.path]);
-  if (code === 0) return;
+  if (code === 0) return device.savePinned();
   throw new Failure(exitCode.cannotCreate, 'The file system of the vault could not be made.', {
     why: 'mke2fs failed; mostly the disk of the image is full or broken.',
     next: 'df -h',
@@ -83,6 +83,7 @@ export async function checkFileSystem(device: AttachedDevice, imagePath: string)
   if (code === 0 || code === corrected) {
     // Where the first superblock does not please it, e2fsck takes a copy from elsewhere in the image.
     readVettedSuperblock(device, imagePath);
+    if (code === corrected) device.savePinned();
     return code === 0 ? 'clean' : 'mended';
   }
   const cause = `${stdout.toString('latin1')}${stderr.toString('latin1')}`;

@@ -29,6 +29,12 @@ export function probeDrivers(kind: AttachedDevice['kind']): DriverVerdict {
  * where it can, else by fuse2fs. Throws a Failure: 65 when the file system is at fault, 69 when the machine is.
  */
 export async function mountFileSystem(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
+  const mounted = await mountByAny(device, folder);
+  await device.followImage();
+  return mounted;
+}
+
+async function mountByAny(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
   const byKernel = await mountByKernel(device, folder);
   if (typeof byKernel !== 'string') return byKernel;
   const notFuse2fs = refuseFuse2fs();

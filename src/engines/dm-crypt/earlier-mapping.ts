@@ -31,8 +31,10 @@ export async function clearEarlierMapping(image: FileIdentity, luksUuid: string,
       }
     }
     for (const mapping of inTheWay(luksUuid, names)) {
-      const isOurs = mapping.name === names.scaffold || mapping.uuid === names.uuid;
-      if (!mapping.slaves.every((slave) => loops.has(slave))) throw copyIsOpen(mapping, names);
+      const isOurs = isScaffold(mapping, names) || mapping.uuid === names.uuid;
+      // One that is not mounted yet lies on the image and on a copy of its beginning.
+      const onImage = mapping.slaves.length === 0 || mapping.slaves.some((slave) => loops.has(slave));
+      if (!onImage && !isScaffold(mapping, names)) throw copyIsOpen(mapping, names);
       if (!isOurs || performance.now() >= deadlineMs) throw alreadyOpen(mapping, names);
     }
   }
@@ -49,9 +51,10 @@ async function loopsOf(image: FileIdentity, mappings: readonly Mapping[]): Promi
 }
 
 /** Mappings of the same LUKS UUID, and those that have one of our names. */
-function inTheWay(luksUuid: string, {name, scaffold}: MappingNames): Mapping[] {
+function inTheWay(luksUuid: string, {name, scaffolds}: MappingNames): Mapping[] {
   const mappings = readMappings();
-  const named = mappings.filter((mapping) => mapping.name === name || mapping.name === scaffold);
+  const ours = [name, scaffolds.image, scaffolds.copy];
+  const named = mappings.filter((mapping) => ours.includes(mapping.name));
   return [...new Set([...mappingsOfLuks(mappings, luksUuid), ...named])];
 }
 
@@ -82,8 +85,8 @@ function copyIsOpen(mapping: Mapping, names: MappingNames): Failure {
 }
 
 /** Left where everything was killed within the milliseconds between its making and its marking. */
-function isScaffold({name, uuid}: Mapping, {scaffold}: MappingNames): boolean {
-  return name === scaffold && uuid === `CRYPT-PLAIN-${scaffold}`;
+function isScaffold({name, uuid}: Mapping, {scaffolds}: MappingNames): boolean {
+  return [scaffolds.image, scaffolds.copy].some((scaffold) => name === scaffold && uuid === `CRYPT-PLAIN-${scaffold}`);
 }
 
 /** Left in the same way, or by `detach` under a user that did not let go. */

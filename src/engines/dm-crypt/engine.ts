@@ -7,12 +7,13 @@ import {Failure} from '../../lifecycle/failure.ts';
 import type {AttachedDevice, AttachRequest, Engine} from '../engine.ts';
 import {prepareFreeLoop} from '../loop-nodes.ts';
 import {clearEarlierMapping} from './earlier-mapping.ts';
-import {deviceNumberOf, hold, type Hold} from './hold.ts';
+import {deviceNumberOf, type HeldLoop, holdLoop, holdMapping} from './hold.ts';
 import {mappedDevice} from './mapped-device.ts';
 import {mappingNames, type MappingNames} from './names.ts';
+import {PinnedCopy} from './pinned-copy.ts';
 import {probeDmCrypt} from './probe.ts';
 import {measureSegment, refuseSegment} from './segment.ts';
-import {cryptTable} from './table.ts';
+import {cryptTable, pinnedTable} from './table.ts';
 
 const readAt = promisify(read);
 const pageBytes = 4096;
@@ -38,25 +39,44 @@ async function attach(request: AttachRequest): Promise<AttachedDevice> {
     const names = mappingNames(luksUuid);
     await clearEarlierMapping(identifyFile(imageFd), luksUuid, names);
     const sizeBytes = measureSegment(segment, imageFd);
-    const held = await holdWithNode(imageFd, sizeBytes, names);
+    const copy = new PinnedCopy(imageFd, segment.offsetBytes);
+    const loops: HeldLoop[] = [];
     try {
-      const table = cryptTable(segment, sizeBytes, volumeKey, deviceNumberOf(held.loopFd));
-      await loadTable(names, table, segment.encryption).finally(() => table.fill(0));
+      for (const [fd, scaffold] of [
+        [imageFd, names.scaffolds.image],
+        [copy.fd, names.scaffolds.copy],
+      ] as const) {
+        loops.push(await withFreeNode(() => holdLoop(fd, scaffold)));
+      }
+      const [onImage, onCopy] = loops as [HeldLoop, HeldLoop];
+      const mapping = await holdMapping(sizeBytes, names);
+      try {
+        await passPageCache(onImage, sizeBytes);
+        const image = deviceNumberOf(onImage.fd);
+        const pinned = {device: deviceNumberOf(onCopy.fd), sizeBytes: copy.sizeBytes};
+        await loadTable(names, pinnedTable(segment, sizeBytes, volumeKey, image, pinned), segment.encryption);
+        await resume(names);
+        // It waits; see `mapped-device.ts`.
+        await loadTable(names, cryptTable(segment, sizeBytes, volumeKey, image), segment.encryption);
+        return mappedDevice(mapping, onImage.loop, copy, names, sizeBytes);
+      } catch (error) {
+        closeSync(mapping.fd);
+        throw error;
+      }
     } catch (error) {
-      closeSync(held.mappingFd);
+      copy.close();
       throw error;
     } finally {
-      // From here on the table has the loop device open.
-      closeSync(held.loopFd);
+      // From here on the tables have the loop devices open.
+      for (const {fd} of loops) closeSync(fd);
     }
-    return mappedDevice(held, names, sizeBytes);
   } finally {
     volumeKey.fill(0);
   }
 }
 
-/** A hold, whether or not somebody keeps the nodes of loop devices up to date. */
-async function holdWithNode(imageFd: number, sizeBytes: number, names: MappingNames): Promise<Hold> {
+/** A loop device, whether or not somebody keeps the nodes of loop devices up to date. */
+async function withFreeNode(make: () => Promise<HeldLoop>): Promise<HeldLoop> {
   const free = await prepareFreeLoop();
   if (!free.usable) {
     throw new Failure(exitCode.unavailable, 'The kernel did not make a mapping for the vault.', {
@@ -65,9 +85,7 @@ async function holdWithNode(imageFd: number, sizeBytes: number, names: MappingNa
     });
   }
   try {
-    const held = await hold(imageFd, sizeBytes, names);
-    await passPageCache(held, sizeBytes);
-    return held;
+    return await make();
   } finally {
     free.forget();
   }
@@ -78,11 +96,11 @@ async function holdWithNode(imageFd: number, sizeBytes: number, names: MappingNa
  * accept it on a file system that then answers every access with an error: an overlay, as live systems have it, on a
  * tmpfs. So something is read that nobody has read before.
  */
-async function passPageCache({loop, loopFd}: Hold, sizeBytes: number): Promise<void> {
+async function passPageCache({loop, fd}: HeldLoop, sizeBytes: number): Promise<void> {
   const {code} = await run('losetup', ['--direct-io=on', `/dev/${loop}`]);
   if (code !== 0) return;
   const middle = sizeBytes / 2 - ((sizeBytes / 2) % pageBytes);
-  const works = await readAt(loopFd, Buffer.alloc(pageBytes), 0, pageBytes, middle).then(
+  const works = await readAt(fd, Buffer.alloc(pageBytes), 0, pageBytes, middle).then(
     () => true,
     () => false,
   );
@@ -90,20 +108,23 @@ async function passPageCache({loop, loopFd}: Hold, sizeBytes: number): Promise<v
 }
 
 /**
- * Gives the mapping the key, and lets it work. The key goes through a pipe.
+ * Gives the mapping a table with the key, which works from the next `resume` on. The key goes through a pipe, and the
+ * table is zeroed.
  *
- * Safe as root: the mapping is our own, open, and ends with us; the table is made of a vetted segment. A kill between
- * the two calls leaves a key in a mapping that ends in the same moment.
+ * Safe as root: the mapping is our own, open, and ends with us; the table is made of a vetted segment. A kill before
+ * the next call leaves a key in a mapping that ends in the same moment.
  */
 async function loadTable({name}: MappingNames, table: Buffer, encryption: string): Promise<void> {
-  const loaded = await run('dmsetup', ['load', name], {input: table});
-  if (loaded.code !== 0) {
-    throw new Failure(exitCode.unavailable, 'The kernel did not take the key of the vault.', {
-      why: `It may lack the cipher ${encryption}, or a module for it.`,
-      next: 'sudo dmesg | tail',
-      cause: loaded.stderr.toString('latin1'),
-    });
-  }
+  const loaded = await run('dmsetup', ['load', name], {input: table}).finally(() => table.fill(0));
+  if (loaded.code === 0) return;
+  throw new Failure(exitCode.unavailable, 'The kernel did not take the key of the vault.', {
+    why: `It may lack the cipher ${encryption}, or a module for it.`,
+    next: 'sudo dmesg | tail',
+    cause: loaded.stderr.toString('latin1'),
+  });
+}
+
+async function resume({name}: MappingNames): Promise<void> {
   const resumed = await run('dmsetup', ['resume', '--noudevsync', '--noudevrules', '--addnodeoncreate', name]);
   if (resumed.code === 0) return;
   throw new Failure(exitCode.unavailable, 'The kernel did not start the mapping of the vault.', {

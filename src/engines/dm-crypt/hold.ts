@@ -1,5 +1,5 @@
 import {once} from 'node:events';
-import {closeSync, fstatSync, openSync} from 'node:fs';
+import {fstatSync, openSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import {majorOf, minorOf} from '../../kernel/file-identity.ts';
 import {run, start} from '../../kernel/program.ts';
@@ -8,22 +8,32 @@ import {Failure} from '../../lifecycle/failure.ts';
 import type {MappingNames} from './names.ts';
 import {errorTable} from './table.ts';
 
-/** An empty mapping and the loop device for it. Both end with the last of these descriptors, whatever closes it. */
-export type Hold = {
+/** In units of 512 bytes: where the scaffold begins in a file, and how long it is. */
+const scaffoldSectors = 128;
+
+/** How long a file must be for a loop device on it to be made. */
+export const leastLoopBytes = 2 * scaffoldSectors * 512;
+
+/** A loop device. It ends with the last descriptor of it, or with the last mapping that uses it. */
+export type HeldLoop = {
   /** `loop0` */
   readonly loop: string;
-  readonly loopFd: number;
-  /** `dm-0` */
-  readonly device: string;
-  readonly mappingFd: number;
+  readonly fd: number;
 };
 
-/** Where the holder has its descriptors. */
-const [imageAt, loopAt, mappingAt] = [3, 4, 5];
+/** A mapping, empty at first, that ends with the last of its descriptors. */
+export type HeldMapping = {
+  /** `dm-0` */
+  readonly device: string;
+  readonly fd: number;
+};
+
+/** Where a holder has its descriptors. */
+const [fileAt, heldAt] = [3, 4];
 
 /**
- * Makes a loop device on an open image, and an empty mapping of `sizeBytes`, both marked to end with their last user
- * before anything secret is put into them.
+ * A loop device on an open file, and an empty mapping: both marked to end with their last user before anything secret
+ * is put into them.
  *
  * The kernel has no call that makes a mapping and marks it in one, nor losetup(8) an option that makes a loop device
  * so; and losetup resolves `/proc/self/fd/N` to a name and opens that, which the image's owner can exchange meanwhile.
@@ -34,18 +44,41 @@ const [imageAt, loopAt, mappingAt] = [3, 4, 5];
  * 2. `dmsetup create` makes the mapping proper with a table of errors, it is opened, and only then can be marked: a
  *    deferred removal of a mapping that nobody uses would be an immediate one.
  *
- * All this is done by one shell in a session of its own, which lives on when the ghost is killed and ends when its
+ * Each is done by one shell in a session of its own, which lives on when the ghost is killed and ends when its
  * standard input does. So a SIGKILL to any one process leaves nothing: if it is the ghost, the shell finishes and lets
- * go; if it is the shell or a program of it, the ghost takes away what there is (`letGo`); after this call the
+ * go; if it is the shell or a program of it, the ghost takes away what there is (`holding`); after this call the
  * descriptors are the ghost's own, and the kernel closes them. Only a kill of both within the few milliseconds between
- * making and opening leaves the scaffold or an empty mapping, which hold no key and no data, and which the next
+ * making and opening leaves a scaffold or an empty mapping, which hold no key and no data, and which the next
  * opening removes (`earlier-mapping.ts`).
  *
  * Safe as root: constant programs, names made of a vetted UUID, a number, and an open descriptor; no path of a user.
  */
-export async function hold(imageFd: number, sizeBytes: number, names: MappingNames): Promise<Hold> {
-  const args = [holderScript, 'holder', names.scaffold, names.name, names.uuid, errorTable(sizeBytes)];
-  const holder = start('sh', ['-c', ...args], {stdio: ['pipe', 'pipe', 'pipe', imageFd], detached: true});
+export async function holdLoop(fileFd: number, scaffold: string): Promise<HeldLoop> {
+  return holding([loopScript, 'holder', scaffold], [fileFd], scaffold, (pid, loop) => {
+    if (!/^loop\d+$/.test(loop)) throw notHeld('');
+    return {loop, fd: openHeld(pid)};
+  });
+}
+
+/** The mapping for the plaintext, with a table of errors. */
+export async function holdMapping(sizeBytes: number, {name, uuid}: MappingNames): Promise<HeldMapping> {
+  return holding([mappingScript, 'holder', name, uuid, errorTable(sizeBytes)], [], name, (pid) => {
+    const fd = openHeld(pid);
+    return {device: `dm-${minorOf(fstatSync(fd, {bigint: true}).rdev)}`, fd};
+  });
+}
+
+/**
+ * Runs a holder, and takes over what it holds when it says so. One that ends before is a Failure (69), and the mapping
+ * that it may have left is removed.
+ */
+async function holding<T>(
+  args: readonly string[],
+  descriptors: readonly number[],
+  left: string,
+  takeOver: (pid: number, line: string) => T,
+): Promise<T> {
+  const holder = start('sh', ['-c', ...args], {stdio: ['pipe', 'pipe', 'pipe', ...descriptors], detached: true});
   let said = '';
   holder.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString('latin1')));
   const exited = once(holder, 'exit');
@@ -60,7 +93,7 @@ export async function hold(imageFd: number, sizeBytes: number, names: MappingNam
   } catch (error) {
     holder.kill('SIGKILL');
     await exited;
-    await letGo(names);
+    await run('dmsetup', ['remove', '--deferred', '--noudevsync', left]);
     throw error;
   }
 }
@@ -68,48 +101,47 @@ export async function hold(imageFd: number, sizeBytes: number, names: MappingNam
 /**
  * DM_DISABLE_UDEV: libdevmapper does not wait for a udev that may not run, or not in this IPC namespace, and makes the
  * nodes below /dev/mapper itself. Nobody would take those away when the kernel removes the mapping, so none stays.
- *
- * The scaffold is read-only and lies beyond the first sectors, which cryptsetup would look through for signatures of
- * file systems; 64 KiB is a whole number of pages everywhere.
  */
-const holderScript = `
+const beginning = `
 export DM_DISABLE_UDEV=1
 trap '' HUP INT QUIT TERM
-trap 'dmsetup remove --deferred "$1"; dmsetup remove --deferred "$2"' EXIT
+trap 'dmsetup remove --deferred "$1"' EXIT
 set -e
-cryptsetup open --type plain --batch-mode --disable-locks --readonly --offset 128 --size 128 \\
-  --cipher aes-xts-plain64 --key-size 512 --key-file /dev/urandom /proc/self/fd/${imageAt} "$1"
-loop=$(dmsetup info --columns --noheadings -o blkdevs_used "$1")
-exec ${loopAt}<"/dev/$loop"
-dmsetup remove --deferred "$1"
-dmsetup create --addnodeoncreate --uuid "$3" --table "$4" "$2"
-exec ${mappingAt}<"/dev/mapper/$2"
-rm "/dev/mapper/$2"
-dmsetup remove --deferred "$2"
-echo "$loop"
+`;
+
+/** Waits until the ghost has it. What is held ends with the ghost's descriptor then, and else with this shell. */
+const ending = `
 read -r _ || trap - EXIT
 `;
 
 /**
- * Opens what the holder has open, by its descriptors: names in /dev may be missing in a container, or old.
+ * The scaffold is read-only and lies beyond the first sectors, which cryptsetup would look through for signatures of
+ * file systems; 64 KiB is a whole number of pages everywhere.
+ */
+const loopScript = `${beginning}
+cryptsetup open --type plain --batch-mode --disable-locks --readonly --offset ${scaffoldSectors} --size ${scaffoldSectors} \\
+  --cipher aes-xts-plain64 --key-size 512 --key-file /dev/urandom /proc/self/fd/${fileAt} "$1"
+loop=$(dmsetup info --columns --noheadings -o blkdevs_used "$1")
+exec ${heldAt}<"/dev/$loop"
+dmsetup remove --deferred "$1"
+echo "$loop"
+${ending}`;
+
+const mappingScript = `${beginning}
+dmsetup create --addnodeoncreate --uuid "$2" --table "$3" "$1"
+exec ${heldAt}<"/dev/mapper/$1"
+rm "/dev/mapper/$1"
+dmsetup remove --deferred "$1"
+echo held
+${ending}`;
+
+/**
+ * Opens what the holder has open, by its descriptor: names in /dev may be missing in a container, or old.
  *
  * Safe as root: the holder is our own child and waits. What it has is looked at once more before it is used.
  */
-function takeOver(holderPid: number, loop: string): Hold {
-  if (!/^loop\d+$/.test(loop)) throw notHeld('');
-  const loopFd = openSync(`/proc/${holderPid}/fd/${loopAt}`, 'r');
-  try {
-    const mappingFd = openSync(`/proc/${holderPid}/fd/${mappingAt}`, 'r');
-    return {loop, loopFd, device: `dm-${minorOf(fstatSync(mappingFd, {bigint: true}).rdev)}`, mappingFd};
-  } catch (error) {
-    closeSync(loopFd);
-    throw error;
-  }
-}
-
-/** Takes away what a holder has left that was killed. What is not there is not removed. */
-async function letGo({scaffold, name}: MappingNames): Promise<void> {
-  for (const each of [scaffold, name]) await run('dmsetup', ['remove', '--deferred', '--noudevsync', each]);
+function openHeld(holderPid: number): number {
+  return openSync(`/proc/${holderPid}/fd/${heldAt}`, 'r');
 }
 
 function notHeld(said: string): Failure {

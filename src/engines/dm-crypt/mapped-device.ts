@@ -6,8 +6,9 @@ import {run} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import type {AttachedDevice, DeviceEnd} from '../engine.ts';
-import type {Hold} from './hold.ts';
+import type {HeldMapping} from './hold.ts';
 import type {MappingNames} from './names.ts';
+import type {PinnedCopy} from './pinned-copy.ts';
 
 /** How often the kernel is asked again. */
 const retryMs = 10;
@@ -17,23 +18,61 @@ const settleMs = 500;
 /**
  * A mapping with the plaintext, as the engines' interface has it. It lives as long as its descriptor here, or as the
  * last mount of it, whichever is longer.
+ *
+ * Two tables are loaded. The one that works reads the beginning from `copy`; the one that waits reads all of it from
+ * the image. The first is what the superblock is vetted and mounted through. When it is mounted, the kernel has it in
+ * memory and reads it no more, and the tables change places.
  */
-export function mappedDevice({loop, device, mappingFd}: Hold, names: MappingNames, sizeBytes: number): AttachedDevice {
+export function mappedDevice(
+  {device, fd: mappingFd}: HeldMapping,
+  loop: string,
+  copy: PinnedCopy,
+  names: MappingNames,
+  sizeBytes: number,
+): AttachedDevice {
   const backingPath = backingPathOf(loop);
+  const path = pathOf(device, mappingFd);
+  let pinned = true;
   let end: (how: DeviceEnd) => void;
   const ended = new Promise<DeviceEnd>((resolve) => (end = resolve));
   let detached: Promise<void> | undefined;
   return {
-    path: pathOf(device, mappingFd),
+    path,
     kind: 'device',
     sizeBytes,
     ended,
     // The kernel tells those who sync the file system, and nobody else.
     lost: new Promise(() => {}),
+    savePinned: () => {
+      if (pinned) copy.save(path);
+    },
+    followImage,
     detach: ({graceMs = 0} = {}) => (detached ??= detach(graceMs).then(() => end({how: 'detached'}))),
   };
 
+  /**
+   * The kernel freezes the file system while the tables change, and writes its superblock once more when it thaws it:
+   * through the new table, into the image.
+   *
+   * Safe as root: the mapping is our own and open, and the table that waits was made at its attachment.
+   */
+  async function followImage(): Promise<void> {
+    if (!pinned) return;
+    copy.save(path);
+    const args = ['resume', '--noudevsync', '--noudevrules', '--addnodeoncreate', names.name];
+    const {code, stderr} = await run('dmsetup', args);
+    if (code !== 0) {
+      throw new Failure(exitCode.unavailable, 'The kernel did not change the mapping of the vault.', {
+        next: 'sudo dmesg | tail',
+        cause: stderr.toString('latin1'),
+      });
+    }
+    pinned = false;
+    copy.close();
+  }
+
   async function detach(graceMs: number): Promise<void> {
+    if (pinned) copy.close();
     closeSync(mappingFd);
     const isThere = (): boolean => readMapping(device)?.uuid === names.uuid;
     if (!(await settles(() => !isThere(), Math.max(graceMs, settleMs)))) await cutOff(names);

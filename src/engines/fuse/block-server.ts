@@ -171,6 +171,12 @@ class BlockFileServer implements AttachedDevice {
     });
   }
 
+  /** The server writes through. */
+  savePinned(): void {}
+
+  /** It keeps them to its end. */
+  async followImage(): Promise<void> {}
+
   async detach({graceMs = defaultGraceMs}: {readonly graceMs?: number} = {}): Promise<void> {
     this.#detached = true;
     const deadline = performance.now() + graceMs;

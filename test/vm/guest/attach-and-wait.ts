@@ -10,9 +10,11 @@ export type Task = {
   readonly segment: Omit<CryptSegment, 'ivTweak'>;
   readonly luksUuid: string;
   readonly keyBytes: number;
+  /** Whether it stays as it is before its file system is mounted. */
+  readonly pinned: boolean;
 };
 
-const {image, segment, luksUuid, keyBytes} = JSON.parse(process.argv[2]!) as Task;
+const {image, segment, luksUuid, keyBytes, pinned} = JSON.parse(process.argv[2]!) as Task;
 const volumeKey = Buffer.alloc(keyBytes);
 readSync(0, volumeKey);
 try {
@@ -25,8 +27,9 @@ try {
     owner: {uid: 0, gid: 0},
   });
   volumeKey.fill(0);
-  const {path} = await attached;
-  process.stdout.write(`${path}\n`);
+  const device = await attached;
+  if (!pinned) await device.followImage();
+  process.stdout.write(`${device.path}\n`);
   setInterval(() => {}, 1000);
 } catch (error) {
   process.stdout.write(`${JSON.stringify(error)}\n`);

@@ -13,13 +13,14 @@ export class AttachingProcess {
   readonly #child: ChildProcess;
 
   /** @param prepare shell code that runs first, in the namespace; its pid is the one that the process will have */
-  constructor(image: LuksImage, prepare = '') {
+  constructor(image: LuksImage, prepare = '', {pinned = false} = {}) {
     const {ivTweak: _, ...segment} = image.segment;
     const task: Task = {
       image: image.path,
       segment,
       luksUuid: image.luksUuid,
       keyBytes: image.volumeKey.length,
+      pinned,
     };
     const shell = ['bash', '-c', `${prepare}\nexec "$@"`, 'bash'];
     const program = [process.execPath, join(import.meta.dirname, 'attach-and-wait.ts'), JSON.stringify(task)];

@@ -23,8 +23,11 @@ import {dmCryptEngine} from '../../../src/engines/dm-crypt/engine.ts';
 import type {AttachedDevice, AttachRequest} from '../../../src/engines/engine.ts';
 import {isRemovedWhenClosed, mappingsOfLuks, readMappings} from '../../../src/kernel/device-mapper.ts';
 import {identifyFile} from '../../../src/kernel/file-identity.ts';
-import {loopDevicesOf} from '../../../src/kernel/loop.ts';
+import {checkFileSystem, makeFileSystem, mountFileSystem} from '../../../src/engines/file-system.ts';
+import {vetSuperblock} from '../../../src/engines/vet-superblock.ts';
+import {loopDevicesOf, readLoopDevices} from '../../../src/kernel/loop.ts';
 import {eventually} from '../../engines/eventually.ts';
+import {ExternalJournal, superblockIn} from '../../engines/external-journal.ts';
 import {findInMemory} from '../../engines/fuse/process-memory.ts';
 import {whole} from '../extent.ts';
 import {AttachingProcess} from './attaching-process.ts';
@@ -36,7 +39,8 @@ const withoutNodes = [
   'mkdir -p /run/dev',
   'cp -a /dev/null /dev/random /dev/urandom /dev/loop-control /run/dev',
   'mount -t tmpfs none /dev',
-  'cp -a /run/dev/* /dev;',
+  'cp -a /run/dev/* /dev',
+  'mkdir /dev/shm && mount -t tmpfs none /dev/shm;',
 ].join('; ');
 
 describe('the dm-crypt engine', () => {
@@ -56,7 +60,14 @@ describe('the dm-crypt engine', () => {
     await expectNothing(image.folder);
   });
 
+  /** Attached, and past the moment at which its file system would be mounted. */
   async function attach(request = image.request): Promise<AttachedDevice> {
+    await attachPinned(request);
+    await device!.followImage();
+    return device!;
+  }
+
+  async function attachPinned(request = image.request): Promise<AttachedDevice> {
     device = await dmCryptEngine.attach(request);
     return device;
   }
@@ -166,6 +177,98 @@ describe('the dm-crypt engine', () => {
       const before = statSync(image.path).blocks;
       expect(sh(`blkdiscard ${path}`).stderr).to.match(/not supported/);
       expect(statSync(image.path).blocks).to.equal(before);
+    });
+  });
+
+  describe('whose superblock was vetted', function () {
+    // One test attaches the image five times.
+    this.timeout(240_000);
+    const folder = '/mnt';
+
+    let journal: ExternalJournal;
+
+    beforeEach(() => {
+      image.remove();
+      image = new LuksImage([], {}, 24 * mebibyte);
+      journal = new ExternalJournal(image.folder);
+    });
+
+    afterEach(() => journal.remove());
+
+    /** The plaintext of the image's beginning, as plain cryptsetup reads it. */
+    const inImage = (): Buffer => image.readByHand().subarray(0, 4096);
+
+    /** Writes a superblock into the image, behind the engine's back, that names another device as its journal. */
+    function forge(): void {
+      const name = image.openByHand();
+      const fd = openSync(`/dev/mapper/${name}`, 'r+');
+      const start = Buffer.alloc(4096);
+      readSync(fd, start, 0, 4096, 0);
+      journal.nameIn(superblockIn(start));
+      writeSync(fd, start, 0, 4096, 0);
+      fsyncSync(fd);
+      closeSync(fd);
+      image.closeByHand(name);
+    }
+
+    /** An image with a file system, and the same image with one that names the journal. */
+    async function prepare(): Promise<Buffer> {
+      await attachPinned();
+      await makeFileSystem(device!, {uid: 0, gid: 0});
+      await device!.detach();
+      const sound = readFileSync(image.path);
+      forge();
+      const forged = readFileSync(image.path);
+      writeFileSync(image.path, sound, {flag: 'r+', flush: true});
+      return forged;
+    }
+
+    it('mounts that one, whatever is written into the image meanwhile, and no device but its own is touched', async () => {
+      const forged = await prepare();
+      const before = journal.content;
+      await attachPinned();
+      expect(await checkFileSystem(device!, image.path)).to.equal('clean');
+      writeFileSync(image.path, forged, {flag: 'r+', flush: true});
+      const mounted = await mountFileSystem(device!, folder);
+      // The tables have changed places: the kernel has written its own superblock over the forged one.
+      expect(mapping().slaves).to.have.length(1);
+      writeFileSync(`${folder}/file`, 'kept', {flush: true});
+      await mounted.unmount();
+      await device!.detach();
+      expect(journal.content).to.equal(before);
+      const start = inImage();
+      expect(vetSuperblock(superblockIn(start), {deviceSizeBytes: device!.sizeBytes})).to.not.have.property('refused');
+      await attachPinned();
+      expect(await checkFileSystem(device!, image.path)).to.equal('clean');
+      await (await mountFileSystem(device!, folder)).unmount();
+      await device!.detach();
+
+      // The control: the same without the copy.
+      writeFileSync(image.path, forged, {flag: 'r+', flush: true});
+      await attach();
+      expect(sh(`mount -t ext4 ${device!.path} ${folder} && umount ${folder}`).status).to.equal(0);
+      expect(journal.content).to.not.equal(before);
+      await device!.detach();
+      await attachPinned();
+      expect(await failureOf(checkFileSystem(device!, image.path))).to.deep.include({code: 65});
+    });
+
+    it('has it in the image before anything is mounted: a vault that was only made can be opened', async () => {
+      await attachPinned();
+      await makeFileSystem(device!, {uid: 0, gid: 0});
+      await device!.detach();
+      expect(superblockIn(inImage()).readUInt16LE(0x38)).to.equal(0xef53);
+    });
+
+    it('leaves nothing when it is killed before it is mounted, nor the copy in memory', async () => {
+      const child = startChild('', {pinned: true});
+      await child.said;
+      const slaves = mapping().slaves;
+      expect(slaves).to.have.length(2);
+      await child.kill();
+      await eventually('mapping and loop devices are gone', () =>
+        readLoopDevices().every(({name}) => !slaves.includes(name)),
+      );
     });
   });
 
@@ -328,8 +431,8 @@ describe('the dm-crypt engine', () => {
     });
   });
 
-  function startChild(prepare?: string): AttachingProcess {
-    const child = new AttachingProcess(image, prepare);
+  function startChild(prepare?: string, options?: {readonly pinned: boolean}): AttachingProcess {
+    const child = new AttachingProcess(image, prepare, options);
     children.push(child);
     return child;
   }
@@ -364,18 +467,24 @@ describe('the dm-crypt engine', () => {
       'cryptsetup open',
       'dmsetup info',
       'dmsetup remove',
+      'losetup --find',
+      'cryptsetup open',
+      'dmsetup info',
+      'dmsetup remove',
       'dmsetup create',
       'dmsetup remove',
       'losetup --direct-io=on',
       'dmsetup load',
       'dmsetup resume',
+      'dmsetup load',
+      'dmsetup resume',
     ];
-    /** Those that the holder calls, and not the ghost itself. */
-    const byHolder = [2, 3, 4, 5, 6];
+    /** Those that a holder calls, and not the ghost itself. */
+    const byHolder = [2, 3, 4, 6, 7, 8, 9, 10];
     /** After which of them who is killed: those that leave something new behind, or all. */
     const killing = whole
       ? {ghost: calls.map((_, index) => index + 1), holder: byHolder, all: byHolder}
-      : {ghost: [2, 5, 8], holder: [5], all: [2, 5]};
+      : {ghost: [2, 6, 9, 13], holder: [6, 9], all: [2, 6, 9]};
 
     /** Shell code that puts a program in the place of each that is called, which kills right after the Nth call. */
     function killAfter(call: number, victim: string): string {

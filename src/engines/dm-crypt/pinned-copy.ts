@@ -1,0 +1,49 @@
+import {closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync} from 'node:fs';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {openNamelessFile} from '../../luks/private-copy.ts';
+import {pinnedBytes} from '../superblock.ts';
+import {leastLoopBytes} from './hold.ts';
+
+/**
+ * The beginning of a segment, as it was when the vault was attached, in a file that nobody else can open: the mapping
+ * reads and writes it there until the file system is mounted (see `mapped-device.ts`). It is enciphered as in the image.
+ */
+export class PinnedCopy {
+  readonly fd: number;
+  readonly sizeBytes = pinnedBytes;
+  readonly #imageFd: number;
+  readonly #offsetBytes: number;
+
+  /** `imageFd` stays the caller's, and must live as long as this. */
+  constructor(imageFd: number, offsetBytes: number) {
+    this.#imageFd = imageFd;
+    this.#offsetBytes = offsetBytes;
+    this.fd = openNamelessFile('/dev/shm');
+    ftruncateSync(this.fd, leastLoopBytes);
+    copyBytes(imageFd, offsetBytes, this.fd, 0);
+  }
+
+  /** Brings what was written to the device behind it into the image, and onto the disk. */
+  save(devicePath: string): void {
+    const device = openSync(devicePath, 'r');
+    fsyncSync(device);
+    closeSync(device);
+    copyBytes(this.fd, 0, this.#imageFd, this.#offsetBytes);
+    fdatasyncSync(this.#imageFd);
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+}
+
+function copyBytes(fromFd: number, fromBytes: number, toFd: number, toBytes: number): void {
+  const bytes = Buffer.alloc(pinnedBytes);
+  for (let done = 0; done < bytes.length;) {
+    const count = readSync(fromFd, bytes, done, bytes.length - done, fromBytes + done);
+    if (count === 0) throw new Failure(exitCode.data, 'This image ends before its data begins.');
+    done += count;
+  }
+  for (let done = 0; done < bytes.length;) done += writeSync(toFd, bytes, done, bytes.length - done, toBytes + done);
+}
