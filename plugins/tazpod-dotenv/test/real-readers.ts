@@ -3,6 +3,7 @@ import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {parseEnv} from 'node:util';
+import dotenv from 'dotenv';
 
 /** The variables that a file can set in these tests. */
 export const names = ['A', 'B', 'C'] as const;
@@ -16,6 +17,7 @@ export function readWithAll(files: readonly Buffer[]): Readonly<Record<string, r
   try {
     for (const [index, bytes] of files.entries()) writeFileSync(join(folder, `${index}`), bytes);
     return {
+      dotenv: files.map((bytes) => ofStrings(dotenv.parse(bytes))),
       node: files.map((bytes) => ofStrings(parseEnv(bytes.toString()))),
       python: readWithPython(folder, files.length),
       bash: readWithShell('bash', [], folder, files.length),
