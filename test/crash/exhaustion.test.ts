@@ -117,6 +117,7 @@ describe('When something runs out', function () {
       const open = ['exec', ...argon.flags, '--', 'true'];
       const room = new ControlGroup(500);
       const eater = spawn('perl', ['-e', eatWhenTold], {stdio: ['pipe', 'ignore', 'inherit']});
+      const eaten = once(eater, 'exit');
       try {
         const unlock = startTazpod(owner, open);
         room.add(unlock.pid);
@@ -133,7 +134,7 @@ describe('When something runs out', function () {
         await expectNothingLeft(argon);
       } finally {
         eater.kill('SIGKILL');
-        await once(eater, 'exit');
+        await eaten;
         room.remove();
       }
       expect((await tazpod(owner, open)).code).to.equal(0);
@@ -141,7 +142,7 @@ describe('When something runs out', function () {
   });
 });
 
-/** Takes 300 MiB, and keeps them. */
+/** Takes 300 MiB, and keeps them. The kernel may end it too, after the key derivation. */
 const eatWhenTold = '<STDIN>; my @eaten; push @eaten, q(x) x 1048576 for 1 .. 300; sleep 3600';
 
 /** A control group of memory, of the first version or the second. */
