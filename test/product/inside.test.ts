@@ -110,6 +110,13 @@ describe('A command inside a ghost', function () {
     expect((await session.ask('tazpod status')).output).to.include(vault.image);
   });
 
+  it('reads standard input as any other program, and leaves it as it was', async () => {
+    // Both read from the pipe that the shell reads its script from: Node would leave that in non-blocking mode.
+    const {output} = await session.ask('head -c 200000 /dev/zero | tazpod exec -- wc -c; tazpod exec -- true');
+    expect(output).to.equal('200000\n');
+    expect((await session.ask('sleep 0.2; echo still here')).output).to.equal('still here\n');
+  });
+
   it('works in a folder with a vault of its own on the vault that is open', async () => {
     const folder = join(owner.home, 'project');
     mkdirSync(join(folder, '.tazpod-vault'), {recursive: true});

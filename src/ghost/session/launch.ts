@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   unlinkSync,
+  writeSync,
 } from 'node:fs';
 import {fallbackRuntimeFolder, runtimeFolderOf} from '../../lifecycle/runtime-folder.ts';
 import {isKnownVault} from '../../lifecycle/vault-mark.ts';
@@ -39,12 +40,21 @@ function launch(orderPath: string): never {
     process.chdir(order.workingFolder);
   } catch {
     process.chdir('/');
-    process.stderr.write(`tazpod: the working folder cannot be entered from inside; starting in /\n`);
+    say('tazpod: the working folder cannot be entered from inside; starting in /');
   }
   process.removeAllListeners('warning');
   mindSignalsAgain();
   // env(1) looks the program up in the PATH of this environment, and ends with 126 or 127 where it finds none.
   return process.execve!('/usr/bin/env', ['env', '--', ...order.command], environment);
+}
+
+/** By write(2): Node's own stream would leave a pipe in non-blocking mode to the program that follows. */
+function say(line: string): void {
+  try {
+    writeSync(2, `${line}\n`);
+  } catch {
+    // Nobody can read it.
+  }
 }
 
 /** Without what leads tmux, screen and Zellij to a server outside, where a new window would be outside too. */
@@ -111,8 +121,8 @@ function withholdForeignVariables(mountPoint: string, environment: LaunchOrder['
   } catch {
     return false;
   } finally {
-    process.stderr.write('tazpod: the variables in this vault were not pulled by this account, and are not set.\n');
-    process.stderr.write('  Next: tazpod pull, or tazpod env --trust if you know who pulled them\n');
+    say('tazpod: the variables in this vault were not pulled by this account, and are not set.');
+    say('  Next: tazpod pull, or tazpod env --trust if you know who pulled them');
   }
 }
 

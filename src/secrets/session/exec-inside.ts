@@ -12,6 +12,7 @@ import {type VariableChoice, withoutPulled, withVariables} from './session-words
 export function becomeCommand(mountPoint: string, command: readonly string[], choice: VariableChoice): never {
   const words = withVariables(['/usr/bin/env', '--', ...command], choice);
   mindSignalsAgain();
+  letStreamsBlock();
   return process.execve!(words[0]!, words, environmentFor(mountPoint, choice));
 }
 
@@ -64,6 +65,17 @@ function readEnvironment(mountPoint: string): Buffer | undefined {
     return readFileSync(join(mountPoint, '.tazpod/environment/environment.json'));
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Node puts pipes and sockets into non-blocking mode when a package looks at a standard stream, and takes that back when it
+ * exits, but not when it becomes another program. The mode belongs to the open file: the command, and the shell that
+ * reads its script from the same pipe, would take EAGAIN for an error.
+ */
+function letStreamsBlock(): void {
+  for (const stream of [process.stdin, process.stdout, process.stderr]) {
+    (stream as {_handle?: {setBlocking?(blocking: boolean): number}})._handle?.setBlocking?.(true);
   }
 }
 
