@@ -216,6 +216,7 @@ describe('The configuration', () => {
       ['bridges: []', 'bridges cannot be set in a project'],
       ['bridges: [{home: .ssh, vault: ssh}]', 'bridges cannot be set in a project'],
       ['plugins: {registry: "https://evil.example/"}', 'plugins.registry cannot be set in a project'],
+      ['share: [ssh-agent]', 'share cannot be set in a project'],
     ];
     for (const [text, sentence] of refused) {
       it(`may not say "${text}"`, async () => {

@@ -8,6 +8,7 @@ import {atTheEnd} from '../bed/made-by.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {runAs, type RunOptions, tazpod} from '../bed/run.ts';
+import {atPrompt, openTerminal} from '../bed/terminal.ts';
 import {type BedUser, endProcessesOf} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
 
@@ -38,7 +39,7 @@ describe('A session and the login around it', function () {
   afterEach(() => expectNothingLeft(vault));
 
   const exec = (code: string, flags: readonly string[] = [], options: RunOptions = {}) =>
-    tazpod(owner, ['exec', ...vault.flags, ...flags, '--', 'bash', '-c', code], {
+    tazpod(owner, ['exec', ...vault.flags, ...flags, '--', 'bash', '--norc', '-c', code], {
       ...options,
       env: {...login, ...options.env},
     });
@@ -137,11 +138,25 @@ describe('A session and the login around it', function () {
   });
 
   it('leaves nothing in the home of what was typed into fish and Node', async () => {
-    const typed = `export TERM=xterm
-      script -qec 'fish --no-config -i' /dev/null < <(echo 'echo typed-secret'; echo exit) > /dev/null
-      script -qec 'node -i' /dev/null < <(echo '"typed-secret"'; sleep 1; echo .exit) > /dev/null
-      cat $NODE_REPL_HISTORY`;
-    const {stdout, stderr} = await exec(typed);
+    const terminal = await openTerminal(owner, {env: login});
+    const open = `clear; tazpod exec ${vault.flags.join(' ')} --`;
+    try {
+      terminal.enter(`${open} fish --no-config`);
+      await terminal.shows(/@\S+ ~> ?$/m);
+      terminal.enter('echo typed-secret');
+      await terminal.shows(/^typed-secret$/m);
+      terminal.enter('exit');
+      await terminal.shows(atPrompt);
+      terminal.enter(`${open} node`);
+      await terminal.shows(/^> ?$/m);
+      terminal.enter('"typed-secret"');
+      await terminal.shows(/^'typed-secret'$/m);
+      terminal.enter('.exit');
+      await terminal.shows(atPrompt);
+    } finally {
+      terminal.close();
+    }
+    const {stdout, stderr} = await exec('cat $NODE_REPL_HISTORY');
     expect(stdout, stderr).to.include('typed-secret');
     const {stdout: found} = await runAs(owner, ['grep', '-rls', 'typed-secret', owner.home]);
     expect(found).to.equal('');

@@ -98,7 +98,7 @@ describe('Secrets on a terminal', () => {
       terminal.enter('tazpod get WRD');
       await terminal.shows(/There is no WRD among what was pulled\.\s+Next: tazpod get WORD$/m);
 
-      const twice = '[{name: WORD, env: WORD}, {name: WORD, env: OTHER}]';
+      const twice = '[{name: WORD, env: WORD}, {name: WORD, as: OTHER_WORD, env: OTHER}]';
       writeAs(owner, join(project, 'secrets.yml'), `backend: safe\nsecrets: ${twice}\n`);
       terminal.enter('tazpod pull');
       await terminal.shows(/^To have them in this shell: eval "\$\(tazpod env\)"$/m);
