@@ -30,7 +30,8 @@ const backend = `export default {
 };
 `;
 
-describe('Secrets on a terminal', () => {
+describe('Secrets on a terminal', function () {
+  this.timeout(180_000);
   let owner: BedUser;
   let vault: TestVault;
   let project: string;
