@@ -1,9 +1,11 @@
 import {existsSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import {readProcessStat} from '../../src/kernel/process-record.ts';
 import {allowSudo} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {processTree} from '../bed/process-tree.ts';
 import {atGhostPrompt, atPrompt, openTerminal, type TestTerminal} from '../bed/terminal.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
@@ -13,6 +15,7 @@ const stoppedJob = /^\[1\]\+ +Stopped[^]*^outside> ?$/m;
 
 for (const {kind, title} of [
   {kind: 'no password', title: 'where sudo gives the ghost a terminal of its own (Debian’s use_pty)'},
+  {kind: 'doctor', title: 'where sudo does not (use_pty switched off)'},
 ] as const) {
   describe(`As a job of the user’s shell, ${title}`, () => {
     let owner: BedUser;
@@ -54,6 +57,9 @@ for (const {kind, title} of [
       ['on the terminal', ''],
       ['with its output in a file', '> log'],
     ] as const) {
+      // Without a relay of ours or of sudo's it is a job like any other.
+      if (kind === 'doctor' && more !== '') continue;
+
       it(`a command ${where} is stopped by Ctrl-Z, and goes on with fg to its own exit code`, async () => {
         await start('sleep 1; exit 5', more);
         terminal.press('C-z');
@@ -65,11 +71,16 @@ for (const {kind, title} of [
         await expectShell();
       });
 
-      it(`a command ${where} goes on in the background with bg`, async () => {
+      // Without a terminal of sudo's, the relay has to put the user's in order at its end, and waits for fg with that.
+      const relayWaits = kind === 'doctor' && more === '';
+      it(`a command ${where} goes on in the background with bg${relayWaits ? ', and ends with fg' : ''}`, async () => {
+        rmSync(join(owner.home, 'done'), {force: true});
         await start('sleep 1; echo done > ~/done', more);
         terminal.press('C-z');
         await terminal.shows(stoppedJob);
-        terminal.enter('bg; wait; echo "code=$?"');
+        terminal.enter(
+          relayWaits ? 'bg; until [ -e ~/done ]; do sleep 0.1; done; fg; echo "code=$?"' : 'bg; wait; echo "code=$?"',
+        );
         await terminal.shows(/^code=0$/m);
         expect(existsSync(join(owner.home, 'done'))).to.be.true;
         await expectShell();
@@ -82,6 +93,32 @@ for (const {kind, title} of [
         await expectShell();
       });
     }
+
+    it('the ghost itself goes on while its session is stopped', async () => {
+      await start('sleep 50', '> log');
+      terminal.press('C-z');
+      await terminal.shows(stoppedJob);
+      const states = () => processTree(terminal.shellPid).filter(({role}) => role === 'the ghost');
+      expect(states()).to.have.length(1);
+      await until('the ghost goes on', () => !isStopped(states()[0]!.pid));
+      terminal.enter('fg');
+      await terminal.shows(/fg\n.*sleep 50/);
+      terminal.press('C-c');
+      await terminal.shows(/\^C\s*outside> ?$/m);
+    });
+
+    it('a shell in the vault that suspends itself is one more stopped job', async () => {
+      terminal.enter('tazpod unlock $VAULT; echo "code=$?"');
+      await terminal.shows(atGhostPrompt);
+      terminal.enter('suspend');
+      await terminal.shows(stoppedJob);
+      await expectShell();
+      terminal.enter('fg; echo "code=$?"');
+      await terminal.shows(/^tazpod unlock/m);
+      terminal.enter('tty; exit 4');
+      await terminal.shows(/^\/dev\/pts\/0$[^]*^code=4$/m);
+      await expectShell();
+    });
 
     it('Ctrl-Z at the prompt shows nothing of the passphrase, and fg asks again', async () => {
       terminal.enter(`tazpod unlock --image ${vault.image} --mount-point ${vault.mountPoint}; echo "code=$?"`);
@@ -118,4 +155,8 @@ for (const {kind, title} of [
       });
     }
   });
+}
+
+function isStopped(pid: number): boolean {
+  return readProcessStat(pid)?.state === 'T';
 }

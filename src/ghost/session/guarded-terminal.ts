@@ -123,11 +123,11 @@ const guardScript = [
   'fi',
   // A new lock takes the place of the one before; nobody else can come between, because all do this under the other lock.
   'flock --shared 4 && chown 0 /proc/self/fd/3 && chmod 600 /proc/self/fd/3 || exit 1',
-  'flock --unlock 5',
+  'exec 5>&-',
   'echo taken',
   'read -r _',
-  'flock --exclusive 5',
-  'flock --unlock 4',
+  'exec 5>>"$1"; flock --exclusive 5',
+  // From shared to exclusive: where others have one too this fails, and the shared one is gone all the same (flock(2)).
   'flock --exclusive --nonblock 4 || exit 0',
   'read -r uid gid mode <"$2"',
   'chown "$uid:$gid" /proc/self/fd/3; chmod "$mode" /proc/self/fd/3',

@@ -55,7 +55,9 @@ export type Session = {
   readonly relayed: boolean;
   /** Called when the program in the session's own terminal was stopped, until it is continued. */
   onStopped(listener: () => void): void;
-  /** Continues the program in the session's own terminal. */
+  /** Stops the relay: the terminal is somebody else's, and what is typed there is not for the session. */
+  pauseRelay(): void;
+  /** Continues the relay, and the program in the session's own terminal. */
   resume(): void;
   /** Whether the program that the user asked for is stopped. */
   isStopped(): boolean;
@@ -158,6 +160,10 @@ function startSession(
     else lingers.resolve(Number(word));
   });
   void ended.then(() => joined.resolve(false));
+  const signalRelay = (signal: 'SIGSTOP' | 'SIGCONT') => {
+    const relay = relayed ? firstBehind(child.pid!) : undefined;
+    if (relay !== undefined) signalProcess(relay, signal);
+  };
   let first: ProcessIdentity | undefined;
   const wake = () => {
     const entrance = identifyProcess(child.pid!);
@@ -181,7 +187,11 @@ function startSession(
     onStopped: (listener) => {
       stopped = listener;
     },
-    resume: () => void line.write('go\n'),
+    pauseRelay: () => signalRelay('SIGSTOP'),
+    resume: () => {
+      signalRelay('SIGCONT');
+      line.write('go\n');
+    },
     isStopped: () => {
       const leader = leaderOf(child.pid!, relayed);
       return leader !== undefined && readProcessStat(leader.pid)?.state === 'T';
@@ -236,8 +246,13 @@ function writeLaunchOrder(
 
 /** The user's program: the first child behind the script, or the job of the shell behind the relay. */
 function leaderOf(entrancePid: number, relayed: boolean): ProcessIdentity | undefined {
-  const script = childrenOf(entrancePid)[0];
-  const first = script && childrenOf(script.pid)[0];
+  const first = firstBehind(entrancePid);
   const shell = relayed ? first && childrenOf(first.pid)[0] : undefined;
   return relayed ? shell && childrenOf(shell.pid)[0] : first;
+}
+
+/** What the shell code of the session runs: the relay, or the user's program. */
+function firstBehind(entrancePid: number): ProcessIdentity | undefined {
+  const script = childrenOf(entrancePid)[0];
+  return script && childrenOf(script.pid)[0];
 }

@@ -21,6 +21,8 @@ const pollMs = 20;
  */
 export function followStops(session: Session, channel: CliChannel): void {
   session.onStopped(() => {
+    // It would wait for a key that the shell has taken, and relay nothing until the next one.
+    session.pauseRelay();
     channel.say({say: 'stopped'});
     stopForAMoment('SIGTSTP');
   });
