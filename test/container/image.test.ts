@@ -68,7 +68,7 @@ describe('The container image', function () {
     expect(uid).to.equal('1000');
     const grants = rules.filter((line) => /^\s+\(/.test(line)).map((line) => line.trim());
     expect(grants).to.have.length(1);
-    expect(grants[0]).to.match(/^\(root\) .*NOPASSWD: \/usr\/local\/lib\/node_modules\/tazpod\/bin\/ghost\.js$/);
+    expect(grants[0]).to.match(/^\(root\) .*NOPASSWD: \/usr\/local\/lib\/node_modules\/tazpod\/bin\/tazpod-ghost$/);
     expect(stdout).not.to.include('uid=0');
   });
 

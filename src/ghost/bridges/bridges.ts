@@ -35,7 +35,10 @@ export async function mountBridges(caller: Caller, homeFd: number, plan: OpenPla
     const [homeEnd, vaultEnd] = openBridge(caller, homeFd, plan.mountPoint, bridge);
     try {
       const bind = ['--no-canonicalize', '--bind', '/proc/self/fd/3', '.'];
-      const cwd = `/proc/${process.pid}/fd/${homeEnd}`;
+      // By its own number in the child, which has this process's descriptors until it becomes mount(8). Another process's
+      // need CAP_SYS_PTRACE, which root in a container lacks. The child's descriptor 3 is another one by then, but
+      // this process has had more open than that from its start.
+      const cwd = `/proc/self/fd/${homeEnd}`;
       return await run('mount', bind, {descriptors: [vaultEnd], cwd});
     } finally {
       closeSync(homeEnd);

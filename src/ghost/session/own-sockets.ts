@@ -80,7 +80,9 @@ async function coverSocketFolder(
   try {
     const owner = caller.isolation === 'sealed' ? [`uid=${caller.sessionUid}`, `gid=${caller.sessionGid}`] : [];
     await mount(['-t', 'tmpfs', '-o', [options(0o700), ...owner].join(','), 'tazpod', '.'], {
-      cwd: `/proc/${process.pid}/fd/${folder.fd}`,
+      // By its own number in the child, which has this process's descriptors until it becomes mount(8). Another process's
+      // need CAP_SYS_PTRACE, which root in a container lacks.
+      cwd: `/proc/self/fd/${folder.fd}`,
     });
     return [];
   } finally {
