@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {chownSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {isLocked} from '../../src/kernel/file-lock.ts';
@@ -35,7 +35,9 @@ describe('The container image', function () {
     }
     folder = mkdtempSync(join(tmpdir(), 'tazpod-container-'));
     undo.push(() => rmSync(folder, {recursive: true}));
-    writeFileSync(join(folder, 'passphrase'), `${passphrase}\n`, {mode: 0o644});
+    // The image's own user reads it, and nobody else.
+    writeFileSync(join(folder, 'passphrase'), `${passphrase}\n`, {mode: 0o600});
+    chownSync(join(folder, 'passphrase'), 1000, 1000);
   });
 
   after(async function () {
