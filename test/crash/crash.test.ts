@@ -13,7 +13,7 @@ const notReached = new Set([
 
 /** `npm run test:crash` has them all; here each step of each scenario dies once. */
 describe('When processes are killed', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   const reached = new Set<Point>();
 
   before(function () {
