@@ -210,8 +210,9 @@ export class Bench {
     if (locked !== undefined && locked.code !== 0) {
       return {leaks: [`the lock ended with ${locked.code}: ${locked.stderr}`], losses: []};
     }
-    // What does not hold anything of the vault may stay stopped: that is job control.
-    if (how === 'lock') for (const victim of victims) kill(victim, 'SIGCONT');
+    // What does not hold anything of the vault may stay stopped, the CLI whose sudo has stopped with the ghost among it:
+    // that is job control, and the shell would bring it back.
+    if (how === 'lock') for (const each of tree) kill(each, 'SIGCONT');
     if (how === 'close the window') this.#terminal = await this.#openTerminal();
     const leaks = await this.#leaks(tree, devices, false, hangUpMs);
     return leaks.length > 0 ? {leaks, losses: []} : {leaks, losses: await this.#losses()};
