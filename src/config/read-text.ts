@@ -26,13 +26,19 @@ export function readText(path: string): string | undefined {
     if (error instanceof Failure) throw error;
     const {code} = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw refused(path, code === 'EACCES' ? 'You may not read it.' : `The kernel answered ${code ?? 'with an error'}.`);
+    throw refused(path, whyUnread(error));
   }
   try {
     return new TextDecoder('utf-8', {fatal: true}).decode(bytes);
   } catch {
     throw refused(path, 'It is not UTF-8.');
   }
+}
+
+/** What the kernel's refusal to read a file or a folder means, as a sentence. */
+export function whyUnread(error: unknown): string {
+  const {code} = error as NodeJS.ErrnoException;
+  return code === 'EACCES' ? 'You may not read it.' : `The kernel answered ${code ?? 'with an error'}.`;
 }
 
 function refused(path: string, why: string): Failure {

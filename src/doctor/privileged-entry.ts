@@ -127,22 +127,29 @@ function allBelow(folder: string): string[] {
  * and the first that is new enough. None when root cannot run the entry.
  */
 async function nodesForRoot(entry: string, context: DoctorContext): Promise<string[]> {
-  const own = join(dirname(dirname(entry)), 'node_modules', 'node', 'bin', 'node');
+  const packaged = nodesOfPackage(dirname(dirname(entry)));
   const called = context.uid === 0 ? [context.nodePath] : [];
   const asked: string[] = [];
-  for (const node of [...called, own, ...context.securePath.map((folder) => `${folder}/node`)]) {
-    if (!mayRunAsRoot(node, node === own ? entry : undefined)) continue;
+  for (const node of [...called, ...packaged, ...context.securePath.map((folder) => `${folder}/node`)]) {
+    if (!mayRunAsRoot(node, packaged.includes(node) ? entry : undefined)) continue;
     asked.push(node);
     if (!isOlder(await versionOf(node, context), leastNodeVersion)) return asked;
   }
   return [];
 }
 
-/** Root runs a Node of root's; the one in the package is as good as the package. */
+/** The Node that came with the package, and the one beside npm's links, where npm has installed the package globally. */
+function nodesOfPackage(root: string): string[] {
+  const own = join(root, 'node_modules', 'node', 'bin', 'node');
+  const prefix = /^(.*)\/lib\/node_modules\//.exec(root)?.[1];
+  return prefix === undefined ? [own] : [own, join(prefix, 'bin', 'node')];
+}
+
+/** Root runs a Node of root's; one that belongs to the package is as good as the package, where one user owns both. */
 function mayRunAsRoot(node: string, packageEntry: string | undefined): boolean {
   const owner = statSync(node, {throwIfNoEntry: false})?.uid;
   if (owner === undefined) return false;
-  return owner === 0 || (packageEntry !== undefined && statSync(packageEntry).uid !== 0);
+  return owner === 0 || (packageEntry !== undefined && statSync(packageEntry).uid === owner);
 }
 
 async function versionOf(node: string, {nodePath, nodeVersion, run}: DoctorContext): Promise<string> {

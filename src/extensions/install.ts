@@ -2,6 +2,7 @@ import {existsSync, realpathSync, rmSync} from 'node:fs';
 import {join, resolve} from 'node:path';
 import type {Interfaces} from '@oclif/core';
 import {printable} from '../config/printable.ts';
+import {whyUnread} from '../config/read-text.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {contributionsOf} from './contributions.ts';
@@ -146,9 +147,8 @@ export async function uninstallPlugin(shop: Shop, name: string, workingFolder: s
 
 /** Uses a folder as a plugin, as it is: nothing is built or installed in it. */
 export async function linkPlugin(shop: Shop, path: string, workingFolder: string): Promise<PluginChange> {
-  const folder = resolvedFolder(workingFolder, path);
   const shown = printable(resolve(workingFolder, path), 4096);
-  if (folder === undefined) throw new Failure(exitCode.noInput, `There is no ${shown}.`);
+  const folder = existingFolder(workingFolder, path, shown);
   prepareDataFolder(shop.dataFolder);
   const found = readPackage({type: 'link'}, folder, shop.coreNames);
   if (typeof found === 'string') throw refused(shown, found);
@@ -383,6 +383,18 @@ function resolvedFolder(workingFolder: string, path: string): string | undefined
     return realpathSync(resolve(workingFolder, path));
   } catch {
     return undefined;
+  }
+}
+
+/** Throws a Failure (66) where there is no such folder, or none that this user can reach. */
+function existingFolder(workingFolder: string, path: string, shown: string): string {
+  try {
+    return realpathSync(resolve(workingFolder, path));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new Failure(exitCode.noInput, `There is no ${shown}.`);
+    }
+    throw new Failure(exitCode.noInput, `${shown} cannot be read.`, {why: whyUnread(error)});
   }
 }
 

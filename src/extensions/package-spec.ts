@@ -1,6 +1,7 @@
-import {statSync} from 'node:fs';
+import {statSync, type Stats} from 'node:fs';
 import {resolve} from 'node:path';
 import {printable} from '../config/printable.ts';
+import {whyUnread} from '../config/read-text.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 
@@ -22,7 +23,7 @@ export function parsePackageSpec(text: string, workingFolder: string): PackageSp
   if (/^(\.{0,2}\/|~\/|file:)/.test(text) || /\.(tgz|tar\.gz)$/.test(text)) {
     if (/^https?:/.test(text)) return {from: 'address', address: text};
     const path = resolve(workingFolder, text.replace(/^file:/, ''));
-    const stat = statSync(path, {throwIfNoEntry: false});
+    const stat = statOf(path);
     if (stat?.isDirectory()) {
       throw new Failure(exitCode.usage, `${printable(path, 4096)} is a folder.`, {
         next: `tazpod plugins:link ${printable(path, 4096)}`,
@@ -39,6 +40,15 @@ export function parsePackageSpec(text: string, workingFolder: string): PackageSp
     });
   }
   return {from: 'registry', names: possibleNames(name), tag};
+}
+
+/** Throws a Failure (66) where the user cannot reach it. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, {throwIfNoEntry: false});
+  } catch (error) {
+    throw new Failure(exitCode.noInput, `${printable(path, 4096)} cannot be read.`, {why: whyUnread(error)});
+  }
 }
 
 /** The names of packages that a user may mean by one: `infisical` is `tazpod-infisical`, or itself. */

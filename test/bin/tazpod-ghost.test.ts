@@ -165,6 +165,28 @@ describe('The privileged entry', () => {
     await mirrored({SUDO_UID: '1000'});
   });
 
+  it('finds the Node that npm has installed it with', async () => {
+    const globally = join(folder, 'prefix/lib/node_modules/tazpod');
+    for (const name of ['bin', 'dist', 'package.json'])
+      cpSync(join(folder, name), join(globally, name), {recursive: true});
+    const beside = join(folder, 'prefix/bin/node');
+    bring('v24.1.0', beside);
+    const command = [join(globally, 'bin/tazpod-ghost')];
+    await mirrored({SUDO_UID: '1000'}, command);
+    expect(calls().at(-1)).to.include(`${beside} --disable-sigusr1 ${globally}`);
+
+    if (process.getuid!() !== 0) return;
+    const asked = calls().length;
+    chownSync(beside, 1000, 1000);
+    await run({SUDO_UID: '1000'}, command);
+    chownSync(command[0]!, 1001, 1001);
+    await run({SUDO_UID: '1000'}, command);
+    expect(calls()).to.have.length(asked);
+    chownSync(command[0]!, 1000, 1000);
+    await mirrored({SUDO_UID: '1000'}, command);
+    expect(calls().length).to.be.above(asked);
+  });
+
   it('takes the Node that a caller names only where no sudo is in between', async () => {
     bring('v24.1.0');
     const named = join(folder, 'named=1/node');

@@ -1,5 +1,5 @@
 import {spawnSync} from 'node:child_process';
-import {existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync} from 'node:fs';
+import {chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {projectNode, root} from '../../scripts/setup.js';
@@ -40,6 +40,10 @@ describe('a plugin that was begun by plugins:create', function () {
       const {name, folder} = createPlugin(`my-${kind}`, kind, {parent, coreVersion: '0.1.0'});
       expect(name).to.equal(`tazpod-my-${kind}`);
       if (kind === 'backend') {
+        const unreachable = await tazpod(user, ['plugins', 'link', folder]);
+        expect(unreachable.code, unreachable.stderr).to.equal(66);
+        expect(unreachable.stderr).to.equal(`error: ${folder} cannot be read.\n  You may not read it.\n`);
+        chmodSync(parent, 0o755);
         const linked = await tazpod(user, ['plugins', 'link', folder]);
         expect(linked.code, linked.stderr).to.equal(65);
         expect(linked.stderr).to.include('The plugin tazpod-my-backend is not built.').and.include('npm run build');

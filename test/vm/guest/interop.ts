@@ -178,6 +178,7 @@ describe('an image', function () {
       const input = written.subarray(index * mebibyte, (index + 1) * mebibyte);
       const dd = spawnSync('dd', [`of=${device.path}`, 'bs=1M', `seek=${index}`, 'conv=notrunc,fsync'], {input});
       expect(dd.status, dd.stderr.toString()).to.equal(0);
+      device.savePinned();
       await device.detach();
     }
     expect(image.readByHand().equals(written)).to.equal(true);
