@@ -9,10 +9,17 @@ export type Summary = {
   readonly failed: number;
   /** Each skipped test, with the reason it gave. */
   readonly skipped: readonly string[];
+  /** Each failed test, with the beginning of its error. */
+  readonly failures: readonly string[];
+  /** How long the tests of each file took, with their hooks, in seconds. */
+  readonly seconds: Readonly<Record<string, number>>;
 };
 
+/** Of an error, in the list of what failed: the whole of it stands above, where the test ran. */
+const shownOfError = 400;
+
 /** The words of a summary: the last line of every run. */
-export function lastLine(summary: Summary): string {
+export function lastLine(summary: Omit<Summary, 'failures' | 'seconds'>): string {
   const {failed, passed, skipped} = summary;
   return `${passed} passed, ${failed} failed${skipped.length === 0 ? '' : `, ${skipped.length} skipped`}`;
 }
@@ -23,6 +30,8 @@ export function lastLine(summary: Summary): string {
  */
 export default class Reporter extends Mocha.reporters.Spec {
   readonly #skipped: string[] = [];
+  readonly #failures: string[] = [];
+  readonly #seconds: Record<string, number> = {};
   readonly #summaryPath: string | undefined;
 
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
@@ -30,16 +39,34 @@ export default class Reporter extends Mocha.reporters.Spec {
     const {summary} = (options.reporterOptions ?? {}) as {summary?: string};
     this.#summaryPath = summary;
     runner.on('pending', (test) => {
-      const file = test.file === undefined ? '' : `${relative(process.cwd(), test.file)}: `;
-      this.#skipped.push(`${file}${test.fullTitle()} (${reasonOf(test)})`);
+      this.#skipped.push(`${fileOf(test)}: ${test.fullTitle()} (${reasonOf(test)})`);
+    });
+    runner.on('fail', (test, error: Error) => {
+      this.#failures.push(`${fileOf(test)}: ${test.fullTitle()}\n    ${error.message.slice(0, shownOfError)}`);
+    });
+    let since = Date.now();
+    runner.on('test end', (test) => {
+      const now = Date.now();
+      this.#seconds[fileOf(test)] = (this.#seconds[fileOf(test)] ?? 0) + (now - since) / 1000;
+      since = now;
     });
   }
 
   override epilogue(): void {
     if (this.failures.length > 0) Mocha.reporters.Base.list(this.failures);
     for (const test of this.#skipped) process.stdout.write(`skipped: ${test}\n`);
-    const summary = {passed: this.stats.passes, failed: this.stats.failures, skipped: this.#skipped};
+    const summary: Summary = {
+      passed: this.stats.passes,
+      failed: this.stats.failures,
+      skipped: this.#skipped,
+      failures: this.#failures,
+      seconds: this.#seconds,
+    };
     if (this.#summaryPath === undefined) process.stdout.write(`${lastLine(summary)}\n`);
     else writeFileSync(this.#summaryPath, JSON.stringify(summary));
   }
+}
+
+function fileOf({file}: Mocha.Runnable): string {
+  return file === undefined ? 'no file' : relative(process.cwd(), file);
 }

@@ -13,6 +13,9 @@ import {endWith, say, SetUpError} from './terminal.js';
 /** How long mocha may live on after its last test before what the tests left behind counts as a failure. */
 const lingerMs = 15_000;
 
+/** How many of the slowest files are named at the end. */
+const slowestShown = 30;
+
 /** Each group runs one after the other, the groups two at a time; the manifest is made from what the build made. */
 const checks = [
   [
@@ -40,7 +43,10 @@ const beside = [
 /** @type {string[]} */
 const atTheEnd = [];
 
-/** @typedef {{passed: number, failed: number, skipped: string[]}} Summary */
+/**
+ * @typedef {{passed: number, failed: number, skipped: string[], failures: string[], seconds: Record<string, number>}}
+ *   Summary
+ */
 
 await endWith(async () => {
   setUp({...runtimePrograms, ...testPrograms});
@@ -54,7 +60,7 @@ await endWith(async () => {
   const left = newIn(before, checkoutState(root));
   if (left.length > 0) {
     atTheEnd.push(`\nThis run changed the checkout:\n${left.map((line) => `  ${line}\n`).join('')}`);
-    summaries.push({passed: 0, failed: 1, skipped: []});
+    summaries.push(failure('The run changed the checkout.'));
   }
   return conclude(summaries);
 });
@@ -81,7 +87,7 @@ function freshen() {
 /** @returns {Promise<Summary>} */
 async function runChecks() {
   /** @type {Summary} */
-  const summary = {passed: 0, failed: 0, skipped: []};
+  const summary = {passed: 0, failed: 0, skipped: [], failures: [], seconds: {}};
   const waiting = [...checks];
   const worker = async () => {
     for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) {
@@ -90,7 +96,10 @@ async function runChecks() {
         const {code, output} = await runNode(command);
         const seconds = ((Date.now() - started) / 1000).toFixed(1);
         if (code === 0) summary.passed += 1;
-        else summary.failed += 1;
+        else {
+          summary.failed += 1;
+          summary.failures.push(`check: ${name}`);
+        }
         process.stdout.write(code === 0 ? `  ✔ ${name} (${seconds} s)\n` : `  ✘ ${name} (${seconds} s)\n${output}\n`);
       }
     }
@@ -125,17 +134,16 @@ async function runTests(args, {showAtTheEnd = false} = {}) {
     const {code, lingered, output} = await runMocha([...command, ...args], summaryPath, showAtTheEnd);
     atTheEnd.push(output);
     if (!existsSync(summaryPath)) {
-      process.stdout.write(`\nThe tests ended before their end, with ${code}.\n`);
-      return {passed: 0, failed: 1, skipped: []};
+      return failure(`The tests ended before their end, with ${code}.`);
     }
     /** @type {Summary} */
     const summary = JSON.parse(readFileSync(summaryPath, 'utf8'));
     if (lingered) {
-      process.stdout.write('\nThe tests left something running: mocha did not end after the last one.\n');
       summary.failed += 1;
+      summary.failures.push('The tests left something running: mocha did not end after the last one.');
     } else if (code !== 0 && summary.failed === 0) {
-      process.stdout.write(`\nmocha failed with ${code} although no test did.\n`);
       summary.failed += 1;
+      summary.failures.push(`mocha failed with ${code} although no test did.`);
     }
     return summary;
   } finally {
@@ -144,7 +152,17 @@ async function runTests(args, {showAtTheEnd = false} = {}) {
 }
 
 /**
- * Prints the last line and returns the exit code.
+ * What is no test and failed all the same.
+ *
+ * @param {string} what
+ * @returns {Summary}
+ */
+function failure(what) {
+  return {passed: 0, failed: 1, skipped: [], failures: [what], seconds: {}};
+}
+
+/**
+ * Prints the slowest files, what failed, and the last line, and returns the exit code.
  *
  * @param {Summary[]} summaries
  */
@@ -154,6 +172,16 @@ function conclude(summaries) {
   const failed = summaries.reduce((sum, summary) => sum + summary.failed, 0);
   const skipped = summaries.flatMap((summary) => summary.skipped);
   const refused = skipped.length > 0 && process.env['CI'] === 'true';
+  const slowest = summaries
+    .flatMap(({seconds}) => Object.entries(seconds))
+    .sort(([, one], [, other]) => other - one)
+    .slice(0, slowestShown);
+  if (summaries.length > 1 && slowest.length > 0) {
+    const lines = slowest.map(([file, seconds]) => `${seconds.toFixed(0).padStart(6)} s  ${file}\n`);
+    process.stdout.write(`\nThe slowest files:\n${lines.join('')}`);
+  }
+  const failures = summaries.flatMap((summary) => summary.failures);
+  if (summaries.length > 1 && failures.length > 0) process.stdout.write(`\nFailed:\n  ${failures.join('\n  ')}\n`);
   if (refused) process.stdout.write('Under CI nothing may be skipped, so the run fails.\n');
   process.stdout.write(
     `\n${passed} passed, ${failed} failed${skipped.length === 0 ? '' : `, ${skipped.length} skipped`}\n`,
