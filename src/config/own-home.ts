@@ -18,14 +18,14 @@ export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = 
   const account = accountHome();
   const home = account === undefined ? undefined : ownDirectory(account, uid);
   if (home !== undefined) {
-    const remark = `HOME is ${printable(named ?? '', 400)}, which is no directory of yours: your home ${home} is used.`;
+    const remark = `HOME is ${printable(named ?? '', 400)}, which is not a directory of yours. TazPod uses ${home}.`;
     return named === undefined ? {home} : {home, remark};
   }
   const why = [
-    named === undefined ? 'HOME is not set' : `HOME is ${printable(named, 400)}, which is no directory of yours`,
+    named === undefined ? 'HOME is not set' : `HOME is ${printable(named, 400)}, which is not a directory of yours`,
     account === undefined
       ? `user ${uid} is not in the login name database`
-      : `the login name database says ${account}, which is none either`,
+      : `the login name database says ${account}, and that is not one either`,
   ];
   throw new Failure(exitCode.noInput, 'You have no home directory.', {
     why: `${why.join(', and ')}.`,

@@ -13,6 +13,7 @@ import {openSession} from '../bed/session.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
+import {type Row, testRows} from './matrix.ts';
 
 /** systemd gives each user a control group, and the user makes groups in it: what is in one, the user freezes and kills. */
 describe('A control group that belongs to the user', function () {
@@ -56,43 +57,51 @@ describe('A control group that belongs to the user', function () {
   const inOwn = () => ['sh', '-c', `echo 0 >${own}/cgroup.procs; exec "$@"`, 'sh'];
   const groupOf = (pid: number) => /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
 
-  it('lets the user freeze and kill a process of root’s that is in it (the control)', async () => {
-    const file = join(owner.home, 'beats');
-    const [program, ...args] = [...inOwn(), 'sh', '-c', `while :; do echo >>${file}; sleep 0.02; done`];
-    const child = spawn(program, args, {stdio: 'ignore'});
-    const ended = new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
-    const beats = () => (existsSync(file) ? statSync(file).size : 0);
-    await until('it works', () => beats() > 0);
-    expect(set('cgroup.freeze', '1')).to.equal(0);
-    await until('it is frozen', () => /^frozen 1$/m.test(readFileSync(join(own, 'cgroup.events'), 'utf8')));
-    const before = beats();
-    await tazpod(owner, ['--version']);
-    expect(beats()).to.equal(before);
-    expect(set('cgroup.kill', '1')).to.equal(0);
-    expect(await ended).to.equal('SIGKILL');
-    rmSync(file);
-  });
+  const rows: readonly Row<undefined>[] = [
+    {
+      attack: 'freezes the control group in which a session was started, so that no lock closes the vault',
+      expected: 'refused',
+      without: 'a control group of root’s for the ghost: a process of root’s in the group of the user',
+      async run() {
+        const session = await openSession(vault, [], {within: inOwn()});
+        const inside = await session.ask('cat /proc/self/cgroup');
+        expect(inside.output).to.match(/^0::.*\/delegated\/own$/m);
+        const tree = processTree(session.unlock.pid);
+        const ghost = tree.find(({role}) => role === 'the ghost')!;
+        const roots = tree.filter(({role}) =>
+          ['the ghost', 'the block server', 'unshare', 'the init'].includes(role ?? ''),
+        );
+        expect(new Set(roots.map(({role}) => role)).size).to.be.greaterThan(2);
+        // The lowest that is root's: all limits from there up hold.
+        for (const {pid} of roots) expect(groupOf(pid)).to.match(new RegExp(`/tazpod-test-${owner.uid}/tazpod$`));
 
-  it('has the session in it and nothing of root’s, and a lock closes the vault although it is frozen', async () => {
-    const session = await openSession(vault, [], {within: inOwn()});
-    const inside = await session.ask('cat /proc/self/cgroup');
-    expect(inside.output).to.match(/^0::.*\/delegated\/own$/m);
-    const tree = processTree(session.unlock.pid);
-    const ghost = tree.find(({role}) => role === 'the ghost')!;
-    const roots = tree.filter(({role}) =>
-      ['the ghost', 'the block server', 'unshare', 'the init'].includes(role ?? ''),
-    );
-    expect(new Set(roots.map(({role}) => role)).size).to.be.greaterThan(2);
-    // The lowest that is root's: all limits from there up hold.
-    for (const {pid} of roots) expect(groupOf(pid)).to.match(new RegExp(`/tazpod-test-${owner.uid}/tazpod$`));
-
-    expect(set('cgroup.freeze', '1')).to.equal(0);
-    const lock = await tazpod(owner, ['lock', '--image', vault.image, '--grace', '1']);
-    expect(lock.code, lock.stderr).to.equal(0);
-    expect(processTree(ghost.pid).filter(({role}) => role === 'the block server')).to.deep.equal([]);
-    set('cgroup.freeze', '0');
-    expect((await session.unlock.ended).code).to.equal(79);
-  });
+        expect(set('cgroup.freeze', '1')).to.equal(0);
+        const lock = await tazpod(owner, ['lock', '--image', vault.image, '--grace', '1']);
+        expect(processTree(ghost.pid).filter(({role}) => role === 'the block server')).to.deep.equal([]);
+        set('cgroup.freeze', '0');
+        expect((await session.unlock.ended).code).to.equal(79);
+        return {got: lock.code !== 0, what: `lock: ${lock.code}, ${lock.stderr}`};
+      },
+      async control() {
+        const file = join(owner.home, 'beats');
+        const [program, ...args] = [...inOwn(), 'sh', '-c', `while :; do echo >>${file}; sleep 0.02; done`];
+        const child = spawn(program, args, {stdio: 'ignore'});
+        const ended = new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
+        const beats = () => (existsSync(file) ? statSync(file).size : 0);
+        await until('it works', () => beats() > 0);
+        expect(set('cgroup.freeze', '1')).to.equal(0);
+        await until('it is frozen', () => /^frozen 1$/m.test(readFileSync(join(own, 'cgroup.events'), 'utf8')));
+        const before = beats();
+        await tazpod(owner, ['--version']);
+        const frozen = beats() === before;
+        expect(set('cgroup.kill', '1')).to.equal(0);
+        const killed = (await ended) === 'SIGKILL';
+        rmSync(file);
+        return {got: frozen && killed, what: 'frozen and killed'};
+      },
+    },
+  ];
+  testRows('A control group that belongs to the user', rows, () => undefined);
 
   it('has a shell that joins in it, and not the ghost of that shell', async () => {
     const first = await openSession(vault, [], {within: inOwn()});

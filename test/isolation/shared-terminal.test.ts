@@ -11,6 +11,8 @@ import {atGhostPrompt, atPrompt, openTerminal, type TestTerminal} from '../bed/t
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
+import {type Row, testRows} from './matrix.ts';
+import type {Seen} from './seen.ts';
 
 const typed = 'abcdefghijklmnopqrstuvw';
 
@@ -81,32 +83,56 @@ describe('Two ghosts on one terminal', () => {
     return thief.stdout().replace('ready\n', '').length;
   }
 
-  it('keep it from every other process until the last one ends, and then it is the user’s again', async () => {
-    const before = terminal.owner();
-    await openBoth();
-    await endBackground();
-    expect(terminal.owner()).to.equal('0 600');
-    expect(await stolen()).to.equal(0);
-    terminal.enter('exit');
-    await terminal.shows(atPrompt);
-    await until('the terminal is given back', () => terminal.owner() === before);
-    // The control: without a ghost, the same process reads from the same terminal.
-    terminal.enter('stty -icanon; echo ready""; cat >/dev/null');
-    await terminal.shows(/^ready$/m);
-    expect(await stolen()).to.be.greaterThan(0);
-  });
-
-  it('keep it too when the first of them is killed with its guard', async () => {
-    await openBoth();
-    const [first] = ghosts().sort((one, other) => one.startTicks - other.startTicks);
-    const guard = processTree(first!.pid).find(({role}) => role === "the terminal's guard");
-    kill(first!);
-    kill(guard!);
-    await untilOneIsLeft();
-    expect(terminal.owner()).to.equal('0 600');
-    expect(await stolen()).to.equal(0);
+  /** Ends the one that is left, and leaves the terminal to its user. */
+  async function endForeground(): Promise<void> {
     terminal.enter('exit');
     await terminal.shows(atPrompt);
     await until('the terminal is given back', () => !/^0 /.test(terminal.owner()));
-  });
+  }
+
+  async function read(): Promise<Seen> {
+    const owner = terminal.owner();
+    const count = await stolen();
+    return {got: count > 0 || owner !== '0 600', what: `${count} characters, of a terminal of ${owner}`};
+  }
+
+  const rows: readonly Row<undefined>[] = [
+    {
+      attack: 'reads what is typed at a terminal that two ghosts have, after the first of them has ended',
+      expected: 'refused',
+      without: 'a ghost on the terminal',
+      async run() {
+        const before = terminal.owner();
+        await openBoth();
+        await endBackground();
+        const seen = await read();
+        await endForeground();
+        expect(terminal.owner()).to.equal(before);
+        return seen;
+      },
+      async control() {
+        terminal.enter('stty -icanon; echo ready""; cat >/dev/null');
+        await terminal.shows(/^ready$/m);
+        const count = await stolen();
+        return {got: count > 0, what: `${count} characters`};
+      },
+    },
+    {
+      attack: 'reads it after the first of them was killed together with the guard of the terminal',
+      expected: 'refused',
+      without: 'the control is the one above',
+      async run() {
+        await openBoth();
+        const [first] = ghosts().sort((one, other) => one.startTicks - other.startTicks);
+        const guard = processTree(first!.pid).find(({role}) => role === "the terminal's guard");
+        kill(first!);
+        kill(guard!);
+        await untilOneIsLeft();
+        const seen = await read();
+        await endForeground();
+        return seen;
+      },
+    },
+  ];
+  testRows('Two ghosts on one terminal', rows, () => undefined);
 });

@@ -14,6 +14,7 @@ import {asUser, type Background, startAs} from '../bed/run.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
+import {type Row, testRows} from './matrix.ts';
 
 /** Everything that Linux calls a standard signal (signal(7)). */
 const signals = [
@@ -70,60 +71,74 @@ describe('Signals that a user sends to sudo and into a sealed session', function
     return startAs(owner, [node, cli, 'exec', ...vault.flags, '--', 'sh', '-c', script]);
   }
 
-  it('open no debugger, and leave nothing of the vault, whatever the signal and the moment', async () => {
-    const hit = new Set<string>();
-    const opened: string[] = [];
-    for (const {signals: sent, moment, node} of rounds()) {
-      const watch = watchForDebuggers(owner.uid);
-      const running = start('echo up; sleep 1.5; echo down', {node, cli: install().cli});
-      if (typeof moment === 'number') await sleep(moment);
-      else await running.seen(new RegExp(`^${moment}$`, 'm'));
-      for (const signal of sent) for (const name of (await signaller!.send(signal)).names) hit.add(name);
-      if (sent.some((signal) => stopping.has(signal))) {
-        await sleep(50);
-        await signaller!.send('CONT');
-      }
-      await running.ended;
-      await expectNothingLeft(vault, {withinMs: 20_000});
-      opened.push(...(await watch.stop()).map(describeListener(`${sent.join(', ')} at ${moment}`)));
-    }
-    expect(opened).to.deep.equal([]);
-    // The attack reached what it is about.
-    expect([...hit]).to.include.members(['sudo', 'sleep']);
-  });
-
-  it('would make everybody root, if the ghost were a Node that minds SIGUSR1', async () => {
-    const careless = carelessInstall();
-    allowSudo(owner, {copy: careless});
-    const watch = watchForDebuggers(owner.uid);
-    const running = start('echo up; sleep 60', careless);
-    await running.seen(/^up$/m, 60_000);
-    await signaller!.send('USR1', {pattern: '^\\S*sudo '});
-    const [listener] = await until('root listens', () => watch.seen.find(({uid}) => uid === 0) && watch.seen);
-    expect(await evaluate(listener!.port, 'process.getuid()')).to.equal(0);
-    await watch.stop();
-    running.child.kill('SIGTERM');
-    await running.ended;
-  });
-
-  it('open no debugger in the processes that make bridges and start the program', async () => {
-    bridge('.notes');
-    const watch = watchForDebuggers(owner.uid);
-    const names = await storm(start('exit 0'));
-    expect(await watch.stop()).to.deep.equal([]);
-    expect([...names]).to.include.members(['launch', 'bridge-worker']);
-  });
-
-  it('would open one there, if these were plain Nodes', async () => {
-    const careless = carelessInstall();
-    allowSudo(owner, {copy: careless});
-    const watch = watchForDebuggers(owner.uid);
-    // They live for some hundredths of a second.
-    for (let round = 0; round < 10 && !watch.seen.some(({uid}) => uid === owner.uid); round++) {
-      await storm(start('exit 0', careless));
-    }
-    expect((await watch.stop()).map(({uid}) => uid)).to.include(owner.uid);
-  });
+  const rows: readonly Row<undefined>[] = [
+    {
+      attack:
+        'sends each of the 31 signals to sudo and to every process of a session, for a debugger that lets it evaluate code',
+      expected: 'refused',
+      without: 'the flag that keeps SIGUSR1 from Node: everybody evaluates code as root',
+      async run() {
+        const hit = new Set<string>();
+        const opened: string[] = [];
+        for (const {signals: sent, moment, node} of rounds()) {
+          const watch = watchForDebuggers(owner.uid);
+          const running = start('echo up; sleep 1.5; echo down', {node, cli: install().cli});
+          if (typeof moment === 'number') await sleep(moment);
+          else await running.seen(new RegExp(`^${moment}$`, 'm'));
+          for (const signal of sent) for (const name of (await signaller!.send(signal)).names) hit.add(name);
+          if (sent.some((signal) => stopping.has(signal))) {
+            await sleep(50);
+            await signaller!.send('CONT');
+          }
+          await running.ended;
+          await expectNothingLeft(vault, {withinMs: 20_000});
+          opened.push(...(await watch.stop()).map(describeListener(`${sent.join(', ')} at ${moment}`)));
+        }
+        // The attack reached what it is about.
+        expect([...hit]).to.include.members(['sudo', 'sleep']);
+        return {got: opened.length > 0, what: opened.join('; ')};
+      },
+      async control() {
+        const careless = carelessInstall();
+        allowSudo(owner, {copy: careless});
+        const watch = watchForDebuggers(owner.uid);
+        const running = start('echo up; sleep 60', careless);
+        await running.seen(/^up$/m, 60_000);
+        await signaller!.send('USR1', {pattern: '^\\S*sudo '});
+        const [listener] = await until('root listens', () => watch.seen.find(({uid}) => uid === 0) && watch.seen);
+        const uid = await evaluate(listener!.port, 'process.getuid()');
+        await watch.stop();
+        running.child.kill('SIGTERM');
+        await running.ended;
+        return {got: uid === 0, what: `evaluates code as the user with the id ${String(uid)}`};
+      },
+    },
+    {
+      attack: 'sends SIGUSR1 to the processes that make bridges and start the program of a session',
+      expected: 'refused',
+      without: 'the same flag there',
+      async run() {
+        bridge('.notes');
+        const watch = watchForDebuggers(owner.uid);
+        const names = await storm(start('exit 0'));
+        const opened = (await watch.stop()).map(describeListener('SIGUSR1'));
+        expect([...names]).to.include.members(['launch', 'bridge-worker']);
+        return {got: opened.length > 0, what: opened.join('; ')};
+      },
+      async control() {
+        const careless = carelessInstall();
+        allowSudo(owner, {copy: careless});
+        const watch = watchForDebuggers(owner.uid);
+        // They live for some hundredths of a second.
+        for (let round = 0; round < 10 && !watch.seen.some(({uid}) => uid === owner.uid); round++) {
+          await storm(start('exit 0', careless));
+        }
+        const seen = await watch.stop();
+        return {got: seen.some(({uid}) => uid === owner.uid), what: seen.map(describeListener('SIGUSR1')).join('; ')};
+      },
+    },
+  ];
+  testRows('Signals', rows, () => undefined);
 
   function bridge(name: string): void {
     for (const folder of ['.config', '.config/tazpod']) {

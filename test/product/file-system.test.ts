@@ -1,12 +1,11 @@
 import {readFileSync, writeFileSync} from 'node:fs';
 import {expect} from 'chai';
 import {encipherElsewhere, mkfsElsewhere, must} from '../bed/elsewhere.ts';
-import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {type Ended, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
 import {planVault, type TestVault} from '../bed/vault.ts';
-import {ExternalJournal, superblockIn} from '../engines/external-journal.ts';
+import {superblockIn} from '../engines/external-journal.ts';
 
 describe('a file system that somebody has prepared', function () {
   this.timeout(120_000);
@@ -25,24 +24,6 @@ describe('a file system that somebody has prepared', function () {
 
   const exec = (...flags: string[]): Promise<Ended> =>
     tazpod(owner, ['exec', ...vault.flags, ...flags, '--', 'touch', `${vault.mountPoint}/x`]);
-
-  it('and that names a device of root’s as its journal is refused, and that device stays as it was', async () => {
-    const journal = new ExternalJournal(owner.home);
-    try {
-      const before = journal.content;
-      const plain = readFileSync(vault.image);
-      journal.nameIn(superblockIn(plain));
-      writeFileSync(vault.image, plain);
-      encipherElsewhere(vault);
-      const refused = await exec();
-      expect(refused.code, refused.stderr).to.equal(65);
-      expect(refused.stderr).to.contain('keeps its journal outside of the vault');
-      expect(journal.content).to.equal(before);
-      await expectNothingLeft(vault);
-    } finally {
-      journal.remove();
-    }
-  });
 
   it('and that is damaged shows what e2fsck says with --debug, without what could paint on a terminal', async () => {
     must('tune2fs', ['-L', '\x1b[2Jlabel', vault.image]);

@@ -164,7 +164,7 @@ describe('Odd surroundings', function () {
         const {code, stdout, stderr} = await tazpod(owner, [...noMountPoint(), ...where], {env: {HOME}});
         expect({code, stdout}, stderr).to.deep.equal({code: 0, stdout: `${owner.home}/secrets\n`});
         expect(stderr).to.equal(
-          `warning: HOME is ${HOME}, which is no directory of yours: your home ${owner.home} is used.\n`,
+          `warning: HOME is ${HOME}, which is not a directory of yours. TazPod uses ${owner.home}.\n`,
         );
       }
     });
