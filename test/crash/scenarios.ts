@@ -101,6 +101,17 @@ export const scenarios: readonly Scenario[] = [
     driver: 'kernel',
   },
   {
+    name: 'a vault that is adopted',
+    install: {loops: true},
+    vault: 'there',
+    session: false,
+    command: (vault) => ['tazpod vault adopt --yes', ...vault.flags.slice(0, 2), ...vault.flags.slice(-2)].join(' '),
+    matrix: 'essential',
+    sample: /^adopt\/(mount|adopt)/,
+    isolation: 'sealed',
+    driver: 'kernel',
+  },
+  {
     name: 'a vault that is locked from outside',
     install: {loops: true},
     vault: 'open',

@@ -239,9 +239,9 @@ describe('the file system of a vault', () => {
         await vault.attach(image, {imagePath: `${disk}/image`});
         await vault.tell({do: 'mkfs', ...owner});
         const {path} = await mount(driver);
-        expect((await vault.run(`dd if=/dev/zero of=${path}/file bs=1M count=15 conv=fsync`)).code).to.equal(1);
         // Also where somebody has something open, so that the server is killed before it could end by itself.
         await hold(`${path}/held`);
+        expect((await vault.run(`dd if=/dev/zero of=${path}/file bs=1M count=15 conv=fsync`)).code).to.equal(1);
         await vault.tell({do: 'detach', graceMs: 0});
         expect(await vault.deviceEnded).to.deep.include({ended: 'failed'});
       });
