@@ -107,7 +107,7 @@ export const scenarios: readonly Scenario[] = [
     session: false,
     command: (vault) => ['tazpod vault adopt --yes', ...vault.flags.slice(0, 2), ...vault.flags.slice(-2)].join(' '),
     matrix: 'essential',
-    sample: /^adopt\/(mount|adopt)/,
+    sample: /^adopt\/adopt/,
     isolation: 'sealed',
     driver: 'kernel',
   },

@@ -104,6 +104,8 @@ describe('A process of the same user that turns to the privileged processes', ()
   );
 });
 
+/** sudo has the user's real id, and the block server writes the image with the user's effective id. */
 function isRoots(pid: number): boolean {
-  return readProcessStatus(pid)?.uid.effective === 0;
+  const uid = readProcessStatus(pid)?.uid;
+  return uid?.effective === 0 || uid?.real === 0;
 }
