@@ -8,8 +8,13 @@ import {pluginOptions} from '../src/extensions/start.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pjson = JSON.parse(readFileSync(root + 'package.json', 'utf8'));
 pjson.oclif.commands = './src/commands';
+pjson.oclif.helpClass = './src/help/help.ts';
 pjson.oclif.hooks = {command_not_found: './src/hooks/command-not-found.ts'};
 
 settings.debug = true;
 settings.enableAutoTranspile = false;
-await execute({loadOptions: await pluginOptions({ignoreManifest: true, pjson, root}, process.argv.slice(2))});
+const words = process.argv.slice(2);
+await execute({
+  args: words.length > 0 ? words : ['__entry'],
+  loadOptions: await pluginOptions({ignoreManifest: true, pjson, root}, words),
+});

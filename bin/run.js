@@ -11,7 +11,12 @@ async function start() {
   /** @type {typeof import('../src/extensions/start.ts')} */
   const {pluginOptions} = await import(new URL('../dist/extensions/start.js', import.meta.url).href);
   const {fileURLToPath} = await import('node:url');
-  await execute({loadOptions: await pluginOptions({root: fileURLToPath(import.meta.url)}, process.argv.slice(2))});
+  const words = process.argv.slice(2);
+  await execute({
+    // `tazpod` alone does the obvious next thing; this command knows which.
+    args: words.length > 0 ? words : ['__entry'],
+    loadOptions: await pluginOptions({root: fileURLToPath(import.meta.url)}, words),
+  });
 }
 
 /** Keeps compiled code in the user's own cache folder. A cache is code: root takes none, and nobody another's. */

@@ -10,6 +10,7 @@ import {
   type Surroundings,
   surroundingsHere,
 } from './config/config.ts';
+import {printable} from './config/printable.ts';
 import {shellEnvironment} from './shell/environment.ts';
 import {isOfUse} from './extensions/bridge-use.ts';
 import {findContributions} from './extensions/contributions.ts';
@@ -17,12 +18,16 @@ import {defaultsFiles} from './extensions/packs.ts';
 import {pluginProblems} from './extensions/start.ts';
 import {exitCode} from './lifecycle/exit-code.ts';
 import {Failure} from './lifecycle/failure.ts';
+import {shellWord} from './lifecycle/shell-word.ts';
 import type {RunningVault} from './kernel/open-vaults.ts';
 import {inForeground} from './kernel/terminal.ts';
+import {nearest} from './config/nearest.ts';
+import {renderFailure, renderWarning} from './report/render-failure.ts';
 import {vaultHere} from './secrets/vault-here.ts';
 import type {DeclaredBridge} from './vault/bridges.ts';
 import {refuseInexactArguments} from './vault/exact-words.ts';
 import {isImageOf, type NamedVault, otherVault, requireThisVault} from './vault/inside.ts';
+import {forGivenImage} from './vault/given-image.ts';
 import type {KeyFlags} from './vault/key-flags.ts';
 import {locateImage} from './vault/location.ts';
 import type {Presentation} from './vault/open-vault.ts';
@@ -54,6 +59,8 @@ export abstract class BaseCommand<T> extends Command {
   static override enableJsonFlag = true;
 
   readonly #warnings: string[] = [];
+  /** The command line behind the command's name. `parse` changes `argv`. */
+  #words: readonly string[] = [];
   #configuration: Promise<Configuration> | undefined;
   /** Another command has opened the vault and runs this one in it. */
   protected entered = false;
@@ -62,6 +69,7 @@ export abstract class BaseCommand<T> extends Command {
 
   protected override async init(): Promise<void> {
     await super.init();
+    this.#words = [...this.argv];
     refuseInexactArguments();
     for (const problem of pluginProblems()) this.remark(problem);
   }
@@ -69,14 +77,14 @@ export abstract class BaseCommand<T> extends Command {
   /** A remark that does not stop the command: a line on standard error, or a part of the JSON answer. */
   protected remark(text: string): void {
     this.#warnings.push(text);
-    if (!this.jsonEnabled()) process.stderr.write(`${paint('33', 'warning:')} ${text}\n`);
+    if (!this.jsonEnabled()) process.stderr.write(`${renderWarning(text)}\n`);
   }
 
   /** A remark that reaches the user while a session runs, whose relay has put the terminal into raw mode. */
   protected notice(text: string): void {
     this.#warnings.push(text);
     const end = process.stderr.isTTY ? '\r\n' : '\n';
-    if (!this.jsonEnabled()) process.stderr.write(`${end}${paint('33', 'warning:')} ${text}${end}`);
+    if (!this.jsonEnabled()) process.stderr.write(`${end}${renderWarning(text).replaceAll('\n', end)}${end}`);
   }
 
   /** The configuration that holds here, with what plugins bring as defaults. Throws a Failure (78). */
@@ -168,7 +176,8 @@ export abstract class BaseCommand<T> extends Command {
   protected override async catch(error: Error & {exitCode?: number; oclif?: {exit?: number}}): Promise<never> {
     // oclif's own way of leaving with a code; nothing is to be said.
     if ('code' in error && error.code === 'EEXIT') throw error;
-    const failure = asFailure(error);
+    if (error.name === 'Cancelled') return this.#endCancelled(error.message, error.exitCode ?? 130);
+    const failure = this.#withGivenImage(this.#asFailure(error));
     if (this.jsonEnabled()) {
       const {code, ...rest} = failure.toJSON();
       this.#printEnvelope({status: code, error: rest, warnings: this.#warnings});
@@ -192,9 +201,78 @@ export abstract class BaseCommand<T> extends Command {
     this.#printEnvelope(json as JsonEnvelope<unknown>);
   }
 
+  #endCancelled(what: string, code: number): never {
+    if (this.jsonEnabled()) this.#printEnvelope({status: code, error: {what}, warnings: this.#warnings});
+    this.exit(code);
+  }
+
+  /** The next command works on the vault that this one was about. */
+  #withGivenImage(failure: Failure): Failure {
+    const {next, why, cause} = failure;
+    if (next === undefined) return failure;
+    const takesImage = (words: string) =>
+      this.config.findCommand(words.replaceAll(' ', ':'))?.flags['image'] !== undefined;
+    const exact = forGivenImage(next, this.#words, takesImage);
+    if (exact === next) return failure;
+    return new Failure(failure.code, failure.message, {...(why === undefined ? {} : {why}), next: exact, cause});
+  }
+
+  /**
+   * Any error as a Failure. oclif's parser errors are the user's (64); what nobody expected is a bug of ours (70), whose
+   * message may hold anything and is shown with `--debug` only.
+   */
+  #asFailure(error: Error & {oclif?: {exit?: number}; flags?: unknown}): Failure {
+    if (error.name === 'Failure' && 'code' in error) return error as Failure;
+    if (error.oclif?.exit !== undefined && !settings.debug) {
+      if (error.constructor.name === 'NonExistentFlagsError')
+        return this.#unknownFlag((error.flags as string[])[0]!.replace(/=.*/s, ''));
+      const [what, ...more] = error.message
+        .trim()
+        .split('\n')
+        .filter((line) => !line.startsWith('See more help'));
+      return new Failure(exitCode.usage, what!, {
+        ...(more.length === 0 ? {} : {why: more.join('\n  ')}),
+        next: `tazpod help ${this.#name()}`,
+        cause: error,
+      });
+    }
+    return new Failure(exitCode.software, 'TazPod has met a bug of its own.', {
+      why: `${error.name}, which --debug shows in full.`,
+      next: 'run it again with --debug and report it',
+      cause: error,
+    });
+  }
+
+  /** A flag that this command does not have, and the command line with the one that was probably meant. */
+  #unknownFlag(typed: string): Failure {
+    const known = this.config.findCommand(this.id ?? '')?.flags ?? this.ctor.flags;
+    const names = Object.values(known).filter(({hidden}) => !hidden);
+    const meant = typed.startsWith('--')
+      ? nearest(
+          typed,
+          names.map(({name}) => `--${name}`),
+        )
+      : undefined;
+    const line = meant === undefined ? [] : this.#words.map((word) => shellWord(withFlag(word, typed, meant)));
+    return new Failure(exitCode.usage, `"tazpod ${this.#name()}" has no flag ${printable(typed)}.`, {
+      ...(meant === undefined ? {} : {why: `Did you mean ${meant}?`}),
+      next: meant === undefined ? `tazpod help ${this.#name()}` : `tazpod ${[this.#name(), ...line].join(' ')}`,
+    });
+  }
+
+  /** The command as it was typed. */
+  #name(): string {
+    return (this.id ?? '').replaceAll(':', ' ');
+  }
+
   #printEnvelope(envelope: JsonEnvelope<unknown>): void {
     this.jsonStream().write(`${JSON.stringify(envelope, undefined, 2)}\n`);
   }
+}
+
+/** A word of the command line with another flag in it: alone, or with a value behind it. */
+function withFlag(word: string, typed: string, meant: string): string {
+  return word === typed || word.startsWith(`${typed}=`) ? meant + word.slice(typed.length) : word;
 }
 
 /** In the background, somebody else's lines are between ours. */
@@ -202,48 +280,8 @@ function canRedraw(): boolean {
   return process.stderr.isTTY && inForeground();
 }
 
-/** Colours are for terminals, and for those who did not say no to them (no-color.org). */
-function paint(colour: string, text: string): string {
-  const wanted = process.stderr.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
-  return wanted ? `\u001b[${colour}m${text}\u001b[39m` : text;
-}
-
-/** A failure as people read it: what happened, why, and the next command, a line each. */
-export function renderFailure(failure: Failure): string {
-  return [
-    `${paint('31', 'error:')} ${failure.message}`,
-    ...(failure.why === undefined ? [] : [`  ${failure.why}`]),
-    ...(failure.next === undefined ? [] : [`  Next: ${failure.next}`]),
-    '',
-  ].join('\n');
-}
-
 /** What `--debug` shows of a failure: the error underneath, or what a program of the ghost's has said. */
 function underneath({cause, stack}: Failure): string {
   const text = cause instanceof Error ? cause.stack : cause;
   return typeof text === 'string' ? text.trimEnd() : (stack ?? '');
-}
-
-/**
- * Any error as a Failure. oclif's parser errors are the user's (64); what nobody expected is a bug of ours (70), whose
- * message may hold anything and is shown with `--debug` only.
- */
-function asFailure(error: Error & {oclif?: {exit?: number}}): Failure {
-  if (error.name === 'Failure' && 'code' in error) return error as Failure;
-  if (error.oclif?.exit !== undefined && !settings.debug) {
-    const [what, ...more] = error.message
-      .trim()
-      .split('\n')
-      .filter((line) => !line.startsWith('See more help'));
-    return new Failure(exitCode.usage, what!, {
-      ...(more.length === 0 ? {} : {why: more.join('\n  ')}),
-      next: 'tazpod help',
-      cause: error,
-    });
-  }
-  return new Failure(exitCode.software, 'TazPod has met a bug of its own.', {
-    why: `${error.name}, which --debug shows in full.`,
-    next: 'run it again with --debug and report it',
-    cause: error,
-  });
 }

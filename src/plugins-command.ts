@@ -5,7 +5,7 @@ import {findContributions} from './extensions/contributions.ts';
 import {lockDataFolder} from './extensions/data-folder.ts';
 import {type Shop, shopOf} from './extensions/install.ts';
 import {defaultsFiles} from './extensions/packs.ts';
-import {confirm} from './vault/confirm.ts';
+import {confirm} from './prompt/ask.ts';
 
 /** For what may switch off other plugins. */
 export const yesFlag = {

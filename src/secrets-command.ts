@@ -9,7 +9,7 @@ import type {LoadBackend} from './secrets/stores/backends.ts';
 import {readSecretsFile} from './secrets/mapping/locate.ts';
 import {makeMapping, type Mapping} from './secrets/mapping/mapping.ts';
 import type {PullRequest} from './secrets/pull/pull.ts';
-import {confirm} from './secrets/stores/prompt.ts';
+import {confirm} from './prompt/ask.ts';
 import {userEnvironment} from './secrets/session/environment.ts';
 import {vaultHere} from './secrets/vault-here.ts';
 import {currentFolder, locateImage} from './vault/location.ts';
@@ -132,6 +132,6 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   async #agree(mapping: Mapping, demands: readonly string[]): Promise<boolean> {
     const lines = demands.map((demand) => `  ${demand}\n`).join('');
     process.stderr.write(`${mapping.file.path} asks for more than to fill the vault:\n${lines}`);
-    return confirm('Whoever wrote it decides what happens then. Do you agree? [y/N]');
+    return confirm('Whoever wrote it decides what happens then. Do you agree?', 'no');
   }
 }

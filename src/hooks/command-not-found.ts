@@ -1,19 +1,19 @@
-import type {Hook} from '@oclif/core';
-import {type JsonEnvelope, renderFailure} from '../base-command.ts';
+import {existsSync} from 'node:fs';
+import type {Hook, Interfaces} from '@oclif/core';
+import type {JsonEnvelope} from '../base-command.ts';
 import {nearest} from '../config/nearest.ts';
 import {printable} from '../config/printable.ts';
+import {meaningOf} from '../help/synonyms.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {shellWord} from '../lifecycle/shell-word.ts';
+import {renderFailure} from '../report/render-failure.ts';
+import {givenImage} from '../vault/given-image.ts';
+import {locateImage} from '../vault/location.ts';
 
 /** What oclif asks when no command has the id that was typed: a slip, or a command of a plugin that is not there. */
 const commandNotFound: Hook.CommandNotFound = async function ({id, argv = []}) {
-  const typed = id.replaceAll(':', ' ');
-  const shown = this.config.commands.filter(({hidden}) => !hidden).map((command) => command.id.replaceAll(':', ' '));
-  const meant = nearest(typed, shown);
-  const failure = new Failure(exitCode.usage, `There is no command ${JSON.stringify(printable(typed))}.`, {
-    why: meant === undefined ? 'Perhaps a plugin brings it that is not installed.' : `Did you mean "${meant}"?`,
-    next: meant === undefined ? 'tazpod plugins:install NAME, or: tazpod help' : `tazpod ${meant}`,
-  });
+  const failure = notFound(id.split(':'), argv, this.config);
   if (argv.includes('--json')) {
     const {code, ...error} = failure.toJSON();
     const envelope: JsonEnvelope<never> = {status: code, error, warnings: []};
@@ -21,5 +21,62 @@ const commandNotFound: Hook.CommandNotFound = async function ({id, argv = []}) {
   } else process.stderr.write(renderFailure(failure));
   this.exit(failure.code);
 };
+
+function notFound(words: readonly string[], argv: readonly string[], config: Interfaces.Config): Failure {
+  const typed = printable(words.join(' '));
+  const what = `There is no command ${JSON.stringify(typed)}.`;
+  const command = (text: string, rest: readonly string[]) =>
+    `tazpod ${[text, ...rest.map(shellWord), ...argv.map(shellWord)].join(' ')}`;
+
+  const meant = meaningOf(words, () => imageOf(argv));
+  if (meant !== undefined && 'next' in meant) return new Failure(exitCode.usage, what, meant);
+  if (meant !== undefined) {
+    return new Failure(exitCode.usage, what, {
+      why: `Did you mean "${meant.command.replace(/ --$/, '')}"?`,
+      next: command(meant.command, meant.rest),
+    });
+  }
+  // What was typed behind a name is its arguments: the name is the first words.
+  const shown = config.commands.filter(({hidden}) => !hidden).map((each) => each.id.replaceAll(':', ' '));
+  for (const length of [words.length, 2, 1].filter((each, index) => index === 0 || each < words.length)) {
+    const start = words.slice(0, length).join(' ');
+    const rest = words.slice(length);
+    if (rest.length > 0 && shown.includes(start)) {
+      return new Failure(
+        exitCode.usage,
+        `"tazpod ${start}" takes no argument, and ${JSON.stringify(rest[0])} is one.`,
+        {
+          next: command(start, []),
+        },
+      );
+    }
+    const name = nearest(start, shown);
+    if (name === undefined) continue;
+    return new Failure(exitCode.usage, what, {why: `Did you mean "${name}"?`, next: command(name, rest)});
+  }
+  // A flag without a command: `tazpod --image PATH`.
+  if (words[0]?.startsWith('-')) {
+    return new Failure(exitCode.usage, `There is no flag ${JSON.stringify(typed)} without a command.`, {
+      next: givenImage([words[0], ...argv]) === undefined ? 'tazpod help' : command(`unlock ${words[0]}`, []),
+    });
+  }
+  return new Failure(exitCode.usage, what, {
+    why: 'Perhaps a plugin brings it that is not installed.',
+    next: 'tazpod plugins:install NAME, or: tazpod help',
+  });
+}
+
+/** The image that was meant, where it can be told. */
+function imageOf(argv: readonly string[]): string {
+  const given = givenImage(argv);
+  if (given !== undefined) return shellWord(given);
+  try {
+    const image = locateImage(undefined);
+    return existsSync(image) ? shellWord(image) : 'IMAGE';
+  } catch {
+    // The working directory is gone.
+    return 'IMAGE';
+  }
+}
 
 export default commandNotFound;

@@ -4,6 +4,7 @@ import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {CreatePlan, EngineId, Isolation, Pbkdf} from '../lifecycle/plan.ts';
 import {type KeyFlags, keySource} from './key-flags.ts';
+import {vaultCommand} from './given-image.ts';
 import {locateImage} from './location.ts';
 import {openVault, type Presentation} from './open-vault.ts';
 import {formatSize, parseSize} from './size.ts';
@@ -37,7 +38,7 @@ export async function createVault(
   if (existsSync(image)) {
     throw new Failure(exitCode.cannotCreate, `There is something at ${image} already.`, {
       why: 'A vault is never made over anything.',
-      next: `tazpod vault unlock --image ${image}`,
+      next: vaultCommand('vault unlock', image),
     });
   }
   prepareImageFolder(image, create.sizeBytes);

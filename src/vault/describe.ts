@@ -1,14 +1,16 @@
+import {columnsOf, wrapText} from '../report/wrap.ts';
+import {vaultCommand} from './given-image.ts';
 import {formatSize} from './size.ts';
 import type {Replacement, VaultState} from './state.ts';
 import {absorbCommand, describeStray} from './stray-files.ts';
 
-const meanings: Readonly<Record<VaultState['state'], string>> = {
-  absent: 'absent: there is no image. Make one with: tazpod vault create',
-  locked: 'locked. Open it with: tazpod unlock',
+const meanings = (named: string | undefined): Readonly<Record<VaultState['state'], string>> => ({
+  absent: `absent: there is no image. Make one with: ${vaultCommand('vault create', named)}`,
+  locked: `locked. Open it with: ${vaultCommand('unlock', named)}`,
   open: 'open',
   busy: 'busy: it is being opened or closed, or open where this process cannot see it (another container, a /proc with hidepid)',
   leftover: 'locked, but something was left over',
-};
+});
 
 const replacements: Readonly<Record<Replacement, string>> = {
   nothing: 'is not at this path any more, and nothing else is: it was moved or removed',
@@ -17,12 +19,12 @@ const replacements: Readonly<Record<Replacement, string>> = {
   'another-file': 'is not at this path any more: the file there is no vault',
 };
 
-/** The state of a vault for people. */
-export function describeState(vault: VaultState): string {
+/** The state of a vault for people; `named` is the image that they have named on the command line. */
+export function describeState(vault: VaultState, named?: string, columns = columnsOf(process.stdout)): string {
   const {session} = vault;
   const rows: [string, string][] = [
     ['image', vault.sizeBytes === undefined ? vault.image : `${vault.image} (${formatSize(vault.sizeBytes)})`],
-    ['state', meanings[vault.state]],
+    ['state', meanings(named)[vault.state]],
   ];
   if (vault.replacedBy !== undefined) rows.push(['its image', replacements[vault.replacedBy]]);
   if (session !== undefined) {
@@ -41,5 +43,5 @@ export function describeState(vault: VaultState): string {
     rows.push(['outside', `${describeStray(mountPoint, names)} Next: ${absorbCommand}`]);
   }
   for (const leftover of vault.leftovers ?? []) rows.push(['left over', leftover]);
-  return rows.map(([name, value]) => `${name.padEnd(12)} ${value}`).join('\n');
+  return rows.map(([name, value]) => wrapText(value, columns, `${name.padEnd(12)} `, ' '.repeat(13))).join('\n');
 }

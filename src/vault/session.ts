@@ -4,7 +4,7 @@ import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId, Isolation, KeySource} from '../lifecycle/plan.ts';
 import type {ShareName} from '../lifecycle/share.ts';
 import type {DeclaredBridge} from './bridges.ts';
-import {confirm} from './confirm.ts';
+import {confirm} from '../prompt/ask.ts';
 import {type CreateFlags, createPlan, prepareImageFolder} from './create.ts';
 import {type KeyFlags, keySource} from './key-flags.ts';
 import {locateImage} from './location.ts';

@@ -4,7 +4,7 @@
 import {availableParallelism} from 'node:os';
 import {Bench, type Death, type Verdict} from './bench.ts';
 import {deathsOf, nameOfDeath} from './matrix.ts';
-import {AskedUser, type Interruption, interruptions, interrupts, prompts} from './prompts.ts';
+import {AskedUser, type Interruption, interruptions, prompts} from './prompts.ts';
 import {type Scenario, scenarios} from './scenarios.ts';
 
 const names = scenarios.map(({name}) => name).filter((name) => process.argv.includes(name));
@@ -56,7 +56,7 @@ async function judge(bench: Bench, death: Death): Promise<Verdict> {
 async function runPrompts(): Promise<void> {
   const user = await AskedUser.make();
   for (const interruption of Object.keys(interruptions) as Interruption[]) {
-    for (const prompt of prompts.filter((each) => interrupts(interruption, each))) {
+    for (const prompt of prompts) {
       const name = `asked for ${prompt.name}: ${interruption}`;
       if (!patterns.every((pattern) => pattern.test(name))) continue;
       tell(name, {leaks: await user.interrupt(prompt, interruption), losses: []});

@@ -11,8 +11,6 @@ export type Prompt = {
   readonly name: string;
   readonly vault: 'there' | 'made';
   readonly asks: RegExp;
-  /** The line is edited by the CLI and not by the kernel: Ctrl-\ is a key like any other. */
-  readonly ownEditor?: true;
   come(terminal: TestTerminal, vault: TestVault): Promise<void> | void;
 };
 
@@ -53,7 +51,6 @@ export const prompts: readonly Prompt[] = [
     name: 'whether to make a vault',
     vault: 'made',
     asks: /Make one of .*\[Y\/n\] /,
-    ownEditor: true,
     come: (terminal, vault) => terminal.enter(`tazpod unlock ${places(vault)}`),
   },
 ];
@@ -64,6 +61,7 @@ export const prompts: readonly Prompt[] = [
  */
 export const interruptions = {
   'Ctrl-C': ({terminal}) => terminal.press('C-c'),
+  'Ctrl-D': ({terminal}) => terminal.press('C-d'),
   'Ctrl-\\': ({terminal}) => terminal.press('C-\\'),
   'SIGTERM to the CLI': ({to}) => to('the CLI', 'SIGTERM'),
   'SIGHUP to the CLI': ({to}) => to('the CLI', 'SIGHUP'),
@@ -79,10 +77,8 @@ export const interruptions = {
 
 export type Interruption = keyof typeof interruptions;
 
-/** Whether an interruption is one at this prompt. */
-export function interrupts(interruption: Interruption, prompt: Prompt): boolean {
-  return interruption !== 'Ctrl-\\' || prompt.ownEditor === undefined;
-}
+/** What the user gets who is at the keyboard: the exit code, and no word of an error. */
+const fromKeyboard: Partial<Record<Interruption, number>> = {'Ctrl-C': 130, 'Ctrl-D': 130, 'Ctrl-\\': 131};
 
 /** A user who is asked, on a terminal that is used again as long as it is there. */
 export class AskedUser {
@@ -121,7 +117,7 @@ export class AskedUser {
     if (gone) this.#terminal = undefined;
     const wrong = [
       ...(await leftWithin(2000, vault, {processes: tree, ...(gone ? {} : {terminal: terminal.path})})),
-      ...(gone ? [] : await badManners(terminal)),
+      ...(gone ? [] : await badManners(terminal, fromKeyboard[interruption])),
       ...(prompt.vault === 'made' && existsSync(vault.image) ? ['an image was made'] : []),
     ];
     if (wrong.length > 0) {
@@ -144,16 +140,23 @@ async function leftWithin(withinMs: number, ...what: Parameters<typeof findLefto
   return left;
 }
 
-/** The shell that is left alone with the terminal must find it as it was. */
-async function badManners(terminal: TestTerminal): Promise<string[]> {
+/** The shell that is left alone with the terminal must find it as it was, and the user's own choice is no error. */
+async function badManners(terminal: TestTerminal, code: number | undefined): Promise<string[]> {
+  let said = '';
+  if (code !== undefined) {
+    [said] = await terminal.shows(/[^]*^outside> ?$/m);
+    terminal.enter('code=$?');
+  }
   terminal.clear();
-  terminal.enter('stty -a; echo "asked"');
-  const screen = await terminal
-    .shows(/isig icanon[^]*^asked$|-icanon[^]*^asked$|-isig[^]*^asked$/m)
-    .catch(() => undefined);
+  terminal.enter('stty -a; echo "asked $code"');
+  const screen = await terminal.shows(/(?:isig icanon|-icanon|-isig)[^]*^asked (\d+)$/m).catch(() => undefined);
   if (screen === undefined) return [`the shell does not answer:\n${terminal.screen(true)}`];
-  const [modes] = screen;
-  return ['-echo', '-icanon', '-isig']
-    .filter((mode) => new RegExp(`(^|\\s)${mode}(\\s|$)`).test(modes))
-    .map((mode) => `the terminal is left with ${mode}`);
+  const [modes, ended] = screen;
+  return [
+    ...['-echo', '-icanon', '-isig']
+      .filter((mode) => new RegExp(`(^|\\s)${mode}(\\s|$)`).test(modes))
+      .map((mode) => `the terminal is left with ${mode}`),
+    ...(code === undefined || Number(ended) === code ? [] : [`it ended with ${ended}`]),
+    ...(code !== undefined && /error:|bug/i.test(said) ? [`it said:\n${said}`] : []),
+  ];
 }

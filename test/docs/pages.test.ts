@@ -15,7 +15,7 @@ const {commands} = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'u
 const {scripts} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {scripts: Record<string, string>};
 
 /** Commands of oclif's own plugins that the pages may name. */
-const foreign = ['help', 'plugins', 'autocomplete'];
+const foreign = ['plugins'];
 
 /** A word that ends a command, or stands for something else in it. */
 const endsCommand = /^([|>;&#).…]|&&$)/;

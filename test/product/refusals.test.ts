@@ -233,7 +233,7 @@ describe('A refusal', () => {
     expect({code, stdout}).to.deep.equal({code: 66, stdout: ''});
     expect(JSON.parse(stderr)).to.deep.equal({
       status: 66,
-      error: {what: `There is no vault at ${vault.image}.`, next: 'tazpod vault create'},
+      error: {what: `There is no vault at ${vault.image}.`, next: `tazpod vault create --image ${vault.image}`},
       warnings: [],
     });
   });

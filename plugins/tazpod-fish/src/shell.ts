@@ -128,7 +128,7 @@ function ${command}
         printf 'Next: tazpod exec -- %s\\n' ${command} >&2
         return 77
     end
-    read -l -P 'Open the vault for it? [Y/n] ' answer; or return 77
+    read -l -P 'Open the vault for it? [Y/n] ' answer; or return 130
     switch (string lower -- "$answer")
         case '' y yes
             ${words(tazpod)} exec -- ${command} $argv

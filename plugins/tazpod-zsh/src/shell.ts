@@ -123,7 +123,7 @@ function ${command} {
     return 77
   fi
   printf 'Open the vault for it? [Y/n] ' >&2
-  read -r answer || return 77
+  read -r answer || return 130
   case $answer in
     ''|[Yy]|[Yy][Ee][Ss]) ${words(tazpod)} exec -- ${command} "$@" ;;
     *) return 77 ;;

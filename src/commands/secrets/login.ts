@@ -33,7 +33,7 @@ export default class Login extends SecretsCommand<LoginResult> {
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --client-id ID --client-secret-file FILE',
-    'pass show infisical | <%= config.bin %> <%= command.id %> --client-id ID --client-secret-file -',
+    'pass show id | <%= config.bin %> <%= command.id %> --client-id ID --client-secret-file -',
   ];
   static override flags = {
     'client-id': Flags.string({description: 'who logs in', helpValue: 'ID'}),

@@ -3,7 +3,7 @@ import {printable} from '../../config/printable.ts';
 import {mappingFlags, SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
 import {count} from '../../secrets/count.ts';
 import {findClearCopies, removeClearCopies} from '../../secrets/pull/clear-copies.ts';
-import {confirm} from '../../secrets/stores/prompt.ts';
+import {confirm} from '../../prompt/ask.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {pullGraph} from '../../secrets/pull/pull-graph.ts';
 import {openTrusted, pull, type PullRequest, type PullResult} from '../../secrets/pull/pull.ts';
@@ -86,7 +86,7 @@ export default class Pull extends SecretsCommand<PullResult> {
     if (copies.length === 0) return;
     const list = copies.map((path) => JSON.stringify(path)).join(', ');
     const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
-    if (agreed || (canAsk && (await confirm(`Everything in ${list} is in the vault now. Remove it there? [y/N]`)))) {
+    if (agreed || (canAsk && (await confirm(`Everything in ${list} is in the vault now. Remove it there?`, 'no')))) {
       // Somebody may have changed one while the question stood.
       const unchanged = new Set(await find());
       const removed = copies.filter((path) => unchanged.has(path));

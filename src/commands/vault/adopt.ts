@@ -4,7 +4,7 @@ import {BaseCommand} from '../../base-command.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {adoptVault, type AdoptResult} from '../../vault/adopt.ts';
-import {confirm} from '../../vault/confirm.ts';
+import {confirm} from '../../prompt/ask.ts';
 import {onlyOutside} from '../../vault/inside.ts';
 import {locateImage} from '../../vault/location.ts';
 import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';

@@ -11,7 +11,7 @@ import {
   isClean,
   planCleaning,
 } from '../../vault/clean.ts';
-import {confirm} from '../../vault/confirm.ts';
+import {confirm} from '../../prompt/ask.ts';
 import {onlyOutside} from '../../vault/inside.ts';
 import {locateImage} from '../../vault/location.ts';
 import {imageFlags} from '../../vault/vault-flags.ts';

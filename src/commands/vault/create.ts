@@ -1,5 +1,6 @@
 import {BaseCommand} from '../../base-command.ts';
 import {createVault, type CreateResult} from '../../vault/create.ts';
+import {vaultCommand} from '../../vault/given-image.ts';
 import {onlyOutside} from '../../vault/inside.ts';
 import {formatSize} from '../../vault/size.ts';
 import {createFlags, imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
@@ -30,7 +31,9 @@ export default class Create extends BaseCommand<CreateResult> {
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
     const created = await createVault(settings, this.presentation(flags));
     if (typeof created === 'number') this.exit(created);
-    this.log(`Made ${created.image}, ${formatSize(created.sizeBytes)}. Open it with: tazpod unlock`);
+    this.log(
+      `Made ${created.image}, ${formatSize(created.sizeBytes)}. Open it with: ${vaultCommand('unlock', flags.image)}`,
+    );
     return created;
   }
 }

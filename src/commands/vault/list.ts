@@ -10,7 +10,7 @@ export default class List extends BaseCommand<readonly VaultState[]> {
   async run(): Promise<readonly VaultState[]> {
     await this.parse(List);
     const vaults = listOpenVaults();
-    this.log(vaults.length === 0 ? 'No vault is open.' : vaults.map(describeState).join('\n\n'));
+    this.log(vaults.length === 0 ? 'No vault is open.' : vaults.map((vault) => describeState(vault)).join('\n\n'));
     return vaults;
   }
 }

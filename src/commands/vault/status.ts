@@ -27,7 +27,7 @@ export default class Status extends BaseCommand<VaultState> {
     const {image} = await this.configured({image: flags.image ?? here?.image}, 'image');
     const state = {...(await readVaultState(locateImage(image))), ...(here === undefined ? await this.#stray() : {})};
     const pulled = here !== undefined && here.image === state.image ? summarizePulled(here.mountPoint) : undefined;
-    this.log([describeState(state), ...(pulled === undefined ? [] : [describePulled(pulled)])].join('\n'));
+    this.log([describeState(state, flags.image), ...(pulled === undefined ? [] : [describePulled(pulled)])].join('\n'));
     return {...state, ...(pulled === undefined ? {} : {pulled})};
   }
 

@@ -1,0 +1,31 @@
+import {loadHelpClass} from '@oclif/core';
+import {BaseCommand} from '../base-command.ts';
+import {vaultHere} from '../secrets/vault-here.ts';
+import {locateImage} from '../vault/location.ts';
+import {readVaultState} from '../vault/state.ts';
+
+/** `tazpod` alone: the obvious next thing. */
+export default class Entry extends BaseCommand<void> {
+  static override enableJsonFlag = false;
+  static override hidden = true;
+  static override summary = 'Create, open or join the vault, or show its state inside.';
+
+  async run(): Promise<void> {
+    await this.parse(Entry);
+    if (vaultHere() !== undefined) return this.config.runCommand('vault:status', []);
+    if (!process.stdin.isTTY || !process.stdout.isTTY) return this.#help();
+    // A configuration that is wrong is for the next command to report.
+    const {session} = await this.configured({}, 'image').then(({image}) => readVaultState(locateImage(image)));
+    if (session !== undefined) {
+      this.log(
+        `The vault is open in ${session.shells === 1 ? 'one shell' : `${session.shells} shells`}. With its passphrase, this shell joins.`,
+      );
+    }
+    await this.config.runCommand('vault:unlock', []);
+  }
+
+  async #help(): Promise<void> {
+    const Help = await loadHelpClass(this.config);
+    await new Help(this.config).showHelp([]);
+  }
+}

@@ -1,0 +1,28 @@
+/** The commands of the root help by what somebody wants to do, each once and by its shortest name. */
+export const commandGroups: readonly {readonly title: string; readonly commands: readonly string[]}[] = [
+  {title: 'GET STARTED', commands: ['doctor', 'tour', 'init', 'vault create']},
+  {title: 'DAILY USE', commands: ['unlock', 'exec', 'lock', 'status', 'vault list']},
+  {
+    title: 'SECRETS',
+    commands: [
+      ...['login', 'pull', 'get', 'env', 'logout'],
+      ...['secrets list', 'secrets diff', 'secrets check', 'secrets log'],
+    ],
+  },
+  {
+    title: 'SHELLS AND PLUGINS',
+    commands: [
+      ...['shell install', 'shell uninstall', 'shell init'],
+      ...['plugins', 'plugins install', 'plugins uninstall', 'plugins update', 'plugins create', 'plugins link'],
+      ...['plugins reset'],
+    ],
+  },
+  {title: 'CARE', commands: ['config', 'config schema', 'vault adopt', 'vault absorb', 'vault clean', 'help']},
+];
+
+/** What somebody does on the first day. */
+export const examples: readonly (readonly [string, string])[] = [
+  ['tazpod', 'Create, open or join the vault here'],
+  ['tazpod exec -- kubectl get pods', 'Run one command in the vault'],
+  ['tazpod lock', 'Close the vault from any other shell'],
+];
