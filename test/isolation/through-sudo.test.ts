@@ -107,9 +107,9 @@ describe('A process of the same user that prepares the way through sudo', () => 
         await call(each, {env: environment(each)});
         return canaryOf(each);
       },
-      without: 'sudo’s fresh environment: the same variables handed to root',
+      without: 'sudo’s and the entry’s fresh environment: the same variables handed to root’s Node or shell',
       control: async (each) => {
-        asRoot(environment(each), victim ?? [install().ghost, '/nonexistent']);
+        asRoot(environment(each), victim ?? ghostWithoutEntry());
         return canaryOf(each);
       },
     };
@@ -129,10 +129,10 @@ describe('A process of the same user that prepares the way through sudo', () => 
         await call(each, {env: environment(folder)});
         return rootsFilesIn(folder);
       },
-      without: 'sudo’s fresh environment: the same variables handed to root',
+      without: 'sudo’s and the entry’s fresh environment: the same variables handed to root’s Node or shell',
       control: async (each) => {
         const folder = ownFolder(each.user);
-        asRoot(environment(folder), victim ?? [install().ghost, '/nonexistent']);
+        asRoot(environment(folder), victim ?? ghostWithoutEntry());
         return rootsFilesIn(folder);
       },
     };
@@ -218,7 +218,8 @@ describe('A process of the same user that prepares the way through sudo', () => 
   testRows(
     'The way through sudo',
     [
-      obeyed('PATH', ({evil}) => ({PATH: `${evil}/bin:/usr/bin:/bin`})),
+      // As a first line of "#!/usr/bin/env node" does.
+      obeyed('PATH', ({evil}) => ({PATH: `${evil}/bin:/usr/bin:/bin`}), ['/usr/bin/env', 'node', '/nonexistent']),
       obeyed('NODE_OPTIONS', ({evil}) => ({NODE_OPTIONS: `--require=${evil}/code.cjs`})),
       obeyed('BASH_ENV and ENV', ({evil}) => ({BASH_ENV: `${evil}/code.sh`, ENV: `${evil}/code.sh`}), [
         '/bin/bash',
@@ -382,6 +383,12 @@ function rootsFilesIn(folder: string): Seen {
   );
   rmSync(folder, {recursive: true, force: true});
   return {got: found.length > 0, what: found.length > 0 ? `${found.length} files of root’s` : 'no file of root’s'};
+}
+
+/** What the entry becomes, with the environment as it is: the entry itself hands none of it on. */
+function ghostWithoutEntry(): readonly string[] {
+  const {node, folder} = install();
+  return [node, join(folder, 'dist/ghost/main.js'), '/nonexistent'];
 }
 
 function folderOfCode(user: BedUser, evil: string): string {
