@@ -112,10 +112,9 @@ function parse(stdout: string): unknown {
   }
 }
 
-/** The npm that `@oclif/plugin-plugins` depends on: no npm need be installed beside TazPod. */
+/** The npm that the core depends on: none need be installed beside TazPod. */
 function npmProgram(): string {
-  const ofPlugins = createRequire(createRequire(import.meta.url).resolve('@oclif/plugin-plugins'));
-  const manifest = ofPlugins.resolve('npm/package.json');
+  const manifest = createRequire(import.meta.url).resolve('npm/package.json');
   const {bin} = JSON.parse(readFileSync(manifest, 'utf8')) as {bin: {npm: string}};
   return join(dirname(manifest), bin.npm);
 }
