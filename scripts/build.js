@@ -1,9 +1,10 @@
-// Compiles src/ to dist/, in the core and in every plugin, and removes from dist/ what has no source any more: oclif
-// takes every file it finds there for a command.
+// Compiles src/ to dist/, in the core and in every plugin, and packs the plugins into archives/. Removes from dist/ what
+// has no source: oclif takes every file that it finds there for a command.
 import {spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {packPlugins} from './package/plugin-archives.js';
 import {projectNode, root} from './setup.js';
 import {endWith, say, SetUpError} from './terminal.js';
 
@@ -30,6 +31,7 @@ export function build() {
   for (const folder of packages) removeOrphans(join(folder, 'src'), join(folder, 'dist'));
   compile('-p', 'tsconfig.json');
   compile('-b', ...packages.slice(1));
+  packPlugins();
   writeFileSync(stampPath, before);
 }
 

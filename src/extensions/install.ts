@@ -5,6 +5,7 @@ import {printable} from '../config/printable.ts';
 import {whyUnread} from '../config/read-text.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {bundledArchive} from './bundled.ts';
 import {contributionsOf} from './contributions.ts';
 import {dependencyOf, forgetEntry, noteEntry, prepareDataFolder} from './data-folder.ts';
 import {
@@ -28,6 +29,8 @@ export type Shop = {
   readonly dataFolder: string;
   /** Names of the core's packages, which no plugin may carry. */
   readonly coreNames: ReadonlySet<string>;
+  /** Where the plugins lie that came with this TazPod. */
+  readonly archiveFolder: string;
   /** An address; absent: what npm is set to. */
   readonly registry?: string | undefined;
   /** Told to the user while something goes on. */
@@ -59,6 +62,7 @@ export function shopOf(
   return {
     dataFolder: config.dataDir,
     coreNames: new Set(core.map(({name}) => name)),
+    archiveFolder: join(config.root, 'archives'),
     registry: config.npmRegistry ?? registry,
     ...more,
   };
@@ -112,7 +116,7 @@ async function updatePlugin(shop: Shop, entry: InstalledEntry): Promise<PluginCh
       : {from: 'address', address: entry.url};
   const before = installedVersion(shop, entry.name);
   const offer = await findOffer(shop, spec);
-  if (offer.version === before && entry.url === undefined) {
+  if (before !== undefined && entry.url === undefined && !(await isNewer(offer.version, before))) {
     return {name: entry.name, version: before, type: 'user', before};
   }
   return installOffer(shop, offer, entry, false);
@@ -190,29 +194,54 @@ type Offer = Required<Candidate> & {
 async function findOffer(shop: Shop, spec: PackageSpec): Promise<Offer> {
   const core = spec.from === 'registry' ? spec.names.find((name) => shop.coreNames.has(name)) : undefined;
   if (core !== undefined) throw refused(core, `${core} is TazPod’s own`);
-  const candidates = spec.from === 'address' ? [spec.address] : spec.names.map((name) => `${name}@${spec.tag}`);
-  for (const candidate of candidates) {
-    let answer: unknown;
-    try {
-      // Of what the registry says, the archive is what counts: npm fetches it and tells what is in it.
-      answer = await npm(['pack', candidate, '--dry-run'], {folder: shop.dataFolder, registry: shop.registry});
-    } catch (error) {
-      if ((error as NpmFailure).npmCode === 'E404') continue;
+  if (spec.from === 'address') return offerOf(shop, spec.address);
+  for (const name of spec.names) {
+    const offer = await offerByName(shop, name, spec.tag);
+    if (offer !== undefined) return offer;
+  }
+  throw new Failure(
+    exitCode.noInput,
+    `There is no package ${spec.names.map((name) => printable(name)).join(' or ')}.`,
+    {
+      why: `The registry ${shop.registry === undefined ? 'that npm is set to' : printable(shop.registry, 200)} has none.`,
+    },
+  );
+}
+
+/**
+ * What the registry has under a name, or the archive that came with TazPod where the registry has nothing or does not
+ * answer. The entry that is noted still names the registry, so that the next update asks it again.
+ */
+async function offerByName(shop: Shop, name: string, tag: string): Promise<Offer | undefined> {
+  try {
+    return await offerOf(shop, `${name}@${tag}`);
+  } catch (error) {
+    const {npmCode, code} = error as NpmFailure;
+    const hasNone = npmCode === 'E404' || npmCode === 'ETARGET';
+    if (!hasNone && code !== exitCode.unavailable) throw error;
+    const bundled = await bundledArchive(shop.archiveFolder, name, tag);
+    if (bundled === undefined) {
+      if (npmCode === 'E404') return undefined;
       throw error;
     }
-    const [packed] = answer as [{name: string; version: string; integrity: string}];
-    const offer = {
-      ...packed,
-      spec: spec.from === 'address' ? spec.address : `${packed.name}@${packed.version}`,
-    };
-    if (shop.coreNames.has(offer.name)) throw refused(offer.name, `${offer.name} is TazPod’s own`);
-    await checkAllowed(shop, offer);
-    return offer;
+    shop.remark(
+      `The registry ${hasNone ? `does not have ${name}@${printable(tag)}` : 'cannot be reached'}; ` +
+        `using ${name} ${bundled.version}, which came with TazPod.`,
+    );
+    return offerOf(shop, bundled.path);
   }
-  const names = spec.from === 'registry' ? spec.names : [spec.address];
-  throw new Failure(exitCode.noInput, `There is no package ${names.map((name) => printable(name)).join(' or ')}.`, {
-    why: `The registry ${shop.registry === undefined ? 'that npm is set to' : printable(shop.registry, 200)} has none.`,
-  });
+}
+
+/** Looks at one package where npm finds it. Throws a Failure for what may not be installed. */
+async function offerOf(shop: Shop, candidate: string): Promise<Offer> {
+  // Of what the registry says, the archive is what counts: npm fetches it and tells what is in it.
+  const answer = await npm(['pack', candidate, '--dry-run'], {folder: shop.dataFolder, registry: shop.registry});
+  const [packed] = answer as [{name: string; version: string; integrity: string}];
+  const isAddress = !candidate.startsWith(`${packed.name}@`);
+  const offer = {...packed, spec: isAddress ? candidate : `${packed.name}@${packed.version}`};
+  if (shop.coreNames.has(offer.name)) throw refused(offer.name, `${offer.name} is TazPod’s own`);
+  await checkAllowed(shop, offer);
+  return offer;
 }
 
 async function installOffer(
@@ -371,6 +400,12 @@ function findEntry(entries: readonly InstalledEntry[], name: string): InstalledE
 
 function installedVersion({dataFolder, coreNames}: Shop, name: string): string | undefined {
   return readInstalledPackages(dataFolder, coreNames).packages.find((each) => each.name === name)?.version;
+}
+
+/** False for an older version too: without the registry, there may be only the one that came with TazPod. */
+async function isNewer(version: string, before: string): Promise<boolean> {
+  const {lt, valid} = await import('semver');
+  return valid(version) === null || valid(before) === null ? version !== before : lt(before, version);
 }
 
 /** What npm installs again for a dependency of a package.json. */

@@ -30,7 +30,7 @@ function makeArchive(): string {
     mkdirSync(dirname(join(stage, name)), {recursive: true});
     linkAsRoot(join(root, name), join(stage, name));
   }
-  for (const name of ['bin', 'dist', 'oclif.manifest.json', 'README.md', 'LICENSE']) {
+  for (const name of ['archives', 'bin', 'dist', 'oclif.manifest.json', 'README.md', 'LICENSE']) {
     cpSync(join(root, name), join(stage, name), {recursive: true});
   }
   const pjson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as object;

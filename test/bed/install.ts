@@ -107,7 +107,7 @@ function makeInstall(): Install {
   removeAbandoned();
   freshen();
   const folder = makeInstallFolder();
-  for (const name of ['bin', 'dist']) copyAsRoot(join(root, name), join(folder, name));
+  for (const name of ['archives', 'bin', 'dist']) copyAsRoot(join(root, name), join(folder, name));
   for (const name of ['package.json', 'oclif.manifest.json']) copyFileSync(join(root, name), join(folder, name));
   for (const name of productionPackages()) {
     const target = join(folder, name);

@@ -1,5 +1,5 @@
-import {existsSync, lstatSync, mkdirSync, readFileSync} from 'node:fs';
-import {join} from 'node:path';
+import {existsSync, lstatSync, mkdirSync, readdirSync, readFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import {root} from '../../scripts/setup.js';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
@@ -56,9 +56,27 @@ describe('a global install by npm', function () {
     for (const path of [...Object.values(bin), exports['./contract'].types, 'oclif.manifest.json', 'LICENSE']) {
       expect(existsSync(join(copy.folder, path)), path).to.equal(true);
     }
-    for (const path of ['src', 'test', 'scripts', 'plugins', 'bin/dev.js', 'dist/.built']) {
+    for (const path of ['src', 'test', 'scripts', 'plugins/tazpod-bash/dist', 'bin/dev.js', 'dist/.built']) {
       expect(existsSync(join(copy.folder, path)), path).to.equal(false);
     }
+  });
+
+  it('is not needed for a look at it: npx takes the tour, and leaves nothing outside of the caches', async () => {
+    const user = makeUser();
+    const {folder, node} = install();
+    const npx = [node, join(folder, 'node_modules/npm/bin/npx-cli.js'), '--yes', '--offline', '--package', archive];
+    const before = readdirSync(user.home);
+    const tour = await runAs(user, [...npx, 'tazpod', 'tour'], {
+      env: {PATH: `${dirname(node)}:/usr/bin:/bin`},
+      within: fuseForAll,
+    });
+
+    expect(tour.code, tour.stderr).to.equal(0);
+    expect(tour.stdout).to.match(/^Inside the ghost$/m);
+    expect(tour.stdout).to.match(/^After the end$/m);
+    // ~/.ssh/agent is a mount point of every session: an ssh of OpenSSH 10 keeps the sockets of its agents there.
+    const added = readdirSync(user.home).filter((name) => !before.includes(name));
+    expect(['.cache', '.npm', '.ssh']).to.include.members(added);
   });
 });
 
