@@ -12,6 +12,8 @@ export type Shell = {
     readonly home: string;
     readonly environment: Readonly<Record<string, string | undefined>>;
   }): string;
+  /** The completion alone, as a file for the directory where the shell looks for what packages bring. */
+  renderCompletion?(commands: readonly ShellCommand[]): string;
 };
 
 export type ShellInput = {

@@ -158,13 +158,18 @@ async function versionOf(node: string, {nodePath, nodeVersion, run}: DoctorConte
   return stdout.toString().replace(/^v/, '');
 }
 
-/** An install of root's. No package's install script may run as root: only ours would, and ours has none. */
-function globalInstall(entry: string, {uid}: DoctorContext): string {
+/**
+ * An install of root's. No package's install script may run as root: only ours would, and ours has none. A checkout makes
+ * the package of the system's kind, because root may have no npm.
+ */
+function globalInstall(entry: string, {uid, hasApt}: DoctorContext): string {
   const root = dirname(dirname(entry));
-  const install = `${uid === 0 ? '' : 'sudo '}npm install --global --ignore-scripts`;
+  const sudo = uid === 0 ? '' : 'sudo ';
   const checkout = lstatSync(join(root, '.git'), {throwIfNoEntry: false}) !== undefined;
-  // npm would only link to a folder: what it is given is packed first.
-  return checkout ? `npm pack && ${install} ./tazpod-*.tgz` : `${install} tazpod`;
+  if (!checkout) return `${sudo}npm install --global --ignore-scripts tazpod`;
+  return hasApt
+    ? `npm run package -- --only deb && ${sudo}apt-get install ./packages/tazpod_*.deb`
+    : `npm run package -- --only tarball && tar -C packages -xf packages/tazpod-*.tar.xz && ${sudo}packages/tazpod-*/install.sh`;
 }
 
 function linkTarget(path: string): string | undefined {

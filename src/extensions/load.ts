@@ -25,7 +25,7 @@ const shapes: Readonly<Record<ModuleKind, {readonly needs: readonly string[]; re
     needs: ['readFolder'],
     may: ['checkSettings', 'needsTrust', 'sessionOf', 'clearCopies', 'login', 'logout'],
   },
-  shells: {needs: ['renderSnippet', 'renderSourceLine', 'startUpFile'], may: []},
+  shells: {needs: ['renderSnippet', 'renderSourceLine', 'startUpFile'], may: ['renderCompletion']},
   cleanupStrategies: {needs: ['plan'], may: []},
 };
 

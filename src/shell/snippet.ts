@@ -1,5 +1,5 @@
 import {existsSync, realpathSync} from 'node:fs';
-import {delimiter, join} from 'node:path';
+import {delimiter, dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {Interfaces} from '@oclif/core';
 import type {Configuration} from '../config/config.ts';
@@ -48,5 +48,7 @@ function tazpodWords(path: string): readonly string[] {
   const candidates = path.split(delimiter).filter((folder) => folder.startsWith('/'));
   const named = candidates.map((folder) => join(folder, 'tazpod')).find((each) => existsSync(each));
   const own = realpathSync(entry);
-  return named !== undefined && realpathSync(named) === own ? [named] : [process.execPath, own];
+  // A package with a Node of its own puts a shell script before the entry.
+  const starters = [own, join(dirname(own), 'tazpod')];
+  return named !== undefined && starters.includes(realpathSync(named)) ? [named] : [process.execPath, own];
 }

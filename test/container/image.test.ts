@@ -79,7 +79,8 @@ describe('The container image', function () {
       find . ! -user root -o -perm /022 ! -type l; command -v npm`;
     const {stdout} = await run(['sh', '-c', script]);
     expect(stdout.trim().split('\n')).to.deep.equal([
-      ...['LICENSE', 'README.md', 'bin', 'dist', 'node_modules', 'oclif.manifest.json', 'package.json'],
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'archives', 'bin', 'dist', 'docs', 'node_modules'],
+      ...['oclif.manifest.json', 'package.json', 'plugins'],
     ]);
   });
 

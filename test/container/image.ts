@@ -1,9 +1,9 @@
-import {type ChildProcess, spawn, spawnSync} from 'node:child_process';
-import {once} from 'node:events';
-import {mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync} from 'node:fs';
+import {spawnSync} from 'node:child_process';
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {projectNode, root} from '../../scripts/setup.js';
+import {debianBase, NoDebian} from '../bed/debian-base.ts';
 import {type DockerEngine, Unavailable} from './engine.ts';
 
 /** What the tests run: the image that the Dockerfile makes of this checkout. */
@@ -33,41 +33,17 @@ async function exists(engine: DockerEngine, name: string): Promise<boolean> {
   return (await engine.docker(['image', 'inspect', name])).code === 0;
 }
 
-/** A minimal Debian (or Ubuntu) as this machine is one, in memory only, and streamed into the engine. */
+/** A minimal Debian (or Ubuntu) as this machine is one, streamed into the engine. */
 async function importDebian(engine: DockerEngine): Promise<void> {
-  const {uri, suite, components} = packageSource();
-  const folder = mkdtempSync(join(tmpdir(), 'tazpod-debian-'));
-  const script = `mount -t tmpfs -o mode=755,size=2g tazpod-test "$1" || exit
-    debootstrap --variant=minbase --components="$4" "$3" "$1/base" "$2" >&2 || exit
-    exec tar --numeric-owner --exclude './var/cache/apt/archives/*.deb' --exclude './var/lib/apt/lists/*' \\
-      -C "$1/base" -c .`;
-  const args = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', folder, uri, suite, components];
-  const making = spawn('unshare', args, {stdio: ['ignore', 'pipe', 'pipe']});
-  const failure = lastWords(making);
-  const [imported, [code]] = await Promise.all([
-    engine.docker(['import', '-', debianImage], {stdin: making.stdout}),
-    once(making, 'close') as Promise<[number | null]>,
-  ]);
-  rmdirSync(folder);
-  if (code === 0 && imported.code === 0) return;
-  await engine.docker(['image', 'rm', debianImage]);
-  throw new Unavailable(`debootstrap makes no ${suite} from ${uri}: ${failure()}${imported.stderr}`);
-}
-
-/** Where apt gets the packages of this machine's own release from. */
-function packageSource(): {uri: string; suite: string; components: string} {
-  const release = readFileSync('/etc/os-release', 'utf8');
-  const suite = /^VERSION_CODENAME="?(\w+)"?$/m.exec(release)?.[1];
-  const format = '$(REPO_URI) $(CODENAME) $(COMPONENT)';
-  const {stdout} = spawnSync('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], {
-    encoding: 'utf8',
-  });
-  const sources = stdout.split('\n').map((line) => line.split(' '));
-  const own = sources.filter(([, codename]) => suite !== undefined && codename === suite);
-  const [uri] = own[0] ?? [];
-  if (uri === undefined) throw new Unavailable('apt knows no source of packages for the release of this machine');
-  const components = own.filter(([each]) => each === uri).map(([, , component]) => component);
-  return {uri, suite: suite!, components: [...new Set(components)].join(',')};
+  let base: string;
+  try {
+    base = await debianBase();
+  } catch (error) {
+    if (error instanceof NoDebian) throw new Unavailable(error.message);
+    throw error;
+  }
+  const {code, stderr} = await engine.docker(['import', base, debianImage]);
+  if (code !== 0) throw new Error(`docker import failed: ${stderr}`);
 }
 
 /** The project's own Node and npm on that Debian, laid out as in the official image. */
@@ -101,10 +77,4 @@ async function build(engine: DockerEngine, args: readonly string[]): Promise<voi
     .flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
   const {code, stdout, stderr} = await engine.docker(['build', '--network', 'host', ...proxies, ...args]);
   if (code !== 0) throw new Error(`docker build ${args.join(' ')} failed:\n${(stdout + stderr).slice(-3000)}`);
-}
-
-function lastWords(child: ChildProcess): () => string {
-  let words = '';
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => (words = (words + text).slice(-400)));
-  return () => words.trim();
 }

@@ -73,8 +73,11 @@ describe('the doctor on the privileged half', () => {
     chownSync(at('dist'), 1000, 0);
     expect((await examine()).finding.fix).to.equal('sudo npm install --global --ignore-scripts tazpod');
     mkdirSync(at('.git'));
-    expect((await examine()).finding.fix).to.equal(
-      'npm pack && sudo npm install --global --ignore-scripts ./tazpod-*.tgz',
+    expect((await examine({hasApt: true})).finding.fix).to.equal(
+      'npm run package -- --only deb && sudo apt-get install ./packages/tazpod_*.deb',
+    );
+    expect((await examine({hasApt: false})).finding.fix).to.equal(
+      'npm run package -- --only tarball && tar -C packages -xf packages/tazpod-*.tar.xz && sudo packages/tazpod-*/install.sh',
     );
   });
 

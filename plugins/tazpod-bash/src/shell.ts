@@ -10,6 +10,7 @@ const bash: Shell = {
     [functions(input), ...input.latches.map((latch) => latchFunction(input, latch)), completion(input.commands)].join(
       '\n',
     ),
+  renderCompletion: (commands) => completion(commands).trimStart(),
 };
 
 export default bash;

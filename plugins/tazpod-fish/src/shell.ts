@@ -11,6 +11,7 @@ const fish: Shell = {
     [functions(input), ...input.latches.map((latch) => latchFunction(input, latch)), completion(input.commands)].join(
       '\n',
     ),
+  renderCompletion: (commands) => completion(commands).trimStart(),
 };
 
 export default fish;

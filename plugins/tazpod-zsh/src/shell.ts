@@ -10,6 +10,7 @@ const zsh: Shell = {
     [functions(input), ...input.latches.map((latch) => latchFunction(input, latch)), completion(input.commands)].join(
       '\n',
     ),
+  renderCompletion: (commands) => `#compdef tazpod\n${completion(commands)}\n_tazpod "$@"\n`,
 };
 
 export default zsh;
