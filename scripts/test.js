@@ -37,7 +37,7 @@ const everything = ['test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'];
 /** Tests that can run beside the others: they mind no vault of this machine, or wait for a virtual machine. */
 const beside = [
   'plugins/*/test/**/*.test.ts',
-  'test/{config,extensions,secrets,shell,vm}/**/*.test.ts',
+  'test/{config,extensions,secrets,shell,update,vm}/**/*.test.ts',
   'test/crash/power-cut.test.ts',
 ];
 

@@ -26,6 +26,7 @@ import {renderFailure, renderWarning} from './report/render-failure.ts';
 import {vaultHere} from './secrets/vault-here.ts';
 import type {DeclaredBridge} from './vault/bridges.ts';
 import {refuseInexactArguments} from './vault/exact-words.ts';
+import {askMeanwhile, isForPeople, isNoticeDue, versionToAnnounce} from './update/notice.ts';
 import {isImageOf, type NamedVault, otherVault, requireThisVault} from './vault/inside.ts';
 import {forGivenImage} from './vault/given-image.ts';
 import type {KeyFlags} from './vault/key-flags.ts';
@@ -62,6 +63,7 @@ export abstract class BaseCommand<T> extends Command {
   /** The command line behind the command's name. `parse` changes `argv`. */
   #words: readonly string[] = [];
   #configuration: Promise<Configuration> | undefined;
+  #stopAsking = (): void => {};
   /** Another command has opened the vault and runs this one in it. */
   protected entered = false;
 
@@ -72,6 +74,30 @@ export abstract class BaseCommand<T> extends Command {
     this.#words = [...this.argv];
     refuseInexactArguments();
     for (const problem of pluginProblems()) this.remark(problem);
+    const mayAnnounce = isForPeople(process) && !this.jsonEnabled() && this.id !== 'update';
+    if (mayAnnounce && isNoticeDue(this.config.cacheDir)) await this.#lookForUpdate();
+  }
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    this.#stopAsking();
+    await super.finally(error);
+  }
+
+  /** Announces a newer version, and asks for the newest one while the command runs. No command fails because of it. */
+  async #lookForUpdate(): Promise<void> {
+    const configuration = await this.configuration().catch(() => undefined);
+    if (configuration === undefined) return;
+    const {values, variableFaults} = configuration;
+    const unclear = ['update-notice', 'plugins.registry'].some((key) => variableFaults[key] !== undefined);
+    if (unclear || values['update-notice'] === 'never') return;
+    const {cacheDir: folder, version, npmRegistry} = this.config;
+    const registry = npmRegistry ?? values['plugins.registry'] ?? 'https://registry.npmjs.org/';
+    const options = {folder, version, registry};
+    const newer = await versionToAnnounce(options);
+    if (newer !== undefined) {
+      process.stderr.write(`TazPod ${newer} is available; this is ${version}.\n  Next: tazpod update\n`);
+    }
+    this.#stopAsking = askMeanwhile(options);
   }
 
   /** A remark that does not stop the command: a line on standard error, or a part of the JSON answer. */

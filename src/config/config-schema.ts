@@ -132,6 +132,12 @@ export const configSchema = z
       .max(16)
       .optional()
       .describe('The shells that "tazpod shell install" is for where none is named. Without it: your login shell.'),
+    'update-notice': z
+      .enum(['daily', 'never'])
+      .optional()
+      .describe(
+        'Whether commands in a terminal ask for and announce a new version. Without it: daily. Not in a project.',
+      ),
   })
   .describe('The configuration of TazPod');
 

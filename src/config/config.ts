@@ -30,6 +30,8 @@ export type ConfigValues = {
   readonly 'plugins.registry'?: string;
   /** Absent: the login shell. */
   readonly shells?: readonly string[];
+  /** Absent: daily. */
+  readonly 'update-notice'?: 'daily' | 'never';
 };
 
 export type Configuration = {
@@ -221,6 +223,7 @@ function resolveLayers(layers: readonly Layer[]): Omit<Configuration, 'variableF
     'cleanup.strategy': first(['cleanup', 'strategy'], (document) => document.cleanup?.strategy),
     'plugins.registry': first(['plugins', 'registry'], (document) => document.plugins?.registry),
     shells: first(['shells'], (document) => document.shells),
+    'update-notice': first(['update-notice'], (document) => document['update-notice']),
   };
   const entries = Object.entries(found);
   return {

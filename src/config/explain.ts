@@ -30,6 +30,7 @@ const meanings: Readonly<Partial<Record<keyof ConfigValues, string>>> = {
   'cleanup.strategy': 'none',
   'plugins.registry': 'what npm uses',
   shells: 'the login shell',
+  'update-notice': 'daily',
 };
 
 /** The configuration as data, each value with its origin. */

@@ -21,6 +21,7 @@ const sizeLimitGiB = 16;
  * - `bridges`: never. A bridge moves a directory of the home into the vault, and the vault may be the project's own.
  * - `share`: never. It leads from the vault's session to the user's agents.
  * - `plugins.registry`: never. Whoever names the registry chooses the code.
+ * - `update-notice`: never. Whether TazPod asks a registry is the user's to say.
  * - `plugins.allow` is kept apart by whoever reads it, and every list must allow a plugin: it can only narrow.
  * - `engine`, `latches`, `cleanup` and `shells` choose among what the machine and the user have.
  */
@@ -43,6 +44,7 @@ export function distrustProject(document: ConfigDocument, projectFolder: string,
   if (document.share !== undefined) refuse(['share'], 'cannot be set in a project');
   if (document.bridges !== undefined) refuse(['bridges'], 'cannot be set in a project');
   if (document.plugins?.registry !== undefined) refuse(['plugins', 'registry'], 'cannot be set in a project');
+  if (document['update-notice'] !== undefined) refuse(['update-notice'], 'cannot be set in a project');
   return faults;
 }
 

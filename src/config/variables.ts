@@ -7,4 +7,5 @@ export const variables = {
   TAZPOD_SIZE: ['size'],
   TAZPOD_CLEANUP_STRATEGY: ['cleanup', 'strategy'],
   TAZPOD_PLUGINS_REGISTRY: ['plugins', 'registry'],
+  TAZPOD_UPDATE_NOTICE: ['update-notice'],
 } as const;

@@ -13,6 +13,8 @@ export type NpmOptions = {
   readonly registry?: string | undefined;
   /** Whether packages may run their install scripts. */
   readonly allowScripts?: boolean;
+  /** Installs below the folder as npm does globally, instead of for the package in it. */
+  readonly global?: boolean;
 };
 
 /** A registry that does not answer is given up after this time; npm itself would try for more than a minute. */
@@ -31,7 +33,10 @@ export type NpmFailure = Failure & {readonly npmCode?: string};
  * Throws a Failure: 69 for a registry that cannot be reached, 66 for a package that is not there, 77 for one that the
  * registry does not give to this user.
  */
-export async function npm(args: readonly string[], {folder, registry, allowScripts}: NpmOptions): Promise<unknown> {
+export async function npm(
+  args: readonly string[],
+  {folder, registry, allowScripts, global = false}: NpmOptions,
+): Promise<unknown> {
   const [command, ...rest] = args;
   const {stdout, failed} = await execa(
     process.execPath,
@@ -40,7 +45,7 @@ export async function npm(args: readonly string[], {folder, registry, allowScrip
       command!,
       // Whatever npm's configuration or an npm around this process says, it works in the folder, and notes what it does.
       `--prefix=${folder}`,
-      '--global=false',
+      `--global=${global}`,
       '--save',
       '--install-strategy=hoisted',
       '--json',

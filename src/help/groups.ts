@@ -17,7 +17,10 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
       ...['plugins reset'],
     ],
   },
-  {title: 'CARE', commands: ['config', 'config schema', 'vault adopt', 'vault absorb', 'vault clean', 'help']},
+  {
+    title: 'CARE',
+    commands: ['config', 'config schema', 'vault adopt', 'vault absorb', 'vault clean', 'update', 'help'],
+  },
 ];
 
 /** What somebody does on the first day. */

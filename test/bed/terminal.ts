@@ -63,7 +63,9 @@ export async function openTerminal(
   }: TerminalOptions = {},
 ): Promise<TestTerminal> {
   const socket = join(user.runtimeFolder, `tmux-${randomBytes(4).toString('hex')}`);
-  const environment: NodeJS.ProcessEnv = {...loginEnvironment(user), TERM: 'xterm-256color', ...env};
+  // No test asks a registry for a new version unless it says so.
+  const quiet = {TAZPOD_UPDATE_NOTICE: 'never'};
+  const environment: NodeJS.ProcessEnv = {...loginEnvironment(user), TERM: 'xterm-256color', ...quiet, ...env};
   const tmux = (...args: string[]): string => {
     const [program, ...words] = [...within, 'setpriv', ...asUser(user)];
     const {status, stdout, stderr} = spawnSync(

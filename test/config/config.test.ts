@@ -108,6 +108,7 @@ describe('The configuration', () => {
         TAZPOD_SIZE: '1G',
         TAZPOD_CLEANUP_STRATEGY: 'smart',
         TAZPOD_PLUGINS_REGISTRY: 'http://localhost:4873/',
+        TAZPOD_UPDATE_NOTICE: 'never',
       },
     });
     expect(values).to.deep.equal({
@@ -118,6 +119,7 @@ describe('The configuration', () => {
       size: '1G',
       'cleanup.strategy': 'smart',
       'plugins.registry': 'http://localhost:4873/',
+      'update-notice': 'never',
     });
   });
 
@@ -217,6 +219,7 @@ describe('The configuration', () => {
       ['bridges: [{home: .ssh, vault: ssh}]', 'bridges cannot be set in a project'],
       ['plugins: {registry: "https://evil.example/"}', 'plugins.registry cannot be set in a project'],
       ['share: [ssh-agent]', 'share cannot be set in a project'],
+      ['update-notice: daily', 'update-notice cannot be set in a project'],
     ];
     for (const [text, sentence] of refused) {
       it(`may not say "${text}"`, async () => {

@@ -32,6 +32,7 @@ const types: Readonly<Record<string, string>> = {
   ExplainedSetting: 'src/config/explain.ts',
   ConfigFile: 'src/config/config.ts',
   TourResult: 'src/tour/tour.ts',
+  UpdateResult: 'src/commands/update.ts',
   Look: 'src/tour/outside.ts',
   ShellInitResult: 'src/commands/shell/init.ts',
   ShellInstallResult: 'src/shell/install.ts',
