@@ -13,7 +13,7 @@ const folder = join(root, 'docs', 'reference');
 const codes: Readonly<Record<string, number>> = exitCode;
 
 await endWith(async () => {
-  const pages = new Map([['help.md', await helpPage()], ...messagePages()]);
+  const pages = new Map([['help-pages.md', await helpPage()], ...messagePages()]);
   if (process.argv.includes('--check')) return check(pages);
   mkdirSync(folder, {recursive: true});
   for (const name of readdirSync(folder)) if (!pages.has(name)) rmSync(join(folder, name));
