@@ -15,6 +15,9 @@ export type Summary = {
   readonly seconds: Readonly<Record<string, number>>;
 };
 
+/** After this time what keeps the run from ending is named. */
+const lingersMs = 5000;
+
 /** Of an error, in the list of what failed: the whole of it stands above, where the test ran. */
 const shownOfError = 400;
 
@@ -64,6 +67,11 @@ export default class Reporter extends Mocha.reporters.Spec {
     };
     if (this.#summaryPath === undefined) process.stdout.write(`${lastLine(summary)}\n`);
     else writeFileSync(this.#summaryPath, JSON.stringify(summary));
+    setTimeout(() => {
+      const held = Object.entries(Object.groupBy(process.getActiveResourcesInfo(), (name) => name));
+      const counts = held.map(([name, all]) => `${all?.length ?? 0} ${name}`).join(', ');
+      process.stdout.write(`Still there after the last test: ${counts}\n`);
+    }, lingersMs).unref();
   }
 }
 

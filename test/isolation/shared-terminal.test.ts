@@ -120,7 +120,7 @@ describe('Two ghosts on one terminal', () => {
     {
       attack: 'reads it after the first of them was killed together with the guard of the terminal',
       expected: 'refused',
-      without: 'the control is the one above',
+      without: 'No control: it is that of the row above',
       async run() {
         await openBoth();
         const [first] = ghosts().sort((one, other) => one.startTicks - other.startTicks);
