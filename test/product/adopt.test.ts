@@ -78,7 +78,7 @@ describe('a vault that another account has filled', function () {
 
     const unasked = await adopt(vault);
     expect(unasked.code).to.equal(64);
-    expect(unasked.stderr).to.contain('Next: tazpod vault adopt --yes');
+    expect(unasked.stderr).to.contain(`Next: tazpod vault adopt --image ${vault.image} --yes`);
     expect((await exec(vault, 'true')).code).to.equal(77);
 
     // Two directories below the top, a file with two names, one without text, two links, a pipe, and the top itself.
