@@ -24,7 +24,7 @@ describe('The container image', function () {
 
   before(async function () {
     // From nothing: a Debian, a Node, npm packages, a build. From the cache: seconds.
-    this.timeout(600_000);
+    this.timeout(1_500_000);
     try {
       engine = await startEngine();
       undo.push(() => engine.stop());

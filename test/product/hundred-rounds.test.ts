@@ -14,7 +14,7 @@ describe('A hundred times opened, written to and closed', () => {
   });
 
   it('a vault loses nothing, its file system is clean each time, and the machine has nothing more than before', async function () {
-    this.timeout(300_000);
+    this.timeout(900_000);
     const loopsBefore = numberOfLoopNodes();
     // Two vaults of two users, side by side: each half of the rounds.
     await Promise.all([half(), half()]);

@@ -85,9 +85,10 @@ describe('A plan', () => {
   it('with a million bridges is refused as soon as it is read', () => {
     const bridges = Array.from({length: 1_000_000}, () => '{"home":"a","vault":"b"}').join(',');
     const bytes = Buffer.from(text.replace(/"bridges":\[.*?\]/, `"bridges":[${bridges}]`));
-    const startedMs = performance.now();
+    const before = process.cpuUsage();
     expect(read(bytes)).to.equal(undefined);
-    expect(performance.now() - startedMs).to.be.lessThan(15_000);
+    // Of the processor, so that a busy machine changes nothing.
+    expect(process.cpuUsage(before).user / 1e6).to.be.lessThan(15);
   });
 
   it('whose bytes are changed is refused without a word of them, or read as what it then says', () => {
