@@ -8,7 +8,7 @@ import {PowerCuts} from './power-cuts.ts';
 const count = 5;
 
 describe('When the power is cut', function () {
-  this.timeout(600_000);
+  this.timeout(1_800_000);
 
   before(function () {
     needsRoot(this);
