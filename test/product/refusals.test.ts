@@ -180,9 +180,9 @@ describe('A refusal', () => {
     try {
       await once(container.stdout, 'data');
       const before = pictureOf(vault.image);
-      const {code, stderr} = await tazpod(owner, ['exec', ...vault.flags, '--', 'true']);
+      const {code, stderr} = await tazpod(owner, ['exec', ...vault.flags, '--wait', '0', '--', 'true']);
       expect(code, stderr).to.equal(75);
-      expect(stderr).to.match(/error: The vault is open already[^]*container/);
+      expect(stderr).to.match(/error: Another process holds the image of the vault\.[^]*running in another container/);
       expect(pictureOf(vault.image)).to.deep.equal(before);
     } finally {
       container.kill('SIGKILL');
