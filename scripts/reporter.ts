@@ -1,3 +1,5 @@
+import type {ChildProcess} from 'node:child_process';
+import {subscribe} from 'node:diagnostics_channel';
 import {writeFileSync} from 'node:fs';
 import {relative} from 'node:path';
 import Mocha from 'mocha';
@@ -36,6 +38,8 @@ export default class Reporter extends Mocha.reporters.Spec {
   readonly #failures: string[] = [];
   readonly #seconds: Record<string, number> = {};
   readonly #summaryPath: string | undefined;
+  /** The programs that tests have started, each with the test that did. */
+  readonly #started = new Map<ChildProcess, string>();
 
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
@@ -46,6 +50,11 @@ export default class Reporter extends Mocha.reporters.Spec {
     });
     runner.on('fail', (test, error: Error) => {
       this.#failures.push(`${fileOf(test)}: ${test.fullTitle()}\n    ${error.message.slice(0, shownOfError)}`);
+    });
+    subscribe('child_process', (message) => {
+      const child = (message as {process: ChildProcess}).process;
+      this.#started.set(child, runner.test?.fullTitle() ?? 'no test');
+      child.once('close', () => this.#started.delete(child));
     });
     let since = Date.now();
     runner.on('test end', (test) => {
@@ -71,6 +80,11 @@ export default class Reporter extends Mocha.reporters.Spec {
       const held = Object.entries(Object.groupBy(process.getActiveResourcesInfo(), (name) => name));
       const counts = held.map(([name, all]) => `${all?.length ?? 0} ${name}`).join(', ');
       process.stdout.write(`Still there after the last test: ${counts}\n`);
+      for (const [{pid, spawnargs, exitCode, signalCode}, test] of this.#started) {
+        const end = exitCode ?? signalCode;
+        const state = end === null ? 'which runs' : `which has ended (${end}), but its output has not`;
+        process.stdout.write(`  ${pid} ${spawnargs.join(' ').slice(0, shownOfError)}, ${state}: started in ${test}\n`);
+      }
     }, lingersMs).unref();
   }
 }

@@ -1,4 +1,3 @@
-import {homedir} from 'node:os';
 import {Command, Flags, settings} from '@oclif/core';
 import {existsSync} from 'node:fs';
 import {
@@ -10,6 +9,7 @@ import {
   type Surroundings,
   surroundingsHere,
 } from './config/config.ts';
+import {findOwnHome} from './config/own-home.ts';
 import {printable} from './config/printable.ts';
 import {shellEnvironment} from './shell/environment.ts';
 import {isOfUse} from './extensions/bridge-use.ts';
@@ -152,7 +152,7 @@ export abstract class BaseCommand<T> extends Command {
       })),
       ...plugins.flatMap(({plugin, contributions}) =>
         (contributions.bridges ?? [])
-          .filter((bridge) => isOfUse(bridge, shellEnvironment()['PATH'] ?? '', homedir()))
+          .filter((bridge) => isOfUse(bridge, shellEnvironment()['PATH'] ?? '', findOwnHome().home))
           .map(({home, vault}) => ({
             ...{home, vault},
             source: `the plugin ${plugin.name}`,

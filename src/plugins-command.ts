@@ -1,6 +1,7 @@
 import {Flags} from '@oclif/core';
 import {BaseCommand} from './base-command.ts';
 import {loadConfig, requireSettings, surroundingsHere} from './config/config.ts';
+import {userDataFolder} from './config/own-home.ts';
 import {findContributions} from './extensions/contributions.ts';
 import {lockDataFolder} from './extensions/data-folder.ts';
 import {type Shop, shopOf} from './extensions/install.ts';
@@ -22,7 +23,7 @@ export abstract class PluginsCommand<T> extends BaseCommand<T> {
     const configuration = await loadConfig(surroundingsHere(packs), (text) => this.remark(text));
     requireSettings(configuration, 'plugins.registry');
     const {values} = configuration;
-    this.#unlock = lockDataFolder(this.config.dataDir);
+    this.#unlock = lockDataFolder(userDataFolder());
     const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
     return shopOf(this.config, values['plugins.registry'], {
       agreed,

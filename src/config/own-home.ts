@@ -1,5 +1,6 @@
 import {realpathSync, statSync} from 'node:fs';
 import {userInfo} from 'node:os';
+import {join} from 'node:path';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {printable} from './printable.ts';
@@ -31,6 +32,15 @@ export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = 
     why: `${why.join(', and ')}.`,
     next: 'export HOME=DIR, with a directory of your own',
   });
+}
+
+/**
+ * Where plugins and what belongs to them are kept: `$XDG_DATA_HOME/tazpod`, or the same below the user's own home, which
+ * `HOME` need not name. A relative XDG_DATA_HOME is invalid, says XDG. Throws a Failure (66) if there is no home.
+ */
+export function userDataFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const folder = environment['XDG_DATA_HOME'];
+  return join(folder?.startsWith('/') ? folder : join(findOwnHome(environment).home, '.local/share'), 'tazpod');
 }
 
 function ownDirectory(path: string, uid: number): string | undefined {

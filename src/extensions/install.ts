@@ -1,6 +1,7 @@
 import {existsSync, realpathSync, rmSync} from 'node:fs';
 import {join, resolve} from 'node:path';
 import type {Interfaces} from '@oclif/core';
+import {userDataFolder} from '../config/own-home.ts';
 import {printable} from '../config/printable.ts';
 import {whyUnread} from '../config/read-text.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
@@ -60,7 +61,7 @@ export function shopOf(
 ): Shop {
   const core = config.getPluginsList().filter(({type}) => type === 'core');
   return {
-    dataFolder: config.dataDir,
+    dataFolder: userDataFolder(),
     coreNames: new Set(core.map(({name}) => name)),
     archiveFolder: join(config.root, 'archives'),
     registry: config.npmRegistry ?? registry,

@@ -1,5 +1,7 @@
 import {Config, type Interfaces, type Plugin} from '@oclif/core';
+import {userDataFolder} from '../config/own-home.ts';
 import {printable} from '../config/printable.ts';
+import {Failure} from '../lifecycle/failure.ts';
 import {distrust, installedIntegrity, readInstalledPackages} from './installed-packages.ts';
 import {type CoreNames, instantiate} from './plugin-instance.ts';
 import {readPolicies} from './policy-files.ts';
@@ -33,10 +35,11 @@ export async function pluginOptions(core: Interfaces.Options, words: readonly st
 }
 
 async function installedPlugins(config: Config, words: readonly string[]): Promise<Interfaces.Plugin[]> {
-  const {dataDir} = config;
-  const why = distrust(dataDir, process.geteuid!());
-  if (why !== undefined) throw new Error(`${printable(dataDir, 4096)} is not trusted: ${why}.`);
-  const found = readInstalledPackages(dataDir, new Set(config.plugins.keys()));
+  const dataFolder = dataFolderOrNone();
+  if (dataFolder === undefined) return [];
+  const why = distrust(dataFolder, process.geteuid!());
+  if (why !== undefined) throw new Error(`${printable(dataFolder, 4096)} is not trusted: ${why}.`);
+  const found = readInstalledPackages(dataFolder, new Set(config.plugins.keys()));
   problems.push(...found.problems);
   if (found.packages.length === 0) return [];
 
@@ -47,7 +50,7 @@ async function installedPlugins(config: Config, words: readonly string[]): Promi
   const plugins: Plugin[] = [];
   const refused = new Set<string>();
   for (const installed of found.packages) {
-    const integrity = needsIntegrity ? installedIntegrity(dataDir, installed.root) : undefined;
+    const integrity = needsIntegrity ? installedIntegrity(dataFolder, installed.root) : undefined;
     const refusal =
       installed.parent !== undefined && refused.has(installed.parent)
         ? `${installed.parent}, which brings it, is not loaded`
@@ -64,6 +67,16 @@ async function installedPlugins(config: Config, words: readonly string[]): Promi
     plugins.push(plugin);
   }
   return plugins;
+}
+
+/** Who has no home has installed nothing. The commands that need one say so. */
+function dataFolderOrNone(): string | undefined {
+  try {
+    return userDataFolder();
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
 }
 
 function coreNames({commands, topics}: Config): CoreNames {

@@ -1,6 +1,6 @@
-import {homedir} from 'node:os';
 import {basename, dirname, join, resolve} from 'node:path';
 import {readdirSync, readFileSync} from 'node:fs';
+import {findOwnHome} from '../config/own-home.ts';
 import {shellEnvironment} from './environment.ts';
 
 /** An alias that a shell puts in the place of a latched command, so that its latch is never called. */
@@ -12,7 +12,11 @@ const limitBytes = 1024 * 1024;
  * The aliases of latched commands in the start-up files of a shell, and in files that these read. They are looked for
  * in the text: a start-up file is a program, and asking a shell would run it.
  */
-export function shadowingAliases(shell: string, commands: readonly string[], home = homedir()): ShadowingAlias[] {
+export function shadowingAliases(
+  shell: string,
+  commands: readonly string[],
+  home = findOwnHome().home,
+): ShadowingAlias[] {
   const wanted = new Set([...commands, 'tazpod']);
   const waiting = startUpFiles(shell, home);
   const seen = new Set<string>();

@@ -1,7 +1,7 @@
-import {homedir} from 'node:os';
 import {isAbsolute, join} from 'node:path';
 import type {Interfaces} from '@oclif/core';
 import type {Configuration} from '../config/config.ts';
+import {findOwnHome, userDataFolder} from '../config/own-home.ts';
 import type {Shell} from '../contract/index.ts';
 import {findContributions, type PluginIdentity} from '../extensions/contributions.ts';
 import {loadModule} from '../extensions/load.ts';
@@ -36,13 +36,13 @@ export async function installShell(
   latches: Configuration['latches'],
 ): Promise<ShellInstallResult> {
   const {plugin, shell, snippet, latched} = await renderShell(name, config, latches);
-  const place = placeOf(name, plugin, shell, config);
-  const earlier = readRecord(name, config);
+  const place = placeOf(name, plugin, shell);
+  const earlier = readRecord(name);
   // The start-up file has moved (ZDOTDIR, XDG_CONFIG_HOME): the block is in one of them.
   if (earlier !== undefined && earlier.file !== place.file) edit(name, earlier, takenOutOf(earlier));
   // The code first: a block that reads nothing is never there.
   writeOwn(place.snippet, snippet);
-  writeOwn(recordPath(name, config), JSON.stringify(place));
+  writeOwn(recordPath(name), JSON.stringify(place));
   const result = edit(name, place, (content) => withBlock(content, place.line));
   return {...result, aliases: shadowingAliases(name, latched)};
 }
@@ -52,10 +52,10 @@ export async function installShell(
  * installed is known without it. Throws a Failure (69) where neither is there.
  */
 export async function uninstallShell(name: string, config: Interfaces.Config): Promise<ShellInstallResult> {
-  const place = readRecord(name, config) ?? (await placeOfInstalled(name, config));
+  const place = readRecord(name) ?? (await placeOfInstalled(name, config));
   const result = edit(name, place, takenOutOf(place));
   removeFile(place.snippet);
-  removeFile(recordPath(name, config));
+  removeFile(recordPath(name));
   return result;
 }
 
@@ -65,26 +65,26 @@ function takenOutOf({line}: Place): (content: string | undefined) => Edit {
 
 async function placeOfInstalled(name: string, config: Interfaces.Config): Promise<Place> {
   const {plugin, module: shell} = await loadModule(await findContributions(config), 'shells', name);
-  return placeOf(name, plugin, shell, config);
+  return placeOf(name, plugin, shell);
 }
 
 type Place = {readonly file: string; readonly snippet: string; readonly line: string};
 
-function placeOf(name: string, plugin: PluginIdentity, shell: Shell, {dataDir}: Interfaces.Config): Place {
-  const snippet = join(dataDir, 'shell', `tazpod.${name}`);
-  const surroundings = {home: homedir(), environment: shellEnvironment()};
+function placeOf(name: string, plugin: PluginIdentity, shell: Shell): Place {
+  const snippet = join(userDataFolder(), 'shell', `tazpod.${name}`);
+  const surroundings = {home: findOwnHome().home, environment: shellEnvironment()};
   const file = askPlugin(plugin, 'startUpFile', () => shell.startUpFile(surroundings), isAbsolute);
   const line = askPlugin(plugin, 'renderSourceLine', () => shell.renderSourceLine(snippet), isOneLine);
   return {file: targetOf(file), snippet, line: Buffer.from(line, 'utf8').toString('latin1')};
 }
 
 /** What was installed where, for the day on which the plugin is gone. */
-function recordPath(name: string, {dataDir}: Interfaces.Config): string {
-  return join(dataDir, 'shell', `installed.${name}.json`);
+function recordPath(name: string): string {
+  return join(userDataFolder(), 'shell', `installed.${name}.json`);
 }
 
-function readRecord(name: string, config: Interfaces.Config): Place | undefined {
-  const record = readIfThere(recordPath(name, config));
+function readRecord(name: string): Place | undefined {
+  const record = readIfThere(recordPath(name));
   if (record === undefined) return undefined;
   try {
     const {file, snippet, line} = JSON.parse(Buffer.from(record, 'latin1').toString('utf8')) as Partial<Place>;

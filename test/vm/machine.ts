@@ -73,7 +73,7 @@ export function whyNoMachine(): string | undefined {
 }
 
 /** How long the machine may take to start: much longer than it needs in software emulation. */
-const bootTimeoutMs = 90_000;
+const bootTimeoutMs = 300_000;
 /** How long an answer may take to arrive after a script has ended or was killed. */
 const answerTimeoutMs = 20_000;
 
