@@ -1,12 +1,11 @@
 import {readlinkSync} from 'node:fs';
-import {ownNode} from '../kernel/own-node.ts';
 import {allPids} from '../kernel/process.ts';
-import {programEnvironment, programPath, run} from '../kernel/program.ts';
+import {run} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {PrivateIds} from './caller.ts';
 
-/** What stands behind the plan's path once the ghost has entered its own mount namespace. */
+/** What `bin/tazpod-ghost` puts behind the plan's path once it has entered a mount namespace of its own. */
 const entered = '--in-own-namespace';
 
 /** What the CLI puts there where nothing is opened and there is no privilege to be had. */
@@ -17,7 +16,7 @@ const inCallersNamespace = '--in-callers-namespace';
 
 export type Arguments = {
   readonly planPath: string;
-  /** Where the process says that it is, or is to stay; absent: it enters a mount namespace of its own first. */
+  /** Where the process says that it is; absent: the kernel has refused it a mount namespace of its own. */
   readonly place?: 'own-namespace' | 'outside' | 'callers-namespace';
   /** The user outside, where the namespace is the user's own. */
   readonly privateIds?: PrivateIds;
@@ -29,7 +28,7 @@ const places = {
   [inCallersNamespace]: 'callers-namespace',
 } as const;
 
-/** Reads the arguments of the privileged entry: `PLAN`, and what the entry adds when it runs itself, or the CLI. */
+/** Reads the arguments of the privileged entry: `PLAN`, and what the entry adds, or the CLI. */
 export function parseArguments(argv: readonly string[]): Arguments {
   const [planPath, flag, ids, ...rest] = argv;
   const privateIds = /^(\d{1,10}):(\d{1,10})$/.exec(ids ?? '');
@@ -52,26 +51,14 @@ export function parseArguments(argv: readonly string[]): Arguments {
 }
 
 /**
- * Replaces this process by itself in a mount namespace of its own, and without root in a user namespace of its own
- * too. Does not return.
+ * Why `bin/tazpod-ghost` could not give this process a mount namespace of its own: what it tried is tried once more.
  *
- * Safe as root: `unshare` gets a constant argument list, the path of the running Node and of this entry, and the path
- * of the plan, which it passes on unread. Private propagation means that no mount made later is seen outside, and no
- * process outside has to be told when it goes.
+ * Safe as root: `unshare` gets a constant argument list, and what it makes ends with it.
  */
-export async function enterOwnNamespace(entry: string, planPath: string): Promise<never> {
-  const root = process.getuid!() === 0;
-  const namespaces = [...(root ? [] : ['--user', '--map-root-user']), '--mount', '--propagation', 'private'];
-  const attempt = await run('unshare', [...namespaces, 'true']);
-  if (attempt.code !== 0) throw root ? refusedAsRoot(attempt.stderr.toString()) : refusedAsUser();
-  const self = [...ownNode, entry, planPath, entered];
-  if (!root) self.push(`${process.getuid!()}:${process.getgid!()}`);
-  // Node calls its execve experimental on standard error, which belongs to the session.
-  process.removeAllListeners('warning');
-  return process.execve!(programPath('unshare'), ['unshare', ...namespaces, '--', ...self], {
-    ...programEnvironment,
-    ...sudoIdentity(),
-  });
+export async function whyNoNamespace(): Promise<Failure> {
+  if (process.getuid!() !== 0) return refusedAsUser();
+  const {stderr} = await run('unshare', ['--mount', '--propagation', 'private', 'true']);
+  return refusedAsRoot(stderr.toString());
 }
 
 /** unshare(1) says in which of its two calls it failed: the namespace itself, or the mount that makes it private. */
@@ -113,9 +100,4 @@ function namespaceOf(link: string): string | undefined {
     // Another user's process, seen from inside the user's own namespace: not one that we share anything with.
     return undefined;
   }
-}
-
-function sudoIdentity(): Record<string, string> {
-  const uid = process.env['SUDO_UID'];
-  return uid === undefined ? {} : {SUDO_UID: uid};
 }

@@ -1,5 +1,4 @@
 import {constants} from 'node:os';
-import {fileURLToPath} from 'node:url';
 import {keepOutOfCoreDumps} from '../kernel/core-dump.ts';
 import {programPath, traceProgramsTo} from '../kernel/program.ts';
 import {fileSizeLimited} from '../engines/loss.ts';
@@ -10,7 +9,7 @@ import type {GhostPlan} from '../lifecycle/plan.ts';
 import {type Caller, identifyCaller, identifyPlainUser} from './caller.ts';
 import {cleanVault, observeVault} from './cleaning/clean.ts';
 import {type CliChannel, connectToCli} from './cli-channel.ts';
-import {type Arguments, confirmOwnNamespace, enterOwnNamespace, parseArguments} from './enter.ts';
+import {type Arguments, confirmOwnNamespace, parseArguments, whyNoNamespace} from './enter.ts';
 import {Interrupted, isAsking} from './key-source.ts';
 import {enterPrivateGhost} from './session/join.ts';
 import {liftLimits} from './limits.ts';
@@ -37,7 +36,7 @@ async function main(): Promise<number> {
   process.umask(0o077);
   if (args.place === 'outside') return converse(args, identifyPlainUser());
   if (args.place === 'callers-namespace') return converse(args, await identifyCaller(undefined));
-  if (args.place === undefined) return enterOwnNamespace(fileURLToPath(import.meta.url), args.planPath);
+  if (args.place === undefined) throw await whyNoNamespace();
   confirmOwnNamespace();
   return converse(args, await identifyCaller(args.privateIds));
 }
