@@ -26,10 +26,10 @@ export type Remembered = {
 const before = {connections: new Set(fuseConnections()), loops: new Set(attachedLoops())};
 
 /**
- * How long a device that nobody uses may take to go. On a machine of its own no longer than everything else; elsewhere
- * it may be one that another test, in another run, is just about to mount or has just killed the ghost of.
+ * How long a device that nobody uses may take to go: it may be one that another test, which runs at the same time, is
+ * just about to mount or has just killed the ghost of.
  */
-const orphanPatienceMs = process.env['CI'] === 'true' ? 0 : 20_000;
+const orphanPatienceMs = 20_000;
 
 /**
  * Asks the kernel until nothing of this vault is left: no mount in any namespace, no loop device, FUSE connection,
@@ -40,7 +40,7 @@ export async function expectNothingLeft(vault: TestVault, remembered: Remembered
   let left: Leftovers = {vault: [], devices: []};
   const look = async () => {
     left = await findLeftovers(vault, remembered);
-    return left.vault.length === 0 && (left.devices.length === 0 || orphanPatienceMs > 0);
+    return left.vault.length === 0;
   };
   const seen = () => [...left.vault, ...left.devices.map(({sentence}) => sentence)].join('\n');
   await until('nothing is left', look, {withinMs, seen});

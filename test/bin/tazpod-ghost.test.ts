@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -29,6 +30,11 @@ const mirror = `
   const {argv, execArgv, env} = process;
   const [, blocked] = /^SigBlk:\\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'));
   console.log(JSON.stringify({argv, execArgv, env, cwd: process.cwd(), node: process.execPath, blocked}));
+`;
+
+const mirrorOfNamespace = `
+  import {readlinkSync} from 'node:fs';
+  console.log(readlinkSync('/proc/self/ns/mnt'), ...process.argv.slice(2));
 `;
 
 describe('The privileged entry', () => {
@@ -195,6 +201,23 @@ describe('The privileged entry', () => {
     expect(calls().filter((line) => line.startsWith(named))).to.deep.equal([]);
     await mirrored({TAZPOD_GHOST_NODE: named});
     expect(calls().filter((line) => line.startsWith(named))).to.have.length(2);
+  });
+
+  it('is in a mount namespace of its own before Node starts, and says so to the ghost', async function () {
+    if (process.getuid!() !== 0) skip(this, 'only root needs no user namespace for it');
+    bring('v24.1.0');
+    const own = readlinkSync('/proc/self/ns/mnt');
+    writeFileSync(join(folder, 'dist/ghost/main.js'), mirrorOfNamespace);
+    const {stdout: inside} = await run({SUDO_UID: '0'}, [entry, '/plan']);
+    const [namespace, ...args] = inside.trim().split(' ');
+    expect(namespace).to.match(/^mnt:/).and.not.equal(own);
+    expect(args).to.deep.equal(['/plan', '--in-own-namespace']);
+    // What the CLI has asked for otherwise, and where the kernel refuses.
+    const outside = await run({SUDO_UID: '0'}, [entry, '/plan', '--from-outside']);
+    expect(outside.stdout).to.equal(`${own} /plan --from-outside\n`);
+    const powerless = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin', '--'];
+    const refused = await run({SUDO_UID: '0', PATH: '/usr/bin'}, [...powerless, entry, '/plan']);
+    expect(refused.stdout).to.equal(`${own} /plan\n`);
   });
 
   it('is found through a symbolic link, and takes what lies beside its real place', async () => {

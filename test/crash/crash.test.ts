@@ -1,6 +1,7 @@
 import {expect} from 'chai';
 import {phases} from '../../src/lifecycle/step.ts';
 import {needsRoot} from '../bed/owner.ts';
+import {share} from '../bed/sample.ts';
 import {Bench} from './bench.ts';
 import type {Point} from './faulty-install.ts';
 import {nameOfDeath, sampledDeaths, sampledStops} from './matrix.ts';
@@ -11,7 +12,7 @@ const notReached = new Set([
   'openCreated/bridge', // as open/bridge
 ]);
 
-/** `npm run test:crash` has them all; here each step of each scenario dies once. */
+/** `npm run test:crash` has them all; here each step of each scenario dies once, a third of them in one run. */
 describe('When processes are killed', function () {
   this.timeout(900_000);
   const reached = new Set<Point>();
@@ -39,7 +40,8 @@ async function failures(scenario: Scenario, reached: Set<Point>): Promise<string
   for (const point of points) reached.add(point.split(' ')[0]!);
   const found: string[] = [];
   const sample = points.filter((point) => scenario.sample.test(point));
-  for (const death of [...sampledDeaths(sample, scenario.isolation), ...sampledStops(scenario)]) {
+  const deaths = [...sampledDeaths(sample, scenario.isolation), ...sampledStops(scenario)];
+  for (const death of share(deaths, 3, scenarios.indexOf(scenario))) {
     const {leaks, losses} = await bench.run(death);
     found.push(...[...leaks, ...losses].map((what) => `${nameOfDeath(death)}: ${what}`));
   }

@@ -1,4 +1,4 @@
-import {spawn} from 'node:child_process';
+import {spawn, spawnSync} from 'node:child_process';
 import {
   chmodSync,
   closeSync,
@@ -224,6 +224,13 @@ describe('The privileged process', () => {
     } finally {
       server.close();
     }
+  });
+
+  it('says what the kernel refuses, where root may not mount', () => {
+    const command = ['--bounding-set=-sys_admin', '--inh-caps=-sys_admin', '--', install().ghost, '/plan'];
+    const {status, stderr} = spawnSync('setpriv', command, {encoding: 'utf8'});
+    expect(status).to.equal(69);
+    expect(stderr).to.match(/^tazpod: The kernel refuses a mount namespace\. Root lacks the capability SYS_ADMIN/);
   });
 
   it('is refused to who calls it by hand', async () => {

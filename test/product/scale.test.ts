@@ -2,10 +2,14 @@ import {expect} from 'chai';
 import {readOpenVaults} from '../../src/kernel/open-vaults.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {whole} from '../bed/sample.ts';
 import {tazpod} from '../bed/run.ts';
 import {openSession, type TestSession} from '../bed/session.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
+
+/** Fewer where not everything is played. */
+const [vaultCount, shellCount] = whole ? [20, 50] : [8, 20];
 
 /** How many are opened beside each other: as many as a small machine starts without waiting. */
 const atOnce = 5;
@@ -19,9 +23,9 @@ describe('At scale', function () {
     owner = makeOwner();
   });
 
-  it('twenty vaults are open at once, each with its own files, and all of them close', async () => {
+  it(`${vaultCount} vaults are open at once, each with its own files, and all of them close`, async () => {
     const vaults: TestVault[] = [];
-    for (let count = 0; count < 20; count++) {
+    for (let count = 0; count < vaultCount; count++) {
       vaults.push(await makeVault(owner, {mountPoint: `${owner.home}/secrets-${count}`}));
     }
     const sessions = await inBatches(vaults, (vault) => openSession(vault));
@@ -39,10 +43,10 @@ describe('At scale', function () {
     for (const vault of vaults) await expectNothingLeft(vault);
   });
 
-  it('one vault serves fifty shells, and closes with the last', async () => {
+  it(`one vault serves ${shellCount} shells, and closes with the last`, async () => {
     const vault = await makeVault(owner);
     const first = await openSession(vault);
-    const others = await inBatches(Array.from({length: 49}), () => openSession(vault));
+    const others = await inBatches(Array.from({length: shellCount - 1}), () => openSession(vault));
     await first.ask('echo shared >~/secrets/note');
     for (const other of others) expect((await other.ask('cat ~/secrets/note')).output).to.equal('shared\n');
     expect(readOpenVaults().filter(({image}) => image === vault.image)).to.have.length(1);

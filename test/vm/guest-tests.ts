@@ -2,6 +2,7 @@ import {spawnSync} from 'node:child_process';
 import {join} from 'node:path';
 import {projectNode, root} from '../../scripts/setup.js';
 import {install} from '../bed/install.ts';
+import {sampleEnvironment} from '../bed/sample.ts';
 import {skip} from '../skip.ts';
 import type {TestLine} from './line-reporter.ts';
 import {whyNoMachine, type Started} from './machine.ts';
@@ -65,7 +66,7 @@ function nest(titles: readonly string[], define: () => void): void {
 const defaults = {
   NODE_COMPILE_CACHE: '/scratch/.compiled',
   TAZPOD_TEST_PATIENCE_MS: '120000',
-  TAZPOD_TEST_VM: process.env['TAZPOD_TEST_VM'] ?? '',
+  ...sampleEnvironment,
   TMPDIR: '/scratch',
 };
 

@@ -29,7 +29,7 @@ import {loopDevicesOf, readLoopDevices} from '../../../src/kernel/loop.ts';
 import {eventually} from '../../engines/eventually.ts';
 import {ExternalJournal, superblockIn} from '../../engines/external-journal.ts';
 import {findInMemory} from '../../engines/fuse/process-memory.ts';
-import {whole} from '../extent.ts';
+import {share, whole} from '../../bed/sample.ts';
 import {AttachingProcess} from './attaching-process.ts';
 import {LuksImage, mebibyte, passphrase} from './image.ts';
 import {expectNothing, kernelHas} from './left.ts';
@@ -484,7 +484,7 @@ describe('the dm-crypt engine', () => {
     /** After which of them who is killed: those that leave something new behind, or all. */
     const killing = whole
       ? {ghost: calls.map((_, index) => index + 1), holder: byHolder, all: byHolder}
-      : {ghost: [2, 6, 9, 13], holder: [6, 9], all: [2, 6, 9]};
+      : {ghost: share([2, 6, 9, 13], 2), holder: share([6, 9], 2), all: share([2, 6, 9], 3)};
 
     /** Shell code that puts a program in the place of each that is called, which kills right after the Nth call. */
     function killAfter(call: number, victim: string): string {

@@ -4,11 +4,13 @@ import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {tazpod} from '../bed/run.ts';
+import {whole} from '../bed/sample.ts';
 import {makeVault} from '../bed/vault.ts';
 
-const rounds = 100;
+/** Where everything is played, a hundred. */
+const rounds = whole ? 100 : 20;
 
-describe('A hundred times opened, written to and closed', () => {
+describe(`Opened, written to and closed, ${rounds} times`, () => {
   before(function () {
     needsRoot(this);
   });
