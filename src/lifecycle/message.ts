@@ -49,6 +49,8 @@ export type GhostMessage =
   | {readonly say: 'stopped'}
   /** The session's program has ended with `code`; the vault stays open for the shells that have joined. */
   | {readonly say: 'lingers'; readonly code: number}
+  /** What still ran when the session's program had ended, and was ended with it. The programs have chosen their names. */
+  | {readonly say: 'leftBehind'; readonly programs: readonly string[]}
   /** The vault is closed; `code` is the ghost's exit code. */
   | {readonly say: 'ended'; readonly code: number};
 

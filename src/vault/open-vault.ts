@@ -27,6 +27,7 @@ import {chooseEscalation} from './escalation.ts';
 import {refuseWhatRootCannotSee} from './fuse-mount.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
 import {absorbCommand, describeStray, strayNames} from './stray-files.ts';
+import {describeLeftBehind} from './left-behind.ts';
 import {type GraphStyle, LifecycleGraph} from './graph.ts';
 import {currentFolder, prepareMountPoint} from './location.ts';
 import {environmentInside, sharedFiles} from './outer-services.ts';
@@ -314,6 +315,9 @@ class Stage {
         return this.clear();
       case 'warning':
         this.#remarks.push(message.text);
+        return;
+      case 'leftBehind':
+        this.#remarks.push(...describeLeftBehind(message.programs));
         return;
       case 'notice':
         return this.#presentation.notice(message.text);

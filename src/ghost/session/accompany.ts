@@ -60,5 +60,6 @@ export async function accompany(company: Company): Promise<number> {
   }, stoppedPollMs);
   const code = await session.ended;
   clearInterval(waking);
+  if (session.leftBehind.length > 0 && !wasLocked()) channel.say({say: 'leftBehind', programs: session.leftBehind});
   return seen.misplaced || wasLocked() ? exitCode.locked : code;
 }

@@ -23,6 +23,8 @@ export const joinedName = 'tazpod-joined';
  * in the namespace, so whoever joins at that moment must know: descriptor 9 of the init is open while it decides, and a
  * process that finds it open has not joined. Either the init sees the process, or the process sees the descriptor.
  *
+ * If others still run then, the ghost looks which, before the init ends them.
+ *
  * If the end is a lock, the init waits for the others: an editor that saves its file on SIGHUP has the grace time for
  * it, though the shell it was started from is gone at once. `lock` ends that wait.
  *
@@ -38,6 +40,7 @@ export function initScript(caller: Caller, program: string): string {
     'told=',
     'while exec 9</dev/null; ! locked && joined; do exec 9<&-; [ "$told" ] || echo $code >&3; told=1; sleep 0.2; done',
     'others() { for p in /proc/[0-9]*; do [ "$p" = /proc/1 ] || return 0; done; return 1; }',
+    `locked || ! others || { echo ${leavingWord} >&3; while read -r word <&3 && [ "$word" != ${seenWord} ]; do :; done; }`,
     'while locked && others; do sleep 0.05; done',
     'exit $code',
   ].join('; ');
@@ -61,6 +64,10 @@ export function joinedScript(program: string): string {
 
 /** What a shell that has joined tells the ghost. */
 export const joinedWord = 'joined';
+
+/** What the init tells the ghost when it is about to end others, and what the ghost answers when it has seen them. */
+export const leavingWord = 'leaving';
+export const seenWord = 'seen';
 
 /** What the relay tells the ghost when the session's program was stopped. */
 export const stoppedWord = 'stopped';

@@ -23,13 +23,16 @@ import type {SessionPlan} from '../../lifecycle/plan.ts';
 import type {Caller} from '../caller.ts';
 import type {SessionGroups} from '../control-group.ts';
 import type {LaunchOrder} from './launch.ts';
+import {programsLeftBehind} from './left-behind.ts';
 import {
   bound,
   initScript,
   joinedName,
   joinedScript,
   joinedWord,
+  leavingWord,
   relay,
+  seenWord,
   stoppedWord,
   withoutPrivileges,
 } from './session-script.ts';
@@ -51,6 +54,8 @@ export type Session = {
   readonly ended: Promise<number>;
   /** The same, when the program has ended and the session goes on for others that have joined it. */
   readonly lingers: Promise<number>;
+  /** The programs that were still running at its end and ended with it, in a session that was not locked. */
+  readonly leftBehind: readonly string[];
   /** Whether the session has a terminal of its own, which a relay connects with the one outside. */
   readonly relayed: boolean;
   /** Called when the program in the session's own terminal was stopped, until it is continued. */
@@ -154,9 +159,16 @@ function startSession(
   const lingers = Promise.withResolvers<number>();
   const joined = Promise.withResolvers<boolean>();
   let stopped = () => {};
+  let leftBehind: readonly string[] = [];
+  const see = async () => {
+    const inside = childrenOf(child.pid!)[0];
+    if (inside !== undefined) leftBehind = await programsLeftBehind(inside.pid).catch(() => []);
+    line.write(`${seenWord}\n`);
+  };
   createInterface({input: line}).on('line', (word) => {
     if (word === joinedWord) joined.resolve(true);
     else if (word === stoppedWord) stopped();
+    else if (word === leavingWord) void see();
     else lingers.resolve(Number(word));
   });
   void ended.then(() => joined.resolve(false));
@@ -182,6 +194,9 @@ function startSession(
     isOver: () => first !== undefined && !isAlive(first),
     joined: joined.promise,
     ended,
+    get leftBehind() {
+      return leftBehind;
+    },
     lingers: lingers.promise,
     relayed,
     onStopped: (listener) => {
