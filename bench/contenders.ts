@@ -40,6 +40,7 @@ function tazpod(name: string, mountBy: (device: AttachedDevice, folder: string) 
     rmSync(join(folder, 'block'), {force: true});
     const device = await fuseEngine.attach({
       imageFd: openSync(join(folder, 'image'), 'r+'),
+      readOnly: false,
       segment: {
         offsetBytes: 0,
         sizeBytes: 'dynamic',
@@ -134,6 +135,7 @@ function plainDevice(path: string): AttachedDevice {
     path,
     kind: 'file',
     sizeBytes: statSync(path).size,
+    readOnly: false,
     lost: new Promise(() => {}),
     ended: new Promise(() => {}),
     savePinned: () => {},

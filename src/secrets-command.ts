@@ -12,6 +12,7 @@ import type {PullRequest} from './secrets/pull/pull.ts';
 import {confirm} from './prompt/ask.ts';
 import {userEnvironment} from './secrets/session/environment.ts';
 import {vaultHere} from './secrets/vault-here.ts';
+import {requireWritable} from './vault/inside.ts';
 import {currentFolder, locateImage} from './vault/location.ts';
 import {openOrCreate} from './vault/session.ts';
 import {imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from './vault/vault-flags.ts';
@@ -86,6 +87,13 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
     const here = vaultHere();
     if (here !== undefined) return here;
     throw new Failure(exitCode.noPermission, 'There is no vault open around this shell.', {why, next: 'tazpod unlock'});
+  }
+
+  /** The same for a command that writes into it. Throws a Failure: 64 where it is open read-only, 77 outside. */
+  protected needWritableVault(what: string): VaultHere {
+    const here = this.needVault('');
+    requireWritable(here, what);
+    return here;
   }
 
   /** What `secrets.yml` says, checked without asking a store. Throws a Failure: 66, 78. */

@@ -37,8 +37,10 @@ export type CryptSegment = {
 };
 
 export type AttachRequest = {
-  /** The image, open for reading and writing. The caller closes it, after the device has ended. */
+  /** The image, open for reading and writing, or for reading alone. The caller closes it, after the device has ended. */
   readonly imageFd: number;
+  /** Nothing is ever written to the image. */
+  readonly readOnly: boolean;
   readonly segment: CryptSegment;
   /** The UUID in the vetted header, which what the kernel shows of the vault is named after. */
   readonly luksUuid: string;
@@ -75,6 +77,8 @@ export type AttachedDevice = {
   readonly path: string;
   readonly kind: 'file' | 'device';
   readonly sizeBytes: number;
+  /** It answers every write with an error. */
+  readonly readOnly: boolean;
   /** What was written to the pinned bytes, and synced, is in the image and on its disk when this returns. */
   savePinned(): void;
   /** To be called when the file system is mounted, and its superblock in memory: the pinned bytes need not be kept. */

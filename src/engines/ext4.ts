@@ -4,9 +4,10 @@ import {bound, programPath, run, type ProgramResult} from '../kernel/program.ts'
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
-import {newerThan, type Feature, type Version} from './ext4-features.ts';
+import {has, newerThan, type Feature, type Version} from './ext4-features.ts';
 import {lossFailure} from './loss.ts';
 import {byHand, readVettedSuperblock} from './vet-superblock.ts';
+import {shellWord} from '../luks/untrusted-text.ts';
 
 /** Less than this has no room for a journal, and without one a crash costs more than the last seconds. */
 export const smallestFileSystemBytes = 16 * 1024 * 1024;
@@ -73,13 +74,16 @@ const uncorrected = 4;
 /**
  * Vets the superblock and checks the file system, and mends what can be mended without asking: `e2fsck -p`, a moment
  * for a vault that was closed. Throws a Failure (65) with the commands to type when it needs a person, or is no ext4
- * that TazPod opens. An image that ends before its file system does stays as it is.
+ * that TazPod opens. An image that ends before its file system does stays as it is. On a device that is read-only,
+ * e2fsck only looks.
  *
  * `imagePath` is for these commands only.
  */
 export async function checkFileSystem(device: AttachedDevice, imagePath: string): Promise<'clean' | 'mended'> {
   const superblock = readVettedSuperblock(device, imagePath);
-  const {code, stdout, stderr} = await runCheck(device.path);
+  // Its journal has what the rest of it does not know yet, and nobody replays it in a vault that is read-only.
+  if (device.readOnly && has(superblock.features, 'needs_recovery')) throw notClosed(imagePath);
+  const {code, stdout, stderr} = await runCheck(device);
   if (code === 0 || code === corrected) {
     // Where the first superblock does not please it, e2fsck takes a copy from elsewhere in the image.
     readVettedSuperblock(device, imagePath);
@@ -90,6 +94,7 @@ export async function checkFileSystem(device: AttachedDevice, imagePath: string)
   const loss = await Promise.race([device.lost, sleep(lossGraceMs)]);
   if (loss !== undefined) throw lossFailure(loss, imagePath, cause);
   if (code !== null && (code & uncorrected) !== 0) {
+    if (device.readOnly) throw notClosed(imagePath, cause);
     throw new Failure(exitCode.data, 'The file system in the vault is damaged.', {
       why: 'It cannot be mended without decisions, and may lose files. Copy the image before you try.',
       next: byHand({imageName: imagePath}, 'e2fsck -f'),
@@ -106,17 +111,29 @@ export async function checkFileSystem(device: AttachedDevice, imagePath: string)
 }
 
 /**
+ * What is said of a file system that is to be read only and is not as a vault leaves it that was closed. Without its
+ * journal, or with what e2fsck would mend, files might look older than they are, or be missing.
+ */
+function notClosed(imagePath: string, cause?: unknown): Failure {
+  return new Failure(exitCode.data, 'The vault was not closed cleanly, and cannot be opened read-only.', {
+    why: 'e2fsck has to fix its file system first, and a read-only session changes nothing.',
+    next: `open it once for writing, or a copy of the image: tazpod vault exec --image ${shellWord(imagePath)} -- true`,
+    ...(cause === undefined ? {} : {cause}),
+  });
+}
+
+/**
  * Runs e2fsck where there is no device but the vault's: on a descriptor, in a mount namespace with an empty /dev, and
  * without a capability, with which it could make one. It reads superblocks that nobody has vetted, the copies that lie
  * in the image, and follows what they say: e2fsck opens the journal that a superblock names, by its UUID, and writes it.
  *
  * Safe as root: constant programs and arguments. What e2fsck can be made to write lies in the image.
  */
-async function runCheck(path: string): Promise<ProgramResult> {
-  const fd = openSync(path, constants.O_RDWR);
+async function runCheck({path, readOnly}: AttachedDevice): Promise<ProgramResult> {
+  const fd = openSync(path, readOnly ? constants.O_RDONLY : constants.O_RDWR);
   const powerless = 'exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs --';
   const script = `mount --no-mtab -t tmpfs -o ro none /dev && ${powerless} "$@"`;
-  const check = [programPath('e2fsck'), '-p', '/proc/self/fd/3'];
+  const check = [programPath('e2fsck'), readOnly ? '-n' : '-p', '/proc/self/fd/3'];
   const apart = ['unshare', '--mount', '--propagation', 'private', '--', '/bin/sh', '-c', script, 'sh', ...check];
   try {
     const [, ...args] = bound(apart);

@@ -38,13 +38,14 @@ export function refuseFuse2fs(): string | undefined {
  */
 export async function mountByFuse2fs(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
   readVettedSuperblock(device);
-  const child = startBound('sh', kept(['fuse2fs', device.path, folder, ...foreground]), {
+  const child = startBound('sh', kept(['fuse2fs', device.path, folder, ...foreground(device)]), {
     stdio: ['ignore', 'ignore', 'pipe'],
     deathSignal,
   });
   const fuse2fs = new Fuse2fsProcess(child);
   const mounted = await mountOf(fuse2fs, 'self', folder);
-  return new Fuse2fsFileSystem(fuse2fs, mounted, await Fuse2fsFlusher.start(folder, fuse2fs.pid));
+  const flusher = device.readOnly ? 'not needed' : await Fuse2fsFlusher.start(folder, fuse2fs.pid);
+  return new Fuse2fsFileSystem(fuse2fs, mounted, flusher);
 }
 
 /** A file system that is mounted in namespaces of its own, and the descriptors with which a session enters them. */
@@ -67,10 +68,10 @@ export async function mountByPrivateFuse2fs(
   beforeMount: () => Promise<void>,
 ): Promise<PrivatelyMounted> {
   readVettedSuperblock(device);
-  const deviceFd = openSync(device.path, constants.O_RDWR);
+  const deviceFd = openSync(device.path, device.readOnly ? constants.O_RDONLY : constants.O_RDWR);
   await beforeMount();
   const namespaces = ['--user', `--map-user=${ids.uid}`, `--map-group=${ids.gid}`, '--keep-caps', '--mount'];
-  const command = [programPath('sh'), ...kept(['fuse2fs', '/proc/self/fd/3', folder, ...foreground])];
+  const command = [programPath('sh'), ...kept(['fuse2fs', '/proc/self/fd/3', folder, ...foreground(device)])];
   const child = startBound('unshare', [...namespaces, '--', ...command], {
     stdio: ['ignore', 'ignore', 'pipe', deviceFd],
     deathSignal,
@@ -82,7 +83,9 @@ export async function mountByPrivateFuse2fs(
     userFd: openSync(`/proc/${child.pid}/ns/user`, 'r'),
     mountFd: openSync(`/proc/${child.pid}/ns/mnt`, 'r'),
   };
-  const flusher = await Fuse2fsFlusher.startPrivately(folder, fuse2fs.pid, namespaceFds);
+  const flusher = device.readOnly
+    ? 'not needed'
+    : await Fuse2fsFlusher.startPrivately(folder, fuse2fs.pid, namespaceFds);
   return {fileSystem: new PrivateFuse2fsFileSystem(fuse2fs, flusher), ...namespaceFds};
 }
 
@@ -113,7 +116,11 @@ function kept([program, ...args]: readonly ['fuse2fs', ...string[]]): string[] {
 }
 
 /** In the foreground, so that its end is seen. */
-const foreground = ['-f', '-o', 'allow_other,default_permissions,nosuid,nodev,noatime'];
+function foreground({readOnly}: AttachedDevice): string[] {
+  const options = 'allow_other,default_permissions,nosuid,nodev,noatime';
+  // The option is for fuse2fs, which takes it away, and the flag for the mount.
+  return readOnly ? ['-f', '-r', '-o', `${options},ro`] : ['-f', '-o', options];
+}
 
 /** Waits until fuse2fs has mounted, as the mount table of `pid` tells it. */
 async function mountOf(fuse2fs: Fuse2fsProcess, pid: number | 'self', folder: string): Promise<DeviceNumber> {
@@ -168,6 +175,8 @@ class Fuse2fsProcess {
   }
 }
 
+type Flusher = Fuse2fsFlusher | 'not needed' | undefined;
+
 /** What is the same wherever fuse2fs has mounted. */
 abstract class FlushedFileSystem implements MountedFileSystem {
   readonly driver = 'fuse2fs';
@@ -176,12 +185,14 @@ abstract class FlushedFileSystem implements MountedFileSystem {
   abstract readonly ended: Promise<void>;
   readonly #flusher: Fuse2fsFlusher | undefined;
 
-  constructor(flusher: Fuse2fsFlusher | undefined) {
-    this.#flusher = flusher;
-    this.lost = new Promise((resolve) => void flusher?.failed.then((how) => how === 'refused' && resolve()));
+  /** Undefined: it could not be had. */
+  constructor(flusher: Flusher) {
+    this.#flusher = flusher === 'not needed' ? undefined : flusher;
+    const failed = this.#flusher?.failed;
+    this.lost = new Promise((resolve) => void failed?.then((how) => how === 'refused' && resolve()));
     this.unflushed = new Promise((resolve) => {
       if (flusher === undefined) resolve();
-      else void flusher.failed.then((how) => how === 'ended' && resolve());
+      else void failed?.then((how) => how === 'ended' && resolve());
     });
   }
 
@@ -199,7 +210,7 @@ class Fuse2fsFileSystem extends FlushedFileSystem {
   readonly #process: Fuse2fsProcess;
   readonly #device: DeviceNumber;
 
-  constructor(process: Fuse2fsProcess, device: DeviceNumber, flusher: Fuse2fsFlusher | undefined) {
+  constructor(process: Fuse2fsProcess, device: DeviceNumber, flusher: Flusher) {
     super(flusher);
     this.#device = device;
     this.ended = process.ended;
@@ -220,7 +231,7 @@ class PrivateFuse2fsFileSystem extends FlushedFileSystem {
   readonly ended: Promise<void>;
   readonly #process: Fuse2fsProcess;
 
-  constructor(process: Fuse2fsProcess, flusher: Fuse2fsFlusher | undefined) {
+  constructor(process: Fuse2fsProcess, flusher: Flusher) {
     super(flusher);
     this.ended = process.ended;
     this.#process = process;

@@ -30,8 +30,10 @@ const loopMajor = 7;
  * Every option that a superblock could ask for is said here, so that it has nothing to say: a vetted one asks for none
  * of them, and whoever mounts decides.
  */
-function mountOptions({features}: VettedSuperblock): string {
+function mountOptions({features}: VettedSuperblock, readOnly: boolean): string {
   const options = 'nosuid,nodev,noatime,errors=remount-ro,barrier,delalloc,nodiscard,block_validity';
+  // Whatever is in the journal, it is not replayed: the check has refused one in which there is something.
+  if (readOnly) return `${options},ro,noload`;
   // Without a journal the kernel knows no data=.
   return has(features, 'has_journal') ? `${options},data=ordered` : options;
 }
@@ -62,11 +64,12 @@ export async function mountByKernel(device: AttachedDevice, folder: string): Pro
   const refusal = refuseKernelDriver(device.kind);
   if (refusal !== undefined) return refusal;
   const superblock = readVettedSuperblock(device);
-  if (device.kind === 'device') return mountDevice(device.path, mountOptions(superblock), superblock, folder);
+  const options = mountOptions(superblock, device.readOnly);
+  if (device.kind === 'device') return mountDevice(device.path, options, superblock, folder);
   const loop = await prepareFreeLoop();
   if (!loop.usable) return loop.why;
   try {
-    const mounted = await mountDevice(device.path, `loop,${mountOptions(superblock)}`, superblock, folder);
+    const mounted = await mountDevice(device.path, `loop,${options}`, superblock, folder);
     // Where the kernel refuses it, the loop device works through the page cache: slower, and as safe.
     await run('losetup', ['--direct-io=on', `/dev/loop${mounted.device.minor}`]);
     return mounted;

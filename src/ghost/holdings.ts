@@ -150,6 +150,7 @@ export class Holdings {
     try {
       this.#device = await engine.attach({
         imageFd: this.#imageFd!,
+        readOnly: this.#plan.readOnly === true,
         segment: header.segments[0]!,
         luksUuid: header.uuid,
         volumeKey,
@@ -189,7 +190,8 @@ export class Holdings {
   /** Whether the user can work in a vault that another account has filled. Throws a Failure (77) if not at all. */
   examineOwner(device: AttachedDevice): void {
     const warning = judgeOwner(readTopDirectory(device), this.#caller, this.#plan.image);
-    if (warning !== undefined) this.#warn(warning);
+    // Nobody can write in a vault that is read-only.
+    if (warning !== undefined && !device.readOnly) this.#warn(warning);
   }
 
   /** In the user's own namespaces no line is crossed: the mount point is the user's to name. */

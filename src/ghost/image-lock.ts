@@ -5,6 +5,7 @@ import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open
 import {displaced} from '../lifecycle/displaced.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {openInOtherMode} from '../lifecycle/open-in-other-mode.ts';
 import type {InitId, OpenPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
 import type {Caller} from './caller.ts';
 import {atMostEvery, wakeAround} from './stopped.ts';
@@ -57,7 +58,7 @@ export async function lockImage(
     const running = readOpenVaults().find((vault) => vault.imageId === imageId && vault.uid === caller.sessionUid);
     const joinable = plan.ifOpen === 'join' ? joinableFor(caller, plan, running) : undefined;
     if (joinable !== undefined) return joinable;
-    if (running !== undefined) throw busy('The vault is open already.', whyNotJoined(running, plan.ifOpen));
+    if (running !== undefined) throw openAlready(running, plan);
     const nowMs = performance.now();
     if (nowMs >= deadlineMs) {
       const waited = Math.round((nowMs - startMs) / 1000);
@@ -78,10 +79,11 @@ export async function lockImage(
 
 function joinableFor(
   {isolation}: Caller,
-  {privateGhost}: OpenPlan,
+  {privateGhost, readOnly}: OpenPlan,
   running: RunningVault | undefined,
 ): Joinable | undefined {
   if (isolation === 'private') return privateGhost && {isolation, ...privateGhost};
+  if (running?.readOnly !== readOnly) return undefined;
   return running?.isolation === isolation ? {isolation, keyDigest: running.keyDigest, ghost: running} : undefined;
 }
 
@@ -89,8 +91,11 @@ function busy(what: string, why: string): Failure {
   return new Failure(exitCode.busy, what, {why, next: 'tazpod vault status'});
 }
 
-function whyNotJoined({isolation}: RunningVault, ifOpen: OpenPlan['ifOpen']): string {
-  return ifOpen === 'refuse'
-    ? 'A ghost of yours has it, and it was not to be joined.'
-    : `A ${isolation} ghost of yours has it, and only another ${isolation} one can join it: --isolation ${isolation}.`;
+function openAlready({isolation, readOnly}: RunningVault, {ifOpen, ...plan}: OpenPlan): Failure {
+  if (ifOpen === 'join' && readOnly !== plan.readOnly) return openInOtherMode(readOnly);
+  const why =
+    ifOpen === 'refuse'
+      ? 'A ghost of yours has it, and it was not to be joined.'
+      : `A ${isolation} ghost of yours has it, and only another ${isolation} one can join it: --isolation ${isolation}.`;
+  return busy('The vault is open already.', why);
 }

@@ -214,7 +214,7 @@ class Ghost {
     await this.#conductor.step(
       'attach',
       () => this.#holdings.attach(engine, header, volumeKey),
-      () => engine.id,
+      ({readOnly}) => (readOnly ? `${engine.id}, read-only` : engine.id),
     );
     return engine;
   }
@@ -388,7 +388,7 @@ class Ghost {
     const fileSystem = await conductor.step(
       'mount',
       () => this.#holdings.mount(device),
-      ({driver}) => `by ${driver === 'kernel' ? 'the kernel' : driver}`,
+      ({driver}) => `by ${driver === 'kernel' ? 'the kernel' : driver}${this.#plan.readOnly ? ', read-only' : ''}`,
     );
     if (this.#plan.bridges.length === 0) conductor.skip('bridge', 'none');
     else
@@ -407,6 +407,7 @@ class Ghost {
       engine: engine.id,
       fileSystem: fileSystem.driver === 'kernel' ? 'ext4' : 'fuse2fs',
       isolation: this.#caller.isolation,
+      ...(this.#plan.readOnly ? {readOnly: true as const} : {}),
       imageId: formatFileIdentity(identifyFile(this.#holdings.imageFd)),
       image: this.#plan.image,
       mountPoint: this.#plan.mountPoint,

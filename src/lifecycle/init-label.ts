@@ -33,6 +33,7 @@ function isOpenVault(label: unknown): label is OpenVault {
     (fields.engine === 'fuse' || fields.engine === 'dm-crypt') &&
     (fields.fileSystem === 'ext4' || fields.fileSystem === 'fuse2fs') &&
     (fields.isolation === 'sealed' || fields.isolation === 'private') &&
+    (fields.readOnly === undefined || fields.readOnly === true) &&
     typeof fields.imageId === 'string' &&
     typeof fields.image === 'string' &&
     typeof fields.mountPoint === 'string' &&

@@ -76,6 +76,8 @@ export type OpenVault = {
   /** What serves the file system. */
   readonly fileSystem: 'ext4' | 'fuse2fs';
   readonly isolation: Isolation;
+  /** Nothing in it can be changed; left out otherwise. */
+  readonly readOnly?: true;
   /** Device and inode number of the image, `8:1:1234`. */
   readonly imageId: string;
   readonly image: string;

@@ -35,6 +35,8 @@ export type OpenPlan = {
   readonly engine?: EngineId;
   /** Present: the image is made first; there must be none yet. */
   readonly create?: CreatePlan;
+  /** Present: the image is opened for reading only, and nothing in the vault can be changed. */
+  readonly readOnly?: true;
   /** Present: everything in the vault becomes the user's, and it is closed again. There is no session then. */
   readonly adopt?: true;
   /** Present: a session is started in the vault; absent: the vault is only made, or adopted. */

@@ -16,7 +16,10 @@ export type AuditEntry = {
   readonly parent?: {readonly pid: number; readonly name: string};
 };
 
-/** Adds one line. It is written by one write(2) at the end of the file, so that lines of several processes stay whole. */
+/**
+ * Adds one line. It is written by one write(2) at the end of the file, so that lines of several processes stay whole. In
+ * a vault that is open read-only, nothing can be written down.
+ */
 export function audit(
   mountPoint: string,
   action: AuditEntry['action'],
@@ -31,14 +34,24 @@ export function audit(
     uid: process.getuid!(),
     ...(parent === undefined ? {} : {parent: {pid: process.ppid, name: parent.comm}}),
   };
-  makeOwnFolder(join(mountPoint, '.tazpod'));
-  const {O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY} = constants;
-  const fd = openSync(auditPath(mountPoint), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  const fd = openLog(mountPoint);
+  if (fd === undefined) return;
   try {
     writeSync(fd, `${JSON.stringify(entry)}\n`);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+function openLog(mountPoint: string): number | undefined {
+  const {O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY} = constants;
+  try {
+    makeOwnFolder(join(mountPoint, '.tazpod'));
+    return openSync(auditPath(mountPoint), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EROFS') return undefined;
+    throw error;
   }
 }
 

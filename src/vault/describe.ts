@@ -24,7 +24,7 @@ export function describeState(vault: VaultState, named?: string, columns = colum
   const {session} = vault;
   const rows: [string, string][] = [
     ['image', vault.sizeBytes === undefined ? vault.image : `${vault.image} (${formatSize(vault.sizeBytes)})`],
-    ['state', meanings(named)[vault.state]],
+    ['state', session?.readOnly ? 'open, read-only' : meanings(named)[vault.state]],
   ];
   if (vault.replacedBy !== undefined) rows.push(['its image', replacements[vault.replacedBy]]);
   if (session !== undefined) {

@@ -15,9 +15,10 @@ export type NamedVault = {
   readonly join?: boolean | undefined;
   readonly share?: readonly string[] | undefined;
   readonly strategy?: string | undefined;
+  readonly 'read-only'?: boolean | undefined;
 };
 
-type Here = Pick<RunningVault, 'engine' | 'image' | 'imageId' | 'isolation' | 'mountPoint'>;
+type Here = Pick<RunningVault, 'engine' | 'image' | 'imageId' | 'isolation' | 'mountPoint' | 'readOnly'>;
 
 /** Whether a path leads to the image of the vault that is open here. */
 export function isImageOf(here: Pick<Here, 'image' | 'imageId'>, path: string): boolean {
@@ -41,6 +42,7 @@ export function requireThisVault(here: Here, named: NamedVault): void {
   if (named.isolation !== undefined && named.isolation !== here.isolation) {
     throw openOtherwise(`The isolation of this session is ${here.isolation}.`);
   }
+  if (named['read-only'] && !here.readOnly) throw openOtherwise('The vault is open for writing.');
   if (named.share !== undefined) throw openOtherwise('--share has no effect inside a ghost.');
   if (named.strategy !== undefined) throw onlyOutside('--strategy works from outside the ghost only.');
   if (named.join === false) {
@@ -62,6 +64,15 @@ export function otherVault(here: Pick<Here, 'image'>, image: string): Failure {
 /** A command that has no meaning inside a ghost. */
 export function onlyOutside(what: string): Failure {
   return new Failure(exitCode.usage, what, {why: 'Nothing inside a ghost can become root.', next: 'exit'});
+}
+
+/** Throws a Failure if a command would have to write into a vault that is open read-only. */
+export function requireWritable(here: Pick<Here, 'readOnly'> | undefined, what: string): void {
+  if (!here?.readOnly) return;
+  throw new Failure(exitCode.usage, `${what} writes into the vault, which is open read-only.`, {
+    why: 'Nothing in it can be changed until it is locked and opened again.',
+    next: 'exit, and then tazpod unlock without --read-only',
+  });
 }
 
 function openOtherwise(what: string): Failure {

@@ -20,6 +20,7 @@ import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
 import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {displaced} from '../lifecycle/displaced.ts';
+import {openInOtherMode} from '../lifecycle/open-in-other-mode.ts';
 import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTerminal} from '../kernel/terminal.ts';
 import type {ShareName} from '../lifecycle/share.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
@@ -51,6 +52,8 @@ export type OpenRequest = {
   readonly bridges?: readonly DeclaredBridge[];
   /** Services of the login outside that the session may use. */
   readonly share?: readonly ShareName[] | undefined;
+  /** Nothing in the vault can be changed, and the image is only read. */
+  readonly readOnly?: boolean | undefined;
   /** Everything in the vault becomes the user's, and there is no session. */
   readonly adopt?: true;
   /** The command of the session; absent: the vault is only made, or adopted. */
@@ -111,6 +114,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     ...(request.engine === undefined ? {} : {engine: request.engine}),
     ...(request.create === undefined ? {} : {create: request.create}),
     ...(request.adopt === undefined ? {} : {adopt: request.adopt}),
+    ...(request.readOnly ? {readOnly: true as const} : {}),
     ...(session === undefined ? {} : {session}),
   });
   if (request.key.from === 'terminal' && terminal === undefined) {
@@ -160,12 +164,15 @@ async function callPatiently(
   call: () => Promise<GhostEnd>,
   presentation: Presentation,
 ): Promise<GhostEnd> {
-  const {image, key, ifOpen, waitMs = 0} = request;
+  const {image, key, ifOpen, readOnly, waitMs = 0} = request;
   const deadlineMs = performance.now() + waitMs;
   for (;;) {
     await untilOpenOrFree(image, deadlineMs, presentation);
     const running = openVaultAt(image);
     if (running !== undefined && (running.isolation === 'sealed' || ifOpen === 'refuse')) throw openAlready(running);
+    if (running !== undefined && (running.readOnly ?? false) !== (readOnly ?? false)) {
+      throw openInOtherMode(running.readOnly);
+    }
     const end = await call();
     const missed = end.failure?.code === exitCode.busy && end.vault === undefined;
     if (!missed || key.from === 'stdin' || performance.now() >= deadlineMs) return end;

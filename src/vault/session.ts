@@ -20,6 +20,8 @@ export type SessionResult = {
   readonly uuid?: string;
   readonly engine?: EngineId;
   readonly isolation?: Isolation;
+  /** Nothing in the vault could be changed; left out otherwise. */
+  readonly readOnly?: true;
 };
 
 export type SessionFlags = KeyFlags &
@@ -31,6 +33,7 @@ export type SessionFlags = KeyFlags &
     readonly isolation?: Isolation | undefined;
     readonly share?: readonly ShareName[] | undefined;
     readonly create?: boolean;
+    readonly 'read-only'?: boolean;
     readonly join?: boolean;
     readonly wait?: number;
   };
@@ -57,6 +60,7 @@ export async function openOrCreate(
         isolation: flags.isolation,
         bridges,
         share: flags.share,
+        readOnly: flags['read-only'],
         command,
         ...(made === undefined ? {} : {create: made}),
       },
@@ -68,7 +72,7 @@ export async function openOrCreate(
     if (!lost || !existsSync(image) || key.from === 'stdin') throw error;
     return open(undefined);
   });
-  const {mountPoint, uuid, engine, isolation} = end.vault ?? {};
+  const {mountPoint, uuid, engine, isolation, readOnly} = end.vault ?? {};
   return {
     code: end.code,
     image,
@@ -76,6 +80,7 @@ export async function openOrCreate(
     ...(uuid === undefined ? {} : {uuid}),
     ...(engine === undefined ? {} : {engine}),
     ...(isolation === undefined ? {} : {isolation}),
+    ...(readOnly === undefined ? {} : {readOnly}),
   };
 }
 
@@ -87,6 +92,7 @@ async function agreedCreation(
   const plan = flags.size === undefined ? undefined : createPlan(flags as CreateFlags);
   const agreed =
     plan !== undefined &&
+    !flags['read-only'] &&
     (flags.create === true ||
       (key.from === 'terminal' &&
         process.stdin.isTTY &&

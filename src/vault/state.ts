@@ -50,6 +50,8 @@ export type SessionState = {
   readonly fileSystem: 'ext4' | 'fuse2fs';
   readonly isolation: Isolation;
   readonly mountPoint: string;
+  /** Nothing in it can be changed; left out otherwise. */
+  readonly readOnly?: true;
   /** ISO 8601, to the second. */
   readonly since: string;
   /** How many shells or commands were started in it. */
@@ -124,12 +126,13 @@ function readLuksUuid(path: string): {readonly uuid: string} | 'nothing' | 'anot
 }
 
 function sessionState(vault: RunningVault): SessionState {
-  const {uuid, engine, fileSystem, isolation, mountPoint, init, lostData} = vault;
+  const {uuid, engine, fileSystem, isolation, readOnly, mountPoint, init, lostData} = vault;
   return {
     uuid,
     engine,
     fileSystem,
     isolation,
+    ...(readOnly ? {readOnly} : {}),
     mountPoint,
     // The kernel tells it to the second.
     since:

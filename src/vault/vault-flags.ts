@@ -53,6 +53,11 @@ export const waitFlags = {
   }),
 };
 
+/** What a session may do with the vault. */
+export const readOnlyFlags = {
+  'read-only': Flags.boolean({description: 'open the vault without changing anything in it or in its image'}),
+};
+
 /** What a session may use of the login around it. */
 export const shareFlags = {
   share: Flags.option({

@@ -43,7 +43,15 @@ async function obey(order: Order): Promise<unknown> {
       const volumeKey = Buffer.from(order.key, 'hex');
       const segment = {...order.segment, ivTweak: BigInt(order.ivTweak)};
       const {owner} = order;
-      const attached = fuseEngine.attach({imageFd, segment, luksUuid: randomUUID(), volumeKey, folder, owner});
+      const attached = fuseEngine.attach({
+        imageFd,
+        readOnly: false,
+        segment,
+        luksUuid: randomUUID(),
+        volumeKey,
+        folder,
+        owner,
+      });
       volumeKey.fill(0);
       device = await attached;
       void device.ended.then(({how, error}) => {

@@ -27,6 +27,14 @@ describe('The label of an init', () => {
     );
   });
 
+  it('says that a vault is open read-only, and in no other way', () => {
+    const [vault] = fc.sample(vaults, 1) as [OpenVault];
+    expect(parseInitLabel(argvOf({...vault, readOnly: true}))).to.deep.equal({...vault, readOnly: true});
+    for (const readOnly of [false, null, 1, 'true', {}]) {
+      expect(parseInitLabel(argvOf({...vault, readOnly: readOnly as true}))).to.equal(undefined);
+    }
+  });
+
   it('is not read with a field missing, of another type or of another value', () => {
     const [vault] = fc.sample(vaults, 1) as [OpenVault];
     for (const field of Object.keys(vault) as (keyof OpenVault)[]) {

@@ -1,3 +1,4 @@
+import {chmodSync, readFileSync, statSync} from 'node:fs';
 import {expect} from 'chai';
 import {engines} from '../../src/engines/choose.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
@@ -55,6 +56,21 @@ for (const {id: engine} of engines.filter(({id}) => chosen.includes(id))) {
       const lock = await tazpod(owner, ['lock', '--image', vault.image]);
       expect(lock.code, lock.stderr).to.equal(0);
       expect((await session.unlock.ended).code).to.equal(79);
+    });
+
+    it('is read without a change of its image when it is opened read-only', async () => {
+      const exec = (script: string, ...more: string[]) =>
+        tazpod(owner, ['exec', ...flags(), ...more, '--', 'sh', '-c', script]);
+      expect((await exec('echo s3cret >~/secrets/read')).code).to.equal(0);
+      const before = readFileSync(vault.image);
+      const {mtimeNs} = statSync(vault.image, {bigint: true});
+      chmodSync(vault.image, 0o400);
+      const {code, stdout, stderr} = await exec('cat ~/secrets/read; touch ~/secrets/read', '--read-only');
+      chmodSync(vault.image, 0o600);
+      expect({code, stdout}, stderr).to.deep.equal({code: 1, stdout: 's3cret\n'});
+      expect(stderr).to.contain('Read-only file system');
+      expect(readFileSync(vault.image).equals(before)).to.equal(true);
+      expect(statSync(vault.image, {bigint: true}).mtimeNs).to.equal(mtimeNs);
     });
 
     it('is closed by the kernel when everything is killed, and opens again with what was synced', async () => {

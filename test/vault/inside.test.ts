@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {formatFileIdentity, identifyFile} from '../../src/kernel/file-identity.ts';
-import {type NamedVault, requireThisVault} from '../../src/vault/inside.ts';
+import {type NamedVault, requireThisVault, requireWritable} from '../../src/vault/inside.ts';
 import {failureOf} from '../failure-of.ts';
 
 describe('What a command inside a ghost says about a vault', () => {
@@ -39,12 +39,26 @@ describe('What a command inside a ghost says about a vault', () => {
       {isolation: 'private'},
       {share: ['dbus']},
       {strategy: 'smart'},
+      {'read-only': true},
     ];
     for (const named of wrong) {
       const failure = await failureOf(async () => requireThisVault(here, named));
       expect(failure.code, JSON.stringify(named)).to.equal(64);
       expect(failure.next, JSON.stringify(named)).to.be.a('string');
     }
+  });
+
+  it('may ask for a read-only session in a vault that is open read-only, and for no writing there', async () => {
+    requireThisVault({...here, readOnly: true}, {'read-only': true});
+    requireThisVault({...here, readOnly: true}, {});
+    requireWritable(here, 'A pull');
+    const failure = await failureOf(async () => requireWritable({readOnly: true}, 'A pull'));
+    expect(failure.toJSON()).to.deep.equal({
+      code: 64,
+      what: 'A pull writes into the vault, which is open read-only.',
+      why: 'Nothing in it can be changed until it is locked and opened again.',
+      next: 'exit, and then tazpod unlock without --read-only',
+    });
   });
 
   it('is refused as busy where it must not be open yet', async () => {

@@ -22,7 +22,8 @@ export default class Diff extends SecretsCommand<readonly Difference[]> {
       return this.enter(flags);
     }
     const live = process.stderr.isTTY && !this.jsonEnabled();
-    const request = await this.request(flags, this.needVault(''));
+    // What logs in may renew its session, which lives in the vault.
+    const request = await this.request(flags, this.needWritableVault('A diff'));
     const differences = await compare({...request, progress: pullGraph(live ? 'live' : 'silent')});
     this.log(differences.length === 0 ? 'A pull would change nothing.' : differences.map(lineOf).join('\n'));
     return differences;

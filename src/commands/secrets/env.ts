@@ -38,6 +38,7 @@ export default class Env extends SecretsCommand<EnvResult> {
     const {mountPoint} = this.needVault('Secrets do not leave the ghost.');
     const generations = new Generations(mountPoint);
     if (flags.trust) {
+      this.needWritableVault('tazpod env --trust');
       rememberVault(mountPoint, userEnvironment());
       generations.linkEnvironment();
     }

@@ -52,7 +52,7 @@ export default class Login extends SecretsCommand<LoginResult> {
       await this.mapping(flags);
       return this.enter(flags, undefined, true);
     }
-    const request = await this.request(flags, this.needVault(''));
+    const request = await this.request(flags, this.needWritableVault('A login'));
     const backends = await openTrusted(request);
     const opened = chooseBackend(backends, args.backend, 'login', request.mapping.standard);
     const requests = folderRequests(request.mapping, backends).filter((each) => each.opened === opened);

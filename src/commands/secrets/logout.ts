@@ -30,7 +30,7 @@ export default class Logout extends SecretsCommand<LogoutResult> {
       await this.mapping(flags);
       return this.enter(flags);
     }
-    const request = await this.request(flags, this.needVault(''));
+    const request = await this.request(flags, this.needWritableVault('A logout'));
     const backends = await openTrusted(request);
     const opened = chooseBackend(backends, args.backend, 'logout', request.mapping.standard);
     const wasLoggedIn = opened.store.isUsed();

@@ -50,7 +50,7 @@ export default class Pull extends SecretsCommand<PullResult> {
       const stays = flags.shell && !this.jsonEnabled();
       return this.enter(flags, (command) => (stays ? thenWithVariables(command, [sessionShell()]) : command), true);
     }
-    const request = await this.request(flags, this.needVault(''));
+    const request = await this.request(flags, this.needWritableVault('A pull'));
     const live = process.stderr.isTTY && !this.jsonEnabled();
     const result = await pull({
       ...request,

@@ -6,7 +6,7 @@ import {SessionCommand} from '../../session-command.ts';
 import {becomeCommand, runMasked} from '../../secrets/session/exec-inside.ts';
 import {type VariableChoice, withVariables} from '../../secrets/session/session-words.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
-import {imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from '../../vault/vault-flags.ts';
+import {imageFlags, joinFlags, keyFlags, openFlags, readOnlyFlags, shareFlags} from '../../vault/vault-flags.ts';
 
 export default class Exec extends SessionCommand {
   static override aliases = ['exec'];
@@ -24,6 +24,7 @@ export default class Exec extends SessionCommand {
     ...openFlags,
     ...joinFlags,
     ...shareFlags,
+    ...readOnlyFlags,
     only: Flags.string({
       description: 'give it these of the pulled variables, and no other',
       helpValue: 'NAME,NAME',

@@ -6,7 +6,15 @@ import {withVariables} from '../../secrets/session/session-words.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {locateImage} from '../../vault/location.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
-import {createFlags, imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from '../../vault/vault-flags.ts';
+import {
+  createFlags,
+  imageFlags,
+  joinFlags,
+  keyFlags,
+  openFlags,
+  readOnlyFlags,
+  shareFlags,
+} from '../../vault/vault-flags.ts';
 import {sessionShell} from '../../vault/open-vault.ts';
 
 export default class Unlock extends SessionCommand {
@@ -21,6 +29,7 @@ export default class Unlock extends SessionCommand {
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --image ~/team.img --mount-point ~/team',
     '<%= config.bin %> <%= command.id %> --create --size 1G',
+    '<%= config.bin %> <%= command.id %> --read-only --image /media/usb/vault.img',
     {
       command: 'echo "ls ~/secrets" | <%= config.bin %> <%= command.id %> --passphrase-file FILE',
       description: 'Without a terminal the shell reads its commands from standard input:',
@@ -32,8 +41,12 @@ export default class Unlock extends SessionCommand {
     ...openFlags,
     ...joinFlags,
     ...shareFlags,
+    ...readOnlyFlags,
     ...createFlags,
-    create: Flags.boolean({description: 'make the vault first if there is none, without asking'}),
+    create: Flags.boolean({
+      description: 'make the vault first if there is none, without asking',
+      exclusive: ['read-only'],
+    }),
   };
   static override summary = 'Open the vault for one shell.';
 

@@ -12,6 +12,7 @@ import {mappedDevice} from './mapped-device.ts';
 import {mappingNames, type MappingNames} from './names.ts';
 import {PinnedCopy} from './pinned-copy.ts';
 import {probeDmCrypt} from './probe.ts';
+import {openThroughReadOnlyMount} from './read-only-file.ts';
 import {measureSegment, refuseSegment} from './segment.ts';
 import {cryptTable, pinnedTable} from './table.ts';
 
@@ -31,7 +32,7 @@ export const dmCryptEngine: Engine = {
  * mapping is held open and marked for deferred removal before it is given one.
  */
 async function attach(request: AttachRequest): Promise<AttachedDevice> {
-  const {imageFd, segment, luksUuid} = request;
+  const {imageFd, readOnly, segment, luksUuid, folder} = request;
   const volumeKey = Buffer.from(request.volumeKey);
   try {
     const refusal = refuseSegment(segment);
@@ -39,11 +40,13 @@ async function attach(request: AttachRequest): Promise<AttachedDevice> {
     const names = mappingNames(luksUuid);
     await clearEarlierMapping(identifyFile(imageFd), luksUuid, names);
     const sizeBytes = measureSegment(segment, imageFd);
-    const copy = new PinnedCopy(imageFd, segment.offsetBytes);
+    const copy = new PinnedCopy(imageFd, segment.offsetBytes, readOnly);
     const loops: HeldLoop[] = [];
+    let source = imageFd;
     try {
+      if (readOnly) source = await openThroughReadOnlyMount(imageFd, folder);
       for (const [fd, scaffold] of [
-        [imageFd, names.scaffolds.image],
+        [source, names.scaffolds.image],
         [copy.fd, names.scaffolds.copy],
       ] as const) {
         loops.push(await withFreeNode(() => holdLoop(fd, scaffold)));
@@ -54,11 +57,12 @@ async function attach(request: AttachRequest): Promise<AttachedDevice> {
         await passPageCache(onImage, sizeBytes);
         const image = deviceNumberOf(onImage.fd);
         const pinned = {device: deviceNumberOf(onCopy.fd), sizeBytes: copy.sizeBytes};
-        await loadTable(names, pinnedTable(segment, sizeBytes, volumeKey, image, pinned), segment.encryption);
+        const loading = {encryption: segment.encryption, readOnly};
+        await loadTable(names, pinnedTable(segment, sizeBytes, volumeKey, image, pinned), loading);
         await resume(names);
         // It waits; see `mapped-device.ts`.
-        await loadTable(names, cryptTable(segment, sizeBytes, volumeKey, image), segment.encryption);
-        return mappedDevice(mapping, onImage.loop, copy, names, sizeBytes);
+        await loadTable(names, cryptTable(segment, sizeBytes, volumeKey, image), loading);
+        return mappedDevice(mapping, onImage.loop, copy, names, {sizeBytes, readOnly});
       } catch (error) {
         closeSync(mapping.fd);
         throw error;
@@ -69,6 +73,7 @@ async function attach(request: AttachRequest): Promise<AttachedDevice> {
     } finally {
       // From here on the tables have the loop devices open.
       for (const {fd} of loops) closeSync(fd);
+      if (source !== imageFd) closeSync(source);
     }
   } finally {
     volumeKey.fill(0);
@@ -114,8 +119,13 @@ async function passPageCache({loop, fd}: HeldLoop, sizeBytes: number): Promise<v
  * Safe as root: the mapping is our own, open, and ends with us; the table is made of a vetted segment. A kill before
  * the next call leaves a key in a mapping that ends in the same moment.
  */
-async function loadTable({name}: MappingNames, table: Buffer, encryption: string): Promise<void> {
-  const loaded = await run('dmsetup', ['load', name], {input: table}).finally(() => table.fill(0));
+async function loadTable(
+  {name}: MappingNames,
+  table: Buffer,
+  {encryption, readOnly}: {readonly encryption: string; readonly readOnly: boolean},
+): Promise<void> {
+  const args = ['load', ...(readOnly ? ['--readonly'] : []), name];
+  const loaded = await run('dmsetup', args, {input: table}).finally(() => table.fill(0));
   if (loaded.code === 0) return;
   throw new Failure(exitCode.unavailable, 'The kernel did not take the key of the vault.', {
     why: `It may lack the cipher ${encryption}, or a module for it.`,

@@ -28,7 +28,7 @@ export function mappedDevice(
   loop: string,
   copy: PinnedCopy,
   names: MappingNames,
-  sizeBytes: number,
+  {sizeBytes, readOnly}: Pick<AttachedDevice, 'sizeBytes' | 'readOnly'>,
 ): AttachedDevice {
   const backingPath = backingPathOf(loop);
   const path = pathOf(device, mappingFd);
@@ -40,6 +40,7 @@ export function mappedDevice(
     path,
     kind: 'device',
     sizeBytes,
+    readOnly,
     ended,
     // The kernel tells those who sync the file system, and nobody else.
     lost: new Promise(() => {}),

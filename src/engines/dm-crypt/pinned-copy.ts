@@ -14,11 +14,13 @@ export class PinnedCopy {
   readonly sizeBytes = pinnedBytes;
   readonly #imageFd: number;
   readonly #offsetBytes: number;
+  readonly #readOnly: boolean;
 
-  /** `imageFd` stays the caller's, and must live as long as this. */
-  constructor(imageFd: number, offsetBytes: number) {
+  /** `imageFd` stays the caller's, and must live as long as this. Where it is read-only, nothing is ever saved to it. */
+  constructor(imageFd: number, offsetBytes: number, readOnly: boolean) {
     this.#imageFd = imageFd;
     this.#offsetBytes = offsetBytes;
+    this.#readOnly = readOnly;
     this.fd = openNamelessFile('/dev/shm');
     ftruncateSync(this.fd, leastLoopBytes);
     copyBytes(imageFd, offsetBytes, this.fd, 0);
@@ -26,6 +28,7 @@ export class PinnedCopy {
 
   /** Brings what was written to the device behind it into the image, and onto the disk. */
   save(devicePath: string): void {
+    if (this.#readOnly) return;
     const device = openSync(devicePath, 'r');
     fsyncSync(device);
     closeSync(device);

@@ -22,6 +22,8 @@ const losing = new Set<Request['kind']>(['write', 'fsync', 'flush']);
 export class BlockFile {
   readonly #file: SegmentFile;
   readonly #attributes: FileAttributes;
+  /** No permission to write, for nobody. Root has no need of any, so it is minded here. */
+  readonly #readOnly: boolean;
   readonly #onLoss: (code: string) => void;
   readonly #reply = new ReplyWriter();
 
@@ -34,6 +36,7 @@ export class BlockFile {
     this.#file = file;
     this.#onLoss = onLoss;
     this.#attributes = {...attributes, sizeBytes: file.sizeBytes};
+    this.#readOnly = (attributes.mode & 0o222) === 0;
   }
 
   /** The reply to one request, valid until the next one; undefined where the kernel waits for none. */
@@ -65,7 +68,8 @@ export class BlockFile {
         return this.#write(request);
       case 'fsync':
       case 'flush': // a close of the file: the data is on the image's storage before close(2) returns
-        this.#file.flush();
+        // There is nothing to flush, and not every read-only file system knows fdatasync.
+        if (!this.#readOnly) this.#file.flush();
         return this.#reply.done(unique);
       case 'setattr':
         return this.#setattr(request);
@@ -89,6 +93,7 @@ export class BlockFile {
   }
 
   #write({unique, offsetBytes, data}: Request & {kind: 'write'}): Buffer {
+    if (this.#readOnly) return this.#reply.error(unique, 'EROFS');
     // As a block device says it: there is no more space behind its end.
     if (offsetBytes + data.length > this.#file.sizeBytes) return this.#reply.error(unique, 'ENOSPC');
     this.#file.write(offsetBytes, data);

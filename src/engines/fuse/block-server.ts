@@ -15,8 +15,8 @@ import {maxTransferBytes} from './protocol.ts';
 import type {ServedSegment} from './segment.ts';
 import {lossExitCode, lossWord, ready, type ServerOrder} from './server-order.ts';
 
-/** A regular file that its owner may read and write, as in `st_mode`. */
-const fileMode = 0o100600;
+/** A regular file that its owner may read and write, or only read, as in `st_mode`. */
+const fileModes = {writable: 0o100600, readOnly: 0o100400} as const;
 
 /** What the block file shows as its source in the mount table. */
 const mountSource = 'tazpod';
@@ -34,8 +34,9 @@ const retryMs = 20;
 const settleMs = 100;
 
 export type ServeOptions = {
-  /** The image, open for reading and writing. */
+  /** The image, open for reading, and for writing if it is not `readOnly`. */
   readonly imageFd: number;
+  readonly readOnly: boolean;
   readonly segment: ServedSegment;
   /** 32 or 64 bytes. The caller may wipe it as soon as the promise is there to be waited for. */
   readonly volumeKey: Buffer;
@@ -66,7 +67,7 @@ export async function serveSegment(options: ServeOptions): Promise<AttachedDevic
       // Not at the same time: a server that is not in its own mount namespace yet would take a copy of the mount into
       // it, and so keep alive the connection whose end it waits for.
       await isReady(server);
-      await mountBlockFile(options.mountFile, fuseFd);
+      await mountBlockFile(options, fuseFd);
       return file;
     } catch (error) {
       await file.detach({graceMs: 0});
@@ -84,10 +85,11 @@ export async function serveSegment(options: ServeOptions): Promise<AttachedDevic
  * Safe as root: constant program and arguments, numbers of a vetted header. What it needs is open already; it keeps no
  * capability, and the kernel gives it none back, but for those with which it becomes the user who owns the vault.
  */
-function startServer({imageFd, segment, volumeKey, owner}: ServeOptions, fuseFd: number): ChildProcess {
+function startServer(options: ServeOptions, fuseFd: number): ChildProcess {
+  const {imageFd, segment, volumeKey, owner} = options;
   const order: ServerOrder = {
     segment: {...segment, ivTweak: String(segment.ivTweak)},
-    attributes: {mode: fileMode, owner: ownUser(), blockSizeBytes: segment.sectorSizeBytes},
+    attributes: {mode: fileModeOf(options), owner: ownUser(), blockSizeBytes: segment.sectorSizeBytes},
     keySizeBytes: volumeKey.length,
     owner,
     threads,
@@ -113,18 +115,19 @@ function startServer({imageFd, segment, volumeKey, owner}: ServeOptions, fuseFd:
  * Safe as root: mount(8) gets `/dev/fuse` as a descriptor and mounts over a file that the caller vouches for, by a path
  * that no untrusted user can change. Whatever an image holds, the kernel sees one regular file of fixed size.
  */
-async function mountBlockFile(mountFile: string, fuseFd: number): Promise<void> {
+async function mountBlockFile(options: ServeOptions, fuseFd: number): Promise<void> {
   const {uid, gid} = ownUser();
-  const options = [
+  const mountOptions = [
     'fd=3', // where run() puts the first descriptor
-    `rootmode=${fileMode.toString(8)}`,
+    `rootmode=${fileModeOf(options).toString(8)}`,
     `user_id=${uid}`,
     `group_id=${gid}`,
     `max_read=${maxTransferBytes}`,
     'default_permissions',
     'nosuid,nodev,noexec',
+    ...(options.readOnly ? ['ro'] : []),
   ].join(',');
-  const args = [...bareMount, '-t', 'fuse', '-o', options, mountSource, mountFile];
+  const args = [...bareMount, '-t', 'fuse', '-o', mountOptions, mountSource, options.mountFile];
   const {code, stderr} = await run('mount', args, {descriptors: [fuseFd]});
   if (code === 0) return;
   throw new Failure(exitCode.unavailable, 'The kernel did not let the vault be served through FUSE.', {
@@ -132,6 +135,10 @@ async function mountBlockFile(mountFile: string, fuseFd: number): Promise<void> 
     next: 'tazpod doctor',
     cause: stderr.toString(),
   });
+}
+
+function fileModeOf({readOnly}: ServeOptions): number {
+  return readOnly ? fileModes.readOnly : fileModes.writable;
 }
 
 /** Resolves when the server waits for requests, rejects with a Failure when it ends before. */
@@ -151,6 +158,7 @@ class BlockFileServer implements AttachedDevice {
   readonly path: string;
   readonly kind = 'file';
   readonly sizeBytes: number;
+  readonly readOnly: boolean;
   readonly ended: Promise<DeviceEnd>;
   readonly lost: Promise<LossReason>;
   readonly #server: ChildProcess;
@@ -158,8 +166,9 @@ class BlockFileServer implements AttachedDevice {
   #detached = false;
   #lossTold = false;
 
-  constructor({mountFile, segment}: ServeOptions, server: ChildProcess) {
+  constructor({mountFile, readOnly, segment}: ServeOptions, server: ChildProcess) {
     this.path = mountFile;
+    this.readOnly = readOnly;
     this.sizeBytes = segment.sizeBytes;
     this.#server = server;
     this.lost = lossOf(server);

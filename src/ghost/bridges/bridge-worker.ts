@@ -48,6 +48,8 @@ async function prepare(home: string, mountPoint: string, bridge: BridgePlan): Pr
   const homeEnd = open(home, bridge.home);
   if (!(homeEnd instanceof Directory)) return {state: 'refused', end: 'home', code: homeEnd};
   const vaultEnd = open(mountPoint, bridge.vault);
+  // The vault is open read-only.
+  if (vaultEnd === 'EROFS') return {state: 'left out', path: '', why: `${readOnly}, and has no such directory yet`};
   if (!(vaultEnd instanceof Directory)) return {state: 'refused', end: 'vault', code: vaultEnd};
   try {
     fchmodSync(homeEnd.fd, 0o700);
@@ -63,9 +65,12 @@ async function prepare(home: string, mountPoint: string, bridge: BridgePlan): Pr
   } catch (error) {
     if (error instanceof Obstacle) return {state: 'left out', path: error.path, why: error.why};
     const code = (error as NodeJS.ErrnoException).code ?? 'an error';
-    return {state: 'left out', path: '', why: `the kernel answered ${code}`};
+    const why = code === 'EROFS' ? `${readOnly}, and nothing can be moved into it` : `the kernel answered ${code}`;
+    return {state: 'left out', path: '', why};
   }
 }
+
+const readOnly = 'the vault is open read-only';
 
 async function syncVault(mountPoint: string): Promise<void> {
   const {code} = await run('sync', ['--file-system', mountPoint]);

@@ -4,6 +4,7 @@ import {refuseBridges} from '../../lifecycle/bridge-rules.ts';
 import {exitCode, type ExitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
+import {shellWord} from '../../luks/untrusted-text.ts';
 import {asCaller, type Caller} from '../caller.ts';
 import {printablePath} from '../printable-path.ts';
 import {openTakenTerminal} from '../session/guarded-terminal.ts';
@@ -123,7 +124,7 @@ export function openImageForLock(caller: Caller, image: string): number {
   return asCaller(caller, () => {
     const folderFd = openStepwise(dirname(image), 'folder of the image', directory, exitCode.noInput);
     try {
-      return openOwnedImage(caller, folderFd, image);
+      return openOwnedImage(caller, folderFd, image, 'reading');
     } finally {
       closeSync(folderFd);
     }
@@ -131,7 +132,8 @@ export function openImageForLock(caller: Caller, image: string): number {
 }
 
 function openImage(caller: Caller, plan: OpenPlan, folderFd: number): number | undefined {
-  if (plan.create === undefined) return openOwnedImage(caller, folderFd, plan.image);
+  if (plan.create === undefined)
+    return openOwnedImage(caller, folderFd, plan.image, plan.readOnly ? 'reading' : 'writing');
   if (!exists(folderFd, basename(plan.image))) return undefined;
   throw new Failure(exitCode.cannotCreate, `There is something at ${printablePath(plan.image)} already.`, {
     why: 'A vault is never made over anything.',
@@ -139,19 +141,62 @@ function openImage(caller: Caller, plan: OpenPlan, folderFd: number): number | u
   });
 }
 
-function openOwnedImage(caller: Caller, folderFd: number, image: string): number {
+function openOwnedImage(caller: Caller, folderFd: number, image: string, wanted: 'reading' | 'writing'): number {
+  const open = (access: number): number =>
+    openSync(`/proc/self/fd/${folderFd}/${basename(image)}`, access | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   let fd: number;
   try {
-    fd = openSync(
-      `/proc/self/fd/${folderFd}/${basename(image)}`,
-      constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-    );
+    fd = open(wanted === 'reading' ? constants.O_RDONLY : constants.O_RDWR);
   } catch (error) {
-    throw cannotOpen('image', image, error, exitCode.noInput);
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    const owner =
+      wanted === 'writing' && cannotWrite.has(code) ? ownerIfOpened(() => open(constants.O_RDONLY)) : undefined;
+    if (owner === undefined) throw cannotOpen('image', image, error, exitCode.noInput);
+    throw owner === caller.uid ? onlyReadable(image, code === 'EROFS') : ofAnotherUser(image);
   }
   const stat = fstatSync(fd);
   if (!stat.isFile()) throw refused('image', 'it is not a regular file');
-  return requireOwned(caller, fd, 'image', stat);
+  // In a user namespace of its own the ghost has every right over the user's files, whatever their permissions are.
+  if (wanted === 'writing' && caller.isolation === 'private' && (stat.mode & 0o200) === 0) {
+    closeSync(fd);
+    throw onlyReadable(image, false);
+  }
+  if (stat.uid === caller.uid) return fd;
+  closeSync(fd);
+  throw ofAnotherUser(image);
+}
+
+const cannotWrite: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+/** Whose a file is; undefined if it cannot be opened. */
+function ownerIfOpened(open: () => number): number | undefined {
+  let fd: number;
+  try {
+    fd = open();
+  } catch {
+    return undefined;
+  }
+  const {uid} = fstatSync(fd);
+  closeSync(fd);
+  return uid;
+}
+
+function ofAnotherUser(image: string): Failure {
+  return new Failure(exitCode.noPermission, 'The image is refused: it belongs to another user.', {
+    why: 'TazPod opens a vault only for the owner of its image. Copy the image to open it.',
+    next: `cp ${shellWord(image)} ~/copy.img && tazpod vault unlock --image ~/copy.img`,
+  });
+}
+
+/** The Failure for an image that the caller can read and not write. */
+function onlyReadable(image: string, ofFileSystem: boolean): Failure {
+  const path = printablePath(image);
+  return new Failure(exitCode.noPermission, `The image at ${path} can only be read.`, {
+    why: ofFileSystem
+      ? 'It is on a read-only file system, and an open vault writes to its image unless it is opened read-only.'
+      : 'Its permissions do not let you write it, and an open vault writes to its image unless it is opened read-only.',
+    next: `tazpod vault unlock --read-only --image ${shellWord(image)}`,
+  });
 }
 
 function openOwned(caller: Caller, path: string, what: string): number {
@@ -271,17 +316,8 @@ function cannotOpen(what: string, path: string, error: unknown, missing: ExitCod
         exitCode.noPermission,
         `The ${what} at ${printablePath(path)} may not be opened by the user.`,
         {
-          ...(what === 'image' ? {why: 'An open vault reads and writes its image.'} : {}),
-          next: what === 'image' ? `chmod u+rw ${printablePath(path)}` : `ls -ld ${printablePath(path)}`,
-        },
-      );
-    case 'EROFS':
-      return new Failure(
-        exitCode.noPermission,
-        `The ${what} at ${printablePath(path)} is on a read-only file system.`,
-        {
-          why: 'An open vault writes to its image.',
-          next: `cp ${printablePath(path)} DIR, and open that one`,
+          ...(what === 'image' ? {why: 'Its permissions do not let you read it.'} : {}),
+          next: what === 'image' ? `chmod u+r ${printablePath(path)}` : `ls -ld ${printablePath(path)}`,
         },
       );
     default:

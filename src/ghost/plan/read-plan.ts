@@ -150,13 +150,15 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     plan,
     'plan',
     ['version', 'operation', 'image', 'mountPoint', 'home', 'key', 'ifOpen', 'bridges'],
-    ['privateGhost', 'engine', 'create', 'adopt', 'session', 'shared', 'waitMs'],
+    ['privateGhost', 'engine', 'create', 'adopt', 'readOnly', 'session', 'shared', 'waitMs'],
   );
   if (plan['operation'] !== 'open') throw malformed('operation');
   const adopts = plan['adopt'] !== undefined;
   if (adopts && (plan['adopt'] !== true || plan['create'] !== undefined || plan['session'] !== undefined)) {
     throw malformed('adopt');
   }
+  const readOnly = plan['readOnly'] !== undefined;
+  if (readOnly && (plan['readOnly'] !== true || plan['create'] !== undefined || adopts)) throw malformed('readOnly');
   return {
     version: planVersion,
     operation: 'open',
@@ -171,6 +173,7 @@ function parseOpenPlan(plan: Fields): GhostPlan {
     ...(plan['engine'] === undefined ? {} : {engine: oneOf(plan['engine'], 'engine', ['dm-crypt', 'fuse'])}),
     ...(plan['create'] === undefined ? {} : {create: parseCreate(plan['create'])}),
     ...(adopts ? {adopt: true as const} : {}),
+    ...(readOnly ? {readOnly: true as const} : {}),
     ...(plan['session'] === undefined ? {} : {session: parseSession(plan['session'])}),
     ...(plan['shared'] === undefined
       ? {}

@@ -1,5 +1,7 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   fstatSync,
   lstatSync,
@@ -21,6 +23,7 @@ import {withoutDebuggers} from './debuggers.ts';
  */
 export type LaunchOrder = Pick<SessionPlan, 'command' | 'environment' | 'workingFolder'> & {
   readonly mountPoint: string;
+  readonly readOnly: boolean;
   /** Nobody else is in the session yet: temporary files that are there are those of one that has ended. */
   readonly first: boolean;
 };
@@ -69,9 +72,10 @@ function withoutOuterTerminals(environment: LaunchOrder['environment']): Record<
  * That also gives tmux a server of the session's own; with the one outside, its panes would be outside. Histories go
  * there too: a secret that was typed would be in the home otherwise. Sockets go into the session's own directory.
  */
-function ghostEnvironment({mountPoint, first, environment}: LaunchOrder): Record<string, string> {
+function ghostEnvironment(order: LaunchOrder): Record<string, string> {
+  const {mountPoint, first, environment} = order;
   const temporary = temporaryFolder(mountPoint, first);
-  const usable = !first || withholdForeignVariables(mountPoint, environment);
+  const usable = !first || withholdForeignVariables(order);
   return {
     ...histories(mountPoint),
     ...ownRuntimeFolder(environment),
@@ -82,7 +86,7 @@ function ghostEnvironment({mountPoint, first, environment}: LaunchOrder): Record
   };
 }
 
-/** In the vault, or where that has no room for it or is not the user's to write, in the session's own memory. */
+/** In the vault, or where that has no room for it or cannot be written by the user, in the session's own memory. */
 function temporaryFolder(mountPoint: string, first: boolean): string {
   const temporary = `${mountPoint}/.tazpod/tmp`;
   try {
@@ -93,6 +97,7 @@ function temporaryFolder(mountPoint: string, first: boolean): string {
     for (const name of first ? readdirSync(temporary) : []) {
       rmSync(`${temporary}/${name}`, {recursive: true, force: true});
     }
+    accessSync(temporary, constants.W_OK);
     return temporary;
   } catch {
     return '/dev/shm';
@@ -104,7 +109,7 @@ function temporaryFolder(mountPoint: string, first: boolean): string {
  * account's, it is put out of their reach; a pull, or `tazpod env --trust`, brings it back. False where that fails: then
  * the session is not told where the vault is, and finds nothing to read.
  */
-function withholdForeignVariables(mountPoint: string, environment: LaunchOrder['environment']): boolean {
+function withholdForeignVariables({mountPoint, environment, readOnly}: LaunchOrder): boolean {
   const path = `${mountPoint}/.tazpod/environment`;
   let there;
   try {
@@ -122,13 +127,18 @@ function withholdForeignVariables(mountPoint: string, environment: LaunchOrder['
     return false;
   } finally {
     say('tazpod: the variables in this vault were not pulled by this account, and are not set.');
-    say('  Next: tazpod pull, or tazpod env --trust if you know who pulled them');
+    say(
+      readOnly
+        ? '  Next: tazpod exec -- tazpod env --trust, without --read-only, if you know who pulled them'
+        : '  Next: tazpod pull, or tazpod env --trust if you know who pulled them',
+    );
   }
 }
 
 /**
- * Where programs keep what was typed into them, by the variable that each of them asks. fish has none for the place, and
- * writes nothing to the disk when this one is empty.
+ * Where programs keep what was typed into them, by the variable that each of them asks: in the vault, or if it cannot be
+ * written, in the session's own memory. fish has none for the place, and writes nothing to the disk when this one is
+ * empty.
  */
 const historyVariables: Readonly<Record<string, string>> = {
   HISTFILE: 'history',
@@ -147,7 +157,8 @@ const historyVariables: Readonly<Record<string, string>> = {
 };
 
 function histories(mountPoint: string): Record<string, string> {
-  const paths = Object.entries(historyVariables).map(([variable, name]) => [variable, `${mountPoint}/.tazpod/${name}`]);
+  const folder = canWrite(`${mountPoint}/.tazpod`) ? `${mountPoint}/.tazpod/` : '/dev/shm/.tazpod-';
+  const paths = Object.entries(historyVariables).map(([variable, name]) => [variable, `${folder}${name}`]);
   for (const [, path] of paths) {
     try {
       removeUnless('isFile', path!);
@@ -156,6 +167,15 @@ function histories(mountPoint: string): Record<string, string> {
     }
   }
   return {...(Object.fromEntries(paths) as Record<string, string>), fish_history: ''};
+}
+
+function canWrite(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -249,6 +249,7 @@ function writeLaunchOrder(
     environment: plan.environment,
     workingFolder: plan.workingFolder,
     mountPoint: vault.mountPoint,
+    readOnly: vault.readOnly === true,
     first,
   };
   const name = `.tazpod-launch-${randomUUID()}`;

@@ -73,6 +73,21 @@ describe('the answers to the kernel', () => {
     );
   });
 
+  it('refuse every write to a file that is read-only, ask nothing of the image but to be read, and call it no loss', () => {
+    const segment = image.open();
+    const before = Buffer.from(segment.read(0, 4096).data);
+    segment.flush = () => {
+      throw new Error('a file system without fdatasync');
+    };
+    file = new BlockFile(segment, {...attributes, mode: 0o100400}, () => lost++);
+    expect(answer(writeAt(0, Buffer.alloc(4096))).error).to.equal(constants.errno.EROFS);
+    for (const opcode of [opcodes.fsync, opcodes.flush]) {
+      expect(answer(request(opcode, [Buffer.alloc(24)])).error).to.equal(0);
+    }
+    expect(answer(readAt(0, 4096)).body.equals(before)).to.equal(true);
+    expect(lost).to.equal(0);
+  });
+
   it('negotiate the protocol, transfers of one MiB, and only flags that the kernel offered', () => {
     const init = (major: number, minor: number, flags: number): Buffer =>
       request(opcodes.init, [uint32(major), uint32(minor), uint32(131_072), uint32(flags)]);

@@ -35,6 +35,9 @@ export const openPlan = {
 const {create: _create, session: _session, ...withoutSession} = openPlan;
 export const adoptPlan = {...withoutSession, adopt: true} as const satisfies Json;
 
+/** A plan that changes nothing. */
+export const readOnlyPlan = {...withoutSession, session: openPlan.session, readOnly: true} as const satisfies Json;
+
 export const lockPlan = {
   version: 1,
   operation: 'lock',
@@ -58,6 +61,7 @@ const optional = new Set([
   'create',
   'session',
   'adopt',
+  'readOnly',
   'shared',
   'create.pbkdfMemoryKiB',
   'create.pbkdfForceIterations',
@@ -76,6 +80,7 @@ const wrongOf: Readonly<Record<string, readonly Json[]>> = {
   operation: ['', 'Open', 'close', 'open ', '__proto__'],
   ifOpen: ['', 'JOIN', 'wait'],
   adopt: [false],
+  readOnly: [false],
   engine: ['', 'Fuse', '/bin/sh', 'loop'],
   'key.from': ['', 'argument', 'environment', 'terminal'],
   'key.form': ['', 'Key', 'volume-key'],

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import {parsePlan} from '../../../src/ghost/plan/read-plan.ts';
 import {exitCode} from '../../../src/lifecycle/exit-code.ts';
 import {Failure} from '../../../src/lifecycle/failure.ts';
-import {adoptPlan, anyPlan, enterPlan, faultsOf, type Json, lockPlan, openPlan} from './plans.ts';
+import {adoptPlan, anyPlan, enterPlan, faultsOf, type Json, lockPlan, openPlan, readOnlyPlan} from './plans.ts';
 
 const bytesOf = (plan: Json) => Buffer.from(JSON.stringify(plan));
 
@@ -30,7 +30,9 @@ function read(bytes: Buffer): unknown {
 
 describe('A plan', () => {
   it('is read as it was written', () => {
-    for (const plan of [openPlan, adoptPlan, lockPlan, enterPlan]) expect(read(bytesOf(plan))).to.deep.equal(plan);
+    for (const plan of [openPlan, adoptPlan, readOnlyPlan, lockPlan, enterPlan]) {
+      expect(read(bytesOf(plan))).to.deep.equal(plan);
+    }
     fc.assert(
       fc.property(anyPlan(), (plan) => {
         expect(read(bytesOf(plan))).to.deep.equal(plan);
@@ -38,7 +40,8 @@ describe('A plan', () => {
     );
   });
 
-  for (const [kind, plan] of Object.entries({open: openPlan, adopt: adoptPlan, lock: lockPlan, enter: enterPlan})) {
+  const kinds = {open: openPlan, adopt: adoptPlan, 'open read-only': readOnlyPlan, lock: lockPlan, enter: enterPlan};
+  for (const [kind, plan] of Object.entries(kinds)) {
     it(`to ${kind} is refused with any of its fields missing, of another type, beyond its bounds, or with one more`, () => {
       const faults = faultsOf(plan);
       expect(faults.length).to.be.greaterThan(kind === 'open' ? 300 : 30);
@@ -50,6 +53,11 @@ describe('A plan', () => {
   it('that adopts a vault starts no session and makes no image', () => {
     expect(read(bytesOf({...adoptPlan, session: openPlan.session}))).to.equal(undefined);
     expect(read(bytesOf({...adoptPlan, create: openPlan.create}))).to.equal(undefined);
+  });
+
+  it('that changes nothing makes no image and adopts none', () => {
+    expect(read(bytesOf({...readOnlyPlan, create: openPlan.create}))).to.equal(undefined);
+    expect(read(bytesOf({...adoptPlan, readOnly: true}))).to.equal(undefined);
   });
 
   const text = JSON.stringify(openPlan);

@@ -20,6 +20,7 @@ readSync(0, volumeKey);
 try {
   const attached = dmCryptEngine.attach({
     imageFd: openSync(image, 'r+'),
+    readOnly: false,
     segment: {...segment, ivTweak: 0n},
     luksUuid,
     volumeKey,

@@ -272,6 +272,47 @@ describe('the dm-crypt engine', () => {
     });
   });
 
+  describe('that is to read only', () => {
+    const folder = '/mnt';
+
+    beforeEach(() => {
+      image.remove();
+      image = new LuksImage([], {}, 24 * mebibyte);
+    });
+
+    it('lets nobody write the image, root neither: not through the mapping, nor the loop device below it', async () => {
+      await attachPinned();
+      await makeFileSystem(device!, {uid: 0, gid: 0});
+      const writable = await mountFileSystem(device!, folder);
+      writeFileSync(`${folder}/file`, 'kept', {flush: true});
+      await writable.unmount();
+      const bytes = '4096 count=1 conv=notrunc,fsync';
+      // The control: on a vault that can be written, the same goes through.
+      expect(sh(`dd if=${device!.path} of=${device!.path} bs=${bytes}`).status).to.equal(0);
+      await device!.detach();
+
+      const before = readFileSync(image.path);
+      const imageFd = openSync(image.path, 'r');
+      await attachPinned({...image.request, imageFd, readOnly: true});
+      expect(await checkFileSystem(device!, image.path)).to.equal('clean');
+      const mounted = await mountFileSystem(device!, folder);
+      expect(readFileSync(`${folder}/file`, 'utf8')).to.equal('kept');
+      expect(() => writeFileSync(`${folder}/file`, 'changed')).to.throw('EROFS');
+      expect(mapping()).to.deep.include({readOnly: true});
+      const [loop, ...others] = await loopDevicesOf(identifyFile(image.path));
+      expect([loop!.readOnly, loop!.autoclear, others.length]).to.deep.equal([true, true, 0]);
+      for (const path of [device!.path, loop!.path]) {
+        const {status, stderr} = sh(`blockdev --setrw ${path}; dd if=/dev/urandom of=${path} bs=${bytes}`);
+        expect(status, `${path}: ${stderr}`).to.not.equal(0);
+      }
+      await mounted.unmount();
+      await device!.detach();
+      closeSync(imageFd);
+      expect(readFileSync(image.path).equals(before)).to.equal(true);
+      expect(kernelHas(image.folder)).to.deep.equal([]);
+    });
+  });
+
   describe('that detaches', () => {
     it('leaves nothing, and says so', async () => {
       const {ended} = await attach();

@@ -47,7 +47,8 @@ export class LuksImage {
   /** What an engine is asked for. The key is a copy. */
   get request(): AttachRequest {
     const {fd, segment, luksUuid, folder} = this;
-    return {imageFd: fd, segment, luksUuid, volumeKey: Buffer.from(this.volumeKey), folder, owner: {uid: 0, gid: 0}};
+    const volumeKey = Buffer.from(this.volumeKey);
+    return {imageFd: fd, readOnly: false, segment, luksUuid, volumeKey, folder, owner: {uid: 0, gid: 0}};
   }
 
   /** The plaintext, read by plain cryptsetup through a mapping of its own. */

@@ -1,0 +1,33 @@
+import {openSync, unlinkSync, writeFileSync} from 'node:fs';
+import {run} from '../../kernel/program.ts';
+import {mountsAt, readMounts} from '../../kernel/mountinfo.ts';
+import {exitCode} from '../../lifecycle/exit-code.ts';
+import {Failure} from '../../lifecycle/failure.ts';
+import {bareMount} from '../bare-mount.ts';
+
+/**
+ * Opens an open file anew, through a mount that is read-only. What makes a loop device opens the file again, for writing
+ * if it can, and root can where permissions alone are in the way. Through this descriptor the kernel lets nobody: the
+ * loop device is read-only, and answers every write with an error, whoever asks.
+ *
+ * Safe as root: constant programs and arguments, an open descriptor, and a path in a folder that only root can enter.
+ * The mount is in the ghost's own mount namespace, and is gone when this returns; the descriptor keeps what it needs.
+ */
+export async function openThroughReadOnlyMount(fileFd: number, folder: string): Promise<number> {
+  const path = `${folder}/read-only-image`;
+  writeFileSync(path, '', {flag: 'wx', mode: 0o600});
+  try {
+    const bound = await run('mount', [...bareMount, '--bind', '-o', 'ro', '/proc/self/fd/3', path], {
+      descriptors: [fileFd],
+    });
+    const isReadOnly = mountsAt(readMounts('self'), path).at(-1)?.options.includes('ro');
+    if (bound.code === 0 && isReadOnly) return openSync(path, 'r');
+    throw new Failure(exitCode.unavailable, 'The kernel did not make the image read-only for the vault.', {
+      next: 'tazpod vault unlock --read-only --engine fuse',
+      cause: bound.stderr.toString('latin1'),
+    });
+  } finally {
+    await run('umount', [...bareMount, '--lazy', path]);
+    unlinkSync(path);
+  }
+}

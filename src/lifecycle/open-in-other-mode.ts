@@ -1,0 +1,18 @@
+import {exitCode} from './exit-code.ts';
+import {Failure} from './failure.ts';
+
+/**
+ * Why a session does not join a ghost that can write where it was asked for one that cannot, or the other way round:
+ * nobody gets more, or less, than was asked for. `openReadOnly` is how the vault is open.
+ */
+export function openInOtherMode(openReadOnly: true | undefined): Failure {
+  return openReadOnly
+    ? new Failure(exitCode.busy, 'The vault is open read-only.', {
+        why: 'A ghost of yours has it, in which nothing can be written.',
+        next: 'tazpod vault lock, or join it: tazpod vault unlock --read-only',
+      })
+    : new Failure(exitCode.busy, 'The vault is open for writing.', {
+        why: 'A ghost of yours has it, and a session in it could write.',
+        next: 'tazpod vault lock, or join it without --read-only',
+      });
+}
