@@ -256,13 +256,15 @@ describe('A session that is read-only', function () {
       const session = await openSession(other);
       await session.ask('echo kept >~/secrets/synced; sync ~/secrets/synced; echo more >~/secrets/more; sync');
       // What the disk has at this moment, as after a power cut.
-      const cut = {...other, image: `${other.image}.cut`, flags: [...other.flags]};
-      cut.flags[1] = cut.image;
-      copyFileSync(other.image, cut.image);
-      chownTo(owner, cut.image);
+      const folder = join(owner.home, 'cut');
+      mkdirSync(folder);
+      const image = join(folder, 'vault.img');
+      copyFileSync(other.image, image);
+      for (const path of [folder, image]) chownTo(owner, path);
+      const cut = {...other, image, flags: ['--image', image, ...other.flags.slice(2)]};
       await session.leave();
       await expectMendedFirst(cut, []);
-      rmSync(cut.image);
+      rmSync(folder, {recursive: true});
     });
 
     it('is refused where e2fsck would mend something', async () => {
