@@ -1,4 +1,4 @@
-import {mkdirSync} from 'node:fs';
+import {existsSync, mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
@@ -110,6 +110,42 @@ describe('Secrets on a terminal', function () {
     } finally {
       terminal.close();
     }
+  });
+
+  it('are pulled and logged in for where there is no vault yet: one is offered, and made when the user agrees', async () => {
+    const fresh = join(owner.home, 'fresh');
+    mkdirSync(fresh);
+    chownTo(owner, fresh);
+    writeAs(owner, join(fresh, 'secrets.yml'), 'backend: safe\nsecrets: [{name: WORD, env: WORD}]\n');
+    const image = join(fresh, '.tazpod-vault/vault.img');
+    const terminal = await openTerminal(owner, {cwd: fresh, env: {TAZPOD_SIZE: '32M'}});
+    try {
+      for (const command of ['pull', 'login']) {
+        terminal.clear();
+        terminal.enter(`tazpod ${command}; echo "code=$?"`);
+        await terminal.shows(/There is no vault at \S+ Make one of 32 ?M\S*\? \[Y\/n\] ?$/m);
+        terminal.enter('n');
+        await terminal.shows(/error: There is no vault at[^]*Next: tazpod vault create\s+code=66$/m);
+        expect(existsSync(image)).to.equal(false);
+      }
+      terminal.clear();
+      terminal.enter('tazpod login; echo "code=$?"');
+      await terminal.shows(/\[Y\/n\] ?$/m);
+      terminal.enter('');
+      await terminal.shows(/New passphrase for the vault/);
+      terminal.enter(vault.passphrase);
+      await terminal.shows(/once more|Repeat/i);
+      terminal.enter(vault.passphrase);
+      await terminal.shows(/Who are you\? $/m);
+      terminal.enter('me');
+      await terminal.shows(/Password: ?$/m);
+      terminal.enter('third-word-third');
+      await terminal.shows(/Logged in to safe as me\.\s+code=0$/m);
+      expect(existsSync(image)).to.equal(true);
+    } finally {
+      terminal.close();
+    }
+    await expectNothingLeft({...vault, image});
   });
 
   it('come from standard input where there is none, are forgotten at the logout, and were never outside', async () => {

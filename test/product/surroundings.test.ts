@@ -47,6 +47,25 @@ describe('Odd surroundings', function () {
     expect(errors[0]).to.match(what);
   }
 
+  it('of a /proc that hides the processes of others (hidepid=2) cost a user no session, no join and no lock', async () => {
+    const within = [
+      ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
+      'mount -t proc -o hidepid=2 proc /proc && exec "$@"',
+      'sh',
+    ];
+    const session = await openSession(vault, [], {within});
+    // The control: the user does not see the ghost, which is root's.
+    expect((await runAs(owner, ['sh', '-c', 'ls -d /proc/1'], {within})).code).to.equal(2);
+    const status = await tazpod(owner, ['status', '--image', vault.image], {within});
+    expect(status.stdout).to.match(/^state +busy: .*hidepid/m);
+    const joined = await exec(['sh', '-c', 'tazpod status --json | tr -d " \\n"'], {within});
+    expect(joined.code, joined.stderr).to.equal(0);
+    expect(joined.stdout).to.contain('"state":"open"');
+    const locked = await tazpod(owner, ['lock', '--image', vault.image], {within});
+    expect(locked.code, locked.stderr).to.equal(0);
+    expect((await session.unlock.ended).code).to.equal(79);
+  });
+
   describe('of the working directory', () => {
     it('that the user may not enter cost no seal and no session', async () => {
       const {code, stdout, stderr} = await exec(['sh', '-c', 'pwd; cat /proc/self/uid_map'], {cwd: rootsFolder(0o700)});

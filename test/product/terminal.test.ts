@@ -1,12 +1,20 @@
-import {existsSync} from 'node:fs';
+import {closeSync, existsSync, openSync} from 'node:fs';
 import {expect} from 'chai';
+import {tryLockExclusive} from '../../src/kernel/file-lock.ts';
+import {type ProcessIdentity} from '../../src/kernel/process.ts';
+import {readProcessStat} from '../../src/kernel/process-record.ts';
+import {must} from '../bed/elsewhere.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {processTree} from '../bed/process-tree.ts';
 import {startTazpod, tazpod} from '../bed/run.ts';
 import {runningVault} from '../bed/session.ts';
 import {atGhostPrompt, openTerminal, type TestTerminal} from '../bed/terminal.ts';
+import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, planVault, quickKdf, type TestVault} from '../bed/vault.ts';
+
+const isCryptsetup = ({pid}: ProcessIdentity) => readProcessStat(pid)?.comm === 'cryptsetup';
 
 describe('On a terminal', () => {
   let owner: BedUser;
@@ -90,6 +98,39 @@ describe('On a terminal', () => {
     terminal.enter('echo "code=$?"');
     await terminal.shows(/^code=130$/m);
     await expectManners();
+  });
+
+  it('Ctrl-C during the steps ends with 130, with nothing done: a wait for the lock, and a key derivation', async () => {
+    const enter = () => terminal.enter(`tazpod unlock ${vault.flags.join(' ')}; echo "code=$?"`);
+    const held = openSync(vault.image, 'r');
+    try {
+      expect(await tryLockExclusive(held)).to.equal(true);
+      enter();
+      await terminal.shows(/waiting up to 30 s/);
+      terminal.press('C-c');
+      await terminal.shows(/^code=130$/m);
+    } finally {
+      closeSync(held);
+    }
+    await expectManners();
+    await expectNothingLeft(vault, {terminal: terminal.path});
+
+    const slow = await makeVault(owner);
+    must(
+      'cryptsetup',
+      [
+        ...['luksConvertKey', '--batch-mode', '--key-file', '-', '--pbkdf', 'pbkdf2'],
+        ...['--pbkdf-force-iterations', '30000000', slow.image],
+      ],
+      slow.passphrase,
+    );
+    terminal.clear();
+    terminal.enter(`tazpod unlock ${slow.flags.join(' ')}; echo "code=$?"`);
+    await until('the key is derived', () => processTree(terminal.shellPid).some(isCryptsetup));
+    terminal.press('C-c');
+    await terminal.shows(/^code=130$/m);
+    await expectManners();
+    await expectNothingLeft(slow, {terminal: terminal.path});
   });
 
   it('the shell is the user’s own, in the folder where it was asked for, on a terminal of its own', async () => {
