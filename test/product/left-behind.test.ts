@@ -38,7 +38,7 @@ describe('Programs that still run when a session ends', function () {
       expect(code).to.equal(3);
       const names = /^warning: 4 programs of this session were still running and were ended: (.*)\.\n$/.exec(stderr);
       expect(names?.[1]!.split(', ').sort(), stderr).to.deep.equal(['\\u{1b}[2Jgone', 'sleep (3)']);
-      const answered = await exec('node -e "setTimeout(() => {}, 1e6)" & sleep 1000 & exit 3', '--json');
+      const answered = await exec('node -e "setTimeout(() => {}, 1e6)" & sleep 1000 & sleep 1; exit 3', '--json');
       const {warnings} = JSON.parse(answered.stderr) as JsonEnvelope<SessionResult>;
       expect(warnings).to.have.length(1);
       expect(warnings[0]).to.match(/^2 programs .*: (sleep, node|node, sleep)\.$/);

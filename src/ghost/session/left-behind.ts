@@ -4,7 +4,7 @@ import {isAlive, membersOfPidNamespace} from '../../kernel/process.ts';
 import {readCommandLine, readProcessStat} from '../../kernel/process-record.ts';
 
 /** How long what is ending already may take, such as the rest of a pipeline. */
-const settleMs = 100;
+const settleMs = 300;
 const pollMs = 10;
 
 /** More are not told: the number of processes is the session's to choose. */
