@@ -54,7 +54,7 @@ const userRooms = {
   report: [],
   update: [],
   extensions: ['config'],
-  prompt: [],
+  prompt: ['report'],
   config: [],
 };
 
@@ -88,6 +88,13 @@ export default {
       severity: 'error',
       from: {path: room(...privileged)},
       to: {pathNot: '^src/', dependencyTypesNot: ['core'], couldNotResolve: false},
+    },
+    {
+      name: 'the-judge-stands-alone',
+      comment: 'a program that the ghost starts without a privilege: nobody imports it, and it imports zxcvbn only',
+      severity: 'error',
+      from: {path: '^src/', pathNot: room('strength')},
+      to: {path: room('strength')},
     },
     {
       name: 'engines-stand-alone',
@@ -124,7 +131,7 @@ export default {
       name: 'rooms-are-known',
       comment: 'a new folder of src/ gets its place in .dependency-cruiser.js',
       severity: 'error',
-      from: {path: '^src/', pathNot: room(...privileged, ...Object.keys(userRooms), 'contract')},
+      from: {path: '^src/', pathNot: room(...privileged, ...Object.keys(userRooms), 'contract', 'strength')},
       to: {},
     },
     {

@@ -7,6 +7,7 @@ import type {KeySource} from '../lifecycle/plan.ts';
 import {restoreTerminal, saveTerminal, setTerminal} from '../kernel/terminal.ts';
 import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
+import {roughWeaknessOf, weaknessOf} from './passphrase-strength.ts';
 import {printablePath} from './printable-path.ts';
 
 const read = promisify(readWithCallback);
@@ -47,7 +48,7 @@ export type KeyReader = {
 
 /** A reader for the key source of a plan. `keyFd` is its opened file. */
 export function keyReader(
-  {uid, gid}: Pick<Caller, 'uid' | 'gid'>,
+  caller: Caller,
   source: KeySource,
   keyFd: number | undefined,
   image: string,
@@ -58,7 +59,7 @@ export function keyReader(
       tries,
       doubt: () => undefined,
       existing: () => askOnce(channel, `Passphrase for the vault ${printablePath(image)}: `),
-      chosen: () => askTwice(channel, printablePath(image)),
+      chosen: () => askTwice(caller, channel, printablePath(image)),
     };
   }
   const fromDescriptor = async () => {
@@ -67,7 +68,7 @@ export function keyReader(
     if (input.fd !== 0) closeSync(input.fd);
     return requireNotEmpty(key);
   };
-  if (source.from === 'file') warnOfReadable(source.path, keyFd!, {uid, gid}, channel);
+  if (source.from === 'file') warnOfReadable(source.path, keyFd!, caller, channel);
   let foreign: string | undefined;
   return {
     tries: 1,
@@ -81,31 +82,59 @@ export function keyReader(
       const key = await fromDescriptor();
       if (source.form === 'passphrase') {
         refuseForeign(key);
-        warnOfWeak(key, channel);
+        const weakness = roughWeaknessOf(key);
+        if (weakness !== undefined) channel.say({say: 'warning', text: weakness});
       }
       return key;
     },
   };
 }
 
-async function askTwice(channel: CliChannel, image: string): Promise<Buffer> {
-  for (let attempt = 1; ; attempt++) {
-    const first = requireNotEmpty(await askOnce(channel, `New passphrase for the vault ${image}: `));
-    const second = await askOnce(channel, 'The same once more: ');
-    const same = first.equals(second);
-    second.fill(0);
-    if (same) {
-      warnOfWeak(first, channel);
-      return first;
-    }
-    first.fill(0);
-    if (attempt === tries) {
-      throw new Failure(exitCode.noPermission, 'The two passphrases differ.', {
-        why: 'Nothing was created.',
-        next: 'tazpod vault create',
+/**
+ * Asks for a new passphrase: not an empty one, and not another one the second time. A weak one is taken only from who
+ * types it once more although it was called weak.
+ */
+async function askTwice(caller: Caller, channel: CliChannel, image: string): Promise<Buffer> {
+  let weak: Buffer = Buffer.alloc(0);
+  try {
+    for (let refused = 0; ;) {
+      const isWeak = weak.length > 0;
+      const first = await askOnce(
+        channel,
+        isWeak ? 'A better one, or the same to use it: ' : `New passphrase for the vault ${image}: `,
+      );
+      if (first.length === 0) {
+        if (++refused === tries) requireNotEmpty(first);
+        say('The passphrase is empty. Try again.\n');
+        continue;
+      }
+      if (isWeak && first.equals(weak)) return first;
+      weak.fill(0);
+      weak = Buffer.alloc(0);
+      const weakness = await weaknessOf(caller, first);
+      if (weakness !== undefined) {
+        say(`${weakness.replaceAll('. ', '.\n')}\n`);
+        weak = first;
+        continue;
+      }
+      const second = await askOnce(channel, 'The same once more: ').catch((error: unknown) => {
+        first.fill(0);
+        throw error;
       });
+      const same = first.equals(second);
+      second.fill(0);
+      if (same) return first;
+      first.fill(0);
+      if (++refused === tries) {
+        throw new Failure(exitCode.noPermission, 'The two passphrases differ.', {
+          why: 'Nothing was created.',
+          next: 'tazpod vault create',
+        });
+      }
+      say('They differ. Try again.\n');
     }
-    say('They differ. Try again.\n');
+  } finally {
+    weak.fill(0);
   }
 }
 
@@ -290,15 +319,6 @@ function warnOfReadable(path: string, fd: number, {uid, gid}: Pick<Caller, 'uid'
   const shown = printablePath(path);
   const mend = stat.uid === uid ? ` Next: chmod 600 ${shown}` : '';
   channel.say({say: 'warning', text: `Other users can read ${shown}, and with it the vault.${mend}`});
-}
-
-/** A rough measure, meant to speak up about what is plainly too little and to be silent otherwise. */
-function warnOfWeak(passphrase: Buffer, channel: CliChannel): void {
-  if (passphrase.length >= 12 && new Set(passphrase).size >= 6) return;
-  channel.say({
-    say: 'warning',
-    text: 'This passphrase is weak: fewer than 12 characters, or few different ones. Four random words are better.',
-  });
 }
 
 /** Ctrl-C or Ctrl-\ at the prompt ends the question, and with it the ghost. */

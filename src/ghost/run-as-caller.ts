@@ -5,7 +5,7 @@ import {makeUserNamespace} from './session/seal.ts';
 
 /**
  * Runs a system program with the ids of the caller: what the caller may not touch, the program cannot be tricked into.
- * It gets `descriptors` as 3, 4, … and `input` on standard input, and ends with this process.
+ * It gets `descriptors` as 3, 4, … and `input` on standard input, and ends with this process. `offline` gives it no network.
  *
  * Safe as root, and not by the ids alone. A plain process of the caller's would be open to every other one: whoever
  * stops it in time finds `/proc/PID/root`, and there the ghost's mount namespace with the vault that is about to be
@@ -17,11 +17,15 @@ export async function runAsCaller(
   args: readonly string[],
   descriptors: readonly number[],
   input?: Buffer,
+  {offline = false, timeoutMs}: {readonly offline?: boolean; readonly timeoutMs?: number} = {},
 ): Promise<ProgramResult> {
-  const given = input === undefined ? {} : {input};
+  const given = {...(input === undefined ? {} : {input}), ...(timeoutMs === undefined ? {} : {timeoutMs})};
+  // An empty network namespace: not even the loopback interface of the machine.
+  const start = (name: ProgramName, ...words: readonly string[]): [ProgramName, readonly string[]] =>
+    offline ? ['unshare', ['--net', '--', programPath(name), ...words]] : [name, words];
   if (caller.uid === 0) {
     const [, ...command] = bound([programPath(name), ...args]);
-    return run('setpriv', command, {descriptors, ...given});
+    return run(...start('setpriv', ...command), {descriptors, ...given});
   }
   const userFd = await makeUserNamespace();
   const drop = [
@@ -33,7 +37,7 @@ export async function runAsCaller(
   ];
   const enter = [`--user=/proc/self/fd/${3 + descriptors.length}`, '--'];
   try {
-    return await run('nsenter', [...enter, ...drop, programPath(name), ...args], {
+    return await run(...start('nsenter', ...enter, ...drop, programPath(name), ...args), {
       descriptors: [...descriptors, userFd],
       ...given,
     });

@@ -1,4 +1,5 @@
 import {StringDecoder} from 'node:string_decoder';
+import {columnsOf, wrapText} from '../report/wrap.ts';
 import {Cancelled} from './cancelled.ts';
 
 /** What Ctrl-C and Ctrl-\ send. */
@@ -13,7 +14,7 @@ export function ask(question: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const decoder = new StringDecoder('utf8');
     let typed = '';
-    const show = () => void stderr.write(`${question} `);
+    const show = () => void stderr.write(`${wrapText(question, columnsOf(stderr) - 1)} `);
     const end = (settle: () => void) => {
       stdin.pause();
       stdin.off('data', take).off('end', close).off('error', close);

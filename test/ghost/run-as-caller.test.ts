@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import {spawnSync} from 'node:child_process';
-import {closeSync, constants, mkdtempSync, openSync, rmSync} from 'node:fs';
+import {closeSync, constants, mkdtempSync, openSync, rmSync, readlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {Caller} from '../../src/ghost/caller.ts';
@@ -80,5 +80,15 @@ describe('A program that root runs with the ids of its caller', () => {
       expect([...groups]).to.have.members([...caller.groups]);
       expect([effectiveCapabilities, boundingCapabilities, noNewPrivileges]).to.deep.equal([0n, 0n, true]);
     });
+  });
+
+  it('has no network if it is to have none', async () => {
+    const script = 'cat /proc/net/dev | grep -c :; grep CapBnd /proc/self/status';
+    const offline = await runAsCaller(caller, 'sh', ['-c', script], [], undefined, {offline: true});
+    expect(offline.stdout.toString()).to.equal('1\nCapBnd:\t0000000000000000\n');
+    const control = await runAsCaller(caller, 'sh', ['-c', 'readlink /proc/self/ns/net'], []);
+    expect(control.stdout.toString().trim()).to.equal(readlinkSync('/proc/self/ns/net'));
+    const own = await runAsCaller(caller, 'sh', ['-c', 'readlink /proc/self/ns/net'], [], undefined, {offline: true});
+    expect(own.stdout.toString()).to.match(/^net:/).and.not.equal(control.stdout.toString());
   });
 });
