@@ -1,6 +1,6 @@
 import {closeSync, constants, openSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {bound, programPath, run, type ProgramResult} from '../kernel/program.ts';
+import {bound, findProgram, programPath, run, type ProgramResult} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
@@ -56,7 +56,10 @@ export async function makeFileSystem(
   const extended = `root_owner=${owner.uid}:${owner.gid},nodiscard,lazy_itable_init=0,lazy_journal_init=0`;
   const options = ['-b', '4096', '-i', '8192', '-m', '0', '-e', 'remount-ro', '-O', features.join(','), '-E', extended];
   const {code, stderr} = await run('mke2fs', ['-q', '-F', '-t', 'ext4', ...options, device.path]);
-  if (code === 0) return device.savePinned();
+  if (code === 0) {
+    await keepFilesPrivate(device);
+    return device.savePinned();
+  }
   throw new Failure(exitCode.cannotCreate, 'The file system of the vault could not be made.', {
     why: 'mke2fs failed; mostly the disk of the image is full or broken.',
     next: 'df -h',
@@ -159,3 +162,25 @@ async function versionOfE2fsprogs(): Promise<Version> {
   const [, major, minor] = /^e2fsck (\d+)\.(\d+)/m.exec(stderr.toString('latin1')) ?? [];
   return [Number(major ?? Infinity), Number(minor ?? 0)];
 }
+
+/**
+ * Gives the root directory of a new file system a default ACL: what is made in it, and below, is for its owner alone,
+ * whatever umask a session has. Without debugfs(8) the umask has to do that (`launch.ts`).
+ *
+ * Safe as root: every word of the command line is a constant but for the device, which this process has just made, and
+ * on which there is nothing but what mke2fs has put there.
+ */
+async function keepFilesPrivate(device: AttachedDevice): Promise<void> {
+  if (findProgram('debugfs') === undefined) return;
+  const command = `printf '${ownerOnly}' | exec debugfs -w -R 'ea_set -f /dev/stdin / system.posix_acl_default' "$0"`;
+  await run('sh', ['-c', command, device.path]);
+}
+
+/**
+ * An ACL as setxattr(2) takes it (linux/posix_acl_xattr.h), for printf(1): version 2; then, each with its permissions and
+ * no id, the owner (1), the group (4) and everybody else (0x20).
+ */
+const ownerOnly = [
+  '\\2\\0\\0\\0',
+  ...['\\1\\0\\7', '\\4\\0\\0', '\\40\\0\\0'].map((entry) => `${entry}\\0${'\\377'.repeat(4)}`),
+].join('');

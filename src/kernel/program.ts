@@ -8,6 +8,7 @@ const packages = {
   cat: 'coreutils',
   chattr: 'e2fsprogs',
   cryptsetup: 'cryptsetup-bin',
+  debugfs: 'e2fsprogs',
   dmsetup: 'dmsetup',
   e2fsck: 'e2fsprogs',
   e4crypt: 'e2fsprogs',

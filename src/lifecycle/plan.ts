@@ -127,6 +127,8 @@ export type SessionPlan = {
   readonly workingFolder: string;
   /** The terminal that the user types at, `/dev/pts/3`; absent where there is none. */
   readonly terminal?: string;
+  /** The caller's umask. The session gets it where the vault keeps its files private by itself. Absent: 077. */
+  readonly umask?: number;
   /** The session gets a terminal of its own: all three standard descriptors are a terminal. */
   readonly ownTerminal: boolean;
 };

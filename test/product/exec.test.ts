@@ -97,7 +97,9 @@ describe('A command run by exec', () => {
       cwd: '/usr/share',
       env: {WORD: "it's $(id)", LONG: long, LD_LIBRARY_PATH: '/nowhere'},
     });
-    expect(stdout).to.equal(`true it's $(id) 100000 ${owner.home}\n/usr/share\n0077\n`);
+    expect(stdout).to.equal(
+      `true it's $(id) 100000 ${owner.home}\n/usr/share\n${process.umask().toString(8).padStart(4, '0')}\n`,
+    );
   });
 
   it('is refused in a working folder that is gone, with the command that helps', async () => {

@@ -56,7 +56,8 @@ for (const isolation of ['sealed', 'private'] as const) {
         .to.include(`Uid:\t${owner.uid}\t${owner.uid}\t${owner.uid}\t${owner.uid}`)
         .and.to.include('CapEff:\t0000000000000000')
         .and.to.include('NoNewPrivs:\t1')
-        .and.to.match(/0077\n$/);
+        // fuse2fs knows no ACL that would keep the files private.
+        .and.to.match(isolation === 'private' ? /^0077$/m : new RegExp(`^0*${process.umask().toString(8)}$`, 'm'));
       // Only root can take the bounding set away from whoever joins; without new privileges it bounds nothing.
       if (isolation === 'sealed') expect(output).to.include('CapBnd:\t0000000000000000');
       const outer = await second.ask('readlink /proc/self/ns/user /proc/self/ns/pid /proc/self/ns/ipc');

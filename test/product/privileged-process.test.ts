@@ -183,20 +183,31 @@ describe('The privileged process', () => {
     }
   });
 
-  it('leaves the session a umask of 077, no core dumps, its groups and nobody else’s', async () => {
+  it('leaves the session its caller’s umask, no core dumps, its groups and nobody else’s', async () => {
     const script = 'umask; ulimit -c; cat /proc/self/coredump_filter; id -un; id -gn; id -Gn';
-    const told = (await exec(['bash', '-c', script])).stdout.trim().split('\n');
-    expect(told[0]).to.equal('0077');
+    const args = ['exec', ...vault.flags, '--', 'bash', '-c', script];
+    const told = (await runScript('umask 027; exec tazpod "$@"', args)).stdout.trim().split('\n');
+    expect(told[0]).to.equal('0027');
     expect(told.slice(2, 3)).to.deep.equal(['00000000']);
     expect(told.slice(3, 5)).to.deep.equal([owner.name, owner.name]);
     expect(told[5]!.split(' ').sort()).to.deep.equal(['games', owner.name, 'users'].sort());
   });
 
-  it('lets the session make private files, also where the caller’s umask was open', async () => {
+  it('lets the session make private files in the vault, also where the caller’s umask is open, and only there', async () => {
     const script = 'umask 000; exec tazpod "$@"';
-    const args = ['exec', ...vault.flags, '--', 'sh', '-c', 'touch ~/secrets/private; stat -c %a ~/secrets/private'];
-    const {stdout} = await runScript(script, args);
-    expect(stdout).to.equal('600\n');
+    const make = 'mkdir -p $1 && touch $1/file && cp /bin/true $1/program && stat -c %a $1 $1/file $1/program';
+    const args = (folder: string) => ['exec', ...vault.flags, '--', 'sh', '-c', make, 'sh', `${owner.home}/${folder}`];
+    expect((await runScript(script, args('secrets/deep/private'))).stdout).to.equal('700\n600\n700\n');
+    expect((await runScript(script, args('project'))).stdout).to.equal('777\n666\n755\n');
+  });
+
+  it('gives the session the umask that the user asks for, and a private one where the vault cannot keep files so', async () => {
+    const args = ['exec', ...vault.flags, '--', 'sh', '-c', 'umask'];
+    expect((await runScript('TAZPOD_UMASK=007 exec tazpod "$@"', args)).stdout).to.equal('0007\n');
+    // fuse2fs knows no ACL.
+    expect(
+      (await runScript('exec tazpod "$@"', [...args.slice(0, -4), '--isolation', 'private', ...args.slice(-4)])).stdout,
+    ).to.equal('0077\n');
   });
 
   it('talks to no socket that is not its caller’s own, by whatever name', async () => {

@@ -210,7 +210,7 @@ function parseCreate(value: unknown): NonNullable<Extract<GhostPlan, {operation:
 
 function parseSession(value: unknown): NonNullable<Extract<GhostPlan, {operation: 'open'}>['session']> {
   const session = record(value, 'session');
-  only(session, 'session', ['command', 'environment', 'workingFolder', 'ownTerminal'], ['terminal']);
+  only(session, 'session', ['command', 'environment', 'workingFolder', 'ownTerminal'], ['terminal', 'umask']);
   const command = array(session['command'], 'session.command', 2 ** 16).map((word) => text(word, 'session.command'));
   if (command.length === 0 || command[0] === '') throw malformed('session.command');
   const environment = record(session['environment'], 'session.environment');
@@ -232,6 +232,7 @@ function parseSession(value: unknown): NonNullable<Extract<GhostPlan, {operation
     workingFolder: absolutePath(session['workingFolder'], 'session.workingFolder'),
     ownTerminal: session['ownTerminal'],
     ...(terminal === undefined ? {} : {terminal: terminal as string}),
+    ...(session['umask'] === undefined ? {} : {umask: integer(session['umask'], 'session.umask', 0, 0o777)}),
   };
 }
 

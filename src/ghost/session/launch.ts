@@ -6,6 +6,7 @@ import {
   fstatSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -21,7 +22,7 @@ import {withoutDebuggers} from './debuggers.ts';
 /**
  * What `session.ts` writes for the first process of a session: what to run, and in which environment.
  */
-export type LaunchOrder = Pick<SessionPlan, 'command' | 'environment' | 'workingFolder'> & {
+export type LaunchOrder = Pick<SessionPlan, 'command' | 'environment' | 'workingFolder' | 'umask'> & {
   readonly mountPoint: string;
   readonly readOnly: boolean;
   /** Nobody else is in the session yet: temporary files that are there are those of one that has ended. */
@@ -37,7 +38,7 @@ function launch(orderPath: string): never {
   const order = JSON.parse(readFileSync(orderPath, 'utf8')) as LaunchOrder;
   unlinkSync(orderPath);
   closeInherited();
-  process.umask(0o077);
+  process.umask(privateUmask);
   const environment = withoutDebuggers({...withoutOuterTerminals(order.environment), ...ghostEnvironment(order)});
   try {
     process.chdir(order.workingFolder);
@@ -45,10 +46,43 @@ function launch(orderPath: string): never {
     process.chdir('/');
     say('tazpod: the working folder cannot be entered from inside; starting in /');
   }
+  process.umask(umaskOf(order));
   process.removeAllListeners('warning');
   mindSignalsAgain();
   // env(1) looks the program up in the PATH of this environment, and ends with 126 or 127 where it finds none.
   return process.execve!('/usr/bin/env', ['env', '--', ...order.command], environment);
+}
+
+/** What is made with it is for its owner alone. */
+const privateUmask = 0o077;
+
+/**
+ * The umask of the session: the caller's own, so that files of a project are what they are outside too. A vault that
+ * TazPod has made keeps its files private by a default ACL. In one that does not (another tool has made it, or fuse2fs,
+ * which knows no ACL, serves it), the umask does that, unless the user has set TAZPOD_UMASK.
+ */
+function umaskOf({umask = privateUmask, environment, mountPoint}: LaunchOrder): number {
+  const asked = environment['TAZPOD_UMASK'] ?? '';
+  if (/^0?[0-7]{1,3}$/.test(asked)) return parseInt(asked, 8);
+  return keepsFilesPrivate(mountPoint) ? umask : privateUmask;
+}
+
+/** Asked of the file system itself: a file that is made for everybody, and is for nobody else all the same. */
+function keepsFilesPrivate(mountPoint: string): boolean {
+  const path = `${mountPoint}/.tazpod-umask-${process.pid}`;
+  const before = process.umask(0);
+  try {
+    const fd = openSync(path, 'wx', 0o666);
+    const {mode} = fstatSync(fd);
+    closeSync(fd);
+    unlinkSync(path);
+    return (mode & 0o077) === 0;
+  } catch {
+    // A vault that is full, or not the user's to write.
+    return false;
+  } finally {
+    process.umask(before);
+  }
 }
 
 /** By write(2): Node's own stream would leave a pipe in non-blocking mode to the program that follows. */

@@ -248,6 +248,7 @@ function writeLaunchOrder(
     command: plan.command,
     environment: plan.environment,
     workingFolder: plan.workingFolder,
+    ...(plan.umask === undefined ? {} : {umask: plan.umask}),
     mountPoint: vault.mountPoint,
     readOnly: vault.readOnly === true,
     first,
