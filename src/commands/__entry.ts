@@ -2,6 +2,7 @@ import {loadHelpClass} from '@oclif/core';
 import {BaseCommand} from '../base-command.ts';
 import {vaultHere} from '../secrets/vault-here.ts';
 import {locateImage} from '../vault/location.ts';
+import {countShells} from '../vault/welcome.ts';
 import {readVaultState} from '../vault/state.ts';
 
 /** `tazpod` alone: the obvious next thing. */
@@ -17,9 +18,7 @@ export default class Entry extends BaseCommand<void> {
     // A configuration that is wrong is for the next command to report.
     const {session} = await this.configured({}, 'image').then(({image}) => readVaultState(locateImage(image)));
     if (session !== undefined) {
-      this.log(
-        `The vault is open in ${session.shells === 1 ? 'one shell' : `${session.shells} shells`}. With its passphrase, this shell joins.`,
-      );
+      this.log(`The vault is open in ${countShells(session.shells)}. With its passphrase, this shell joins.`);
     }
     await this.config.runCommand('vault:unlock', []);
   }

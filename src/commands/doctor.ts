@@ -44,7 +44,8 @@ export default class Doctor extends BaseCommand<Diagnosis> {
       return diagnosis;
     }
     this.log(renderDiagnosis(diagnosis));
-    if (diagnosis.conclusion.isolation === 'none') process.exitCode = exitCode.unavailable;
+    if (vaultHere() !== undefined) this.remark(insideAGhost);
+    else if (diagnosis.conclusion.isolation === 'none') process.exitCode = exitCode.unavailable;
     return diagnosis;
   }
 
@@ -66,6 +67,10 @@ export default class Doctor extends BaseCommand<Diagnosis> {
     return configured?.values['mount-point'] ?? defaultMountPoint();
   }
 }
+
+const insideAGhost =
+  'This shell is inside a ghost, where nothing can become root: sudo does not work, and no other vault can be opened. ' +
+  'exec, pull, get, status and lock work. For what this machine can do, run "tazpod doctor" outside.';
 
 function noAdvice(): Failure {
   return new Failure(exitCode.noPermission, 'A sudoers line would be dangerous here, or of no use.', {

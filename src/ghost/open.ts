@@ -427,8 +427,8 @@ class Ghost {
     onSession: () => void,
     wasLocked: () => boolean,
   ): Promise<number> {
-    await this.#channel.claimTerminal();
     this.#channel.say({say: 'open', session: vault});
+    await this.#channel.claimTerminal();
     onSession();
     session.begin();
     const {imageFd, lost, misplaced} = this.#holdings;

@@ -51,6 +51,8 @@ export type GhostMessage =
   | {readonly say: 'lingers'; readonly code: number}
   /** What still ran when the session's program had ended, and was ended with it. The programs have chosen their names. */
   | {readonly say: 'leftBehind'; readonly programs: readonly string[]}
+  /** The vault was closed under the session, which has ended. `why` is a sentence for the user. */
+  | {readonly say: 'locked'; readonly why: string}
   /** The vault is closed; `code` is the ghost's exit code. */
   | {readonly say: 'ended'; readonly code: number};
 

@@ -12,6 +12,11 @@ const meanings = (named: string | undefined): Readonly<Record<VaultState['state'
   leftover: 'locked, but something was left over',
 });
 
+function stateWords({state, session, inside}: VaultState, named: string | undefined): string {
+  if (state !== 'open') return meanings(named)[state];
+  return ['open', ...(session?.readOnly ? ['read-only'] : []), ...(inside ? ['and this shell is inside'] : [])].join(', ');
+}
+
 const replacements: Readonly<Record<Replacement, string>> = {
   nothing: 'is not at this path any more, and nothing else is: it was moved or removed',
   copy: 'is not at this path any more: the file there is a copy of the vault, in another state perhaps',
@@ -24,7 +29,7 @@ export function describeState(vault: VaultState, named?: string, columns = colum
   const {session} = vault;
   const rows: [string, string][] = [
     ['image', vault.sizeBytes === undefined ? vault.image : `${vault.image} (${formatSize(vault.sizeBytes)})`],
-    ['state', session?.readOnly ? 'open, read-only' : meanings(named)[vault.state]],
+    ['state', stateWords(vault, named)],
   ];
   if (vault.replacedBy !== undefined) rows.push(['its image', replacements[vault.replacedBy]]);
   if (session !== undefined) {

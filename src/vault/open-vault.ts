@@ -33,6 +33,7 @@ import {type GraphStyle, LifecycleGraph} from './graph.ts';
 import {currentFolder, prepareMountPoint} from './location.ts';
 import {environmentInside, sharedFiles} from './outer-services.ts';
 import {exactVariables} from './exact-words.ts';
+import {describeStillOpen, renderWelcome} from './welcome.ts';
 
 /** The path of a socket has 107 bytes, and temporary files of the session are in `.tazpod/tmp` in the vault. */
 const longestForSockets = 107 - '/.tazpod/tmp/tmux-1000/default'.length - 20;
@@ -58,6 +59,8 @@ export type OpenRequest = {
   readonly adopt?: true;
   /** The command of the session; absent: the vault is only made, or adopted. */
   readonly command?: readonly string[];
+  /** The session is a shell that the user types at: it begins with a line about the vault. */
+  readonly welcome?: boolean;
   /** Nobody types into the session: it gets no terminal of its own, and the caller's stays as it is. */
   readonly unattended?: boolean;
 };
@@ -133,7 +136,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   const share = async () => {
     if (shared && inForeground()) await setTerminal(terminal.descriptor, ['opost']);
   };
-  const stage = new Stage(presentation, restore, share);
+  const stage = new Stage(presentation, restore, share, request.welcome === true ? home : undefined);
   try {
     const listener = {onMessage: (message: GhostMessage) => stage.present(message)};
     const call = async (): Promise<GhostEnd> => {
@@ -148,6 +151,8 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     };
     const end = escalation.isolation === 'private' ? await callPatiently(request, call, presentation) : await call();
     if (end.failure !== undefined) throw end.failure;
+    await stage.clear();
+    if (request.command !== undefined) tellWhatIsStillOpen(request.image, presentation);
     return end;
   } finally {
     await stage.clear();
@@ -279,8 +284,23 @@ function sessionPlan(
     // A relay sets the terminal, and the kernel stops whoever does that from the background.
     ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)) && inForeground(),
     ...(unattended || terminal === undefined ? {} : {terminal}),
+    umask: process.umask(),
   };
 }
+
+/** Whoever leaves a vault that others are still in learns that it is not locked. */
+function tellWhatIsStillOpen(image: string, presentation: Presentation): void {
+  const running = openVaultAt(image);
+  if (running === undefined || presentation.style === 'silent') return;
+  process.stderr.write(`${describeStillOpen(running)}\n`);
+}
+
+/**
+ * Ends the modes that a full-screen program sets (xterm's control sequences): the other screen, mouse reports, bracketed
+ * paste, focus reports, a hidden cursor, application keys, colours. To leave the other screen brings the cursor back to
+ * where it was saved, and it may never have been: so it is saved first, which each of the two screens does for itself.
+ */
+const plainScreen = '\u001b7\u001b[?1049l\u001b[?1000;1002;1003;1004;1006;2004l\u001b[?25h\u001b[?1l\u001b>\u001b[m';
 
 /** Where the ghost's messages are shown. */
 class Stage {
@@ -290,8 +310,19 @@ class Stage {
   readonly #shareTerminal: () => Promise<void>;
   /** Remarks wait for the graph: a line in the midst of one that redraws itself would be drawn over. */
   #remarks: string[] = [];
+  /** The home of a user who is to be welcomed. */
+  readonly #welcomeAt: string | undefined;
+  #welcome: string | undefined;
+  /** This call has mounted the vault: what it takes down again is worth showing. */
+  #mounted = false;
 
-  constructor(presentation: Presentation, restoreTerminal: () => Promise<void>, shareTerminal: () => Promise<void>) {
+  constructor(
+    presentation: Presentation,
+    restoreTerminal: () => Promise<void>,
+    shareTerminal: () => Promise<void>,
+    welcomeAt: string | undefined,
+  ) {
+    this.#welcomeAt = welcomeAt;
     this.#graph = new LifecycleGraph(presentation.style);
     this.#presentation = presentation;
     this.#restoreTerminal = restoreTerminal;
@@ -303,19 +334,33 @@ class Stage {
       case 'phase':
         // A session that was killed has left the terminal as its relay needed it.
         if (message.phase === 'close') await this.#restoreTerminal();
+        if (message.phase === 'close' && !this.#mounted) return this.#graph.close();
         return this.#graph.show(message);
       case 'started':
       case 'progress':
       case 'done':
       case 'skipped':
       case 'broken':
+        this.#mounted ||= message.say === 'done' && message.step === 'mount';
         return this.#graph.show(message);
       case 'waits':
         if (this.#presentation.style !== 'silent') return this.#graph.show(message);
         return this.#presentation.remark(`The vault: ${message.why}.`);
       case 'terminal':
         await this.#shareTerminal();
-        return this.clear();
+        await this.clear();
+        if (this.#welcome !== undefined) process.stderr.write(`${this.#welcome}\n`);
+        this.#welcome = undefined;
+        return;
+      case 'open':
+        if (this.#welcomeAt !== undefined) this.#welcome = renderWelcome(message.session, this.#welcomeAt);
+        return;
+      case 'locked':
+        await this.clear();
+        await this.#restoreTerminal();
+        // What ran in the session has not had the time to leave the screen as it was.
+        if (process.stderr.isTTY) process.stderr.write(plainScreen);
+        return this.#presentation.remark(message.why);
       case 'failure':
       case 'ended':
       case 'lingers':
@@ -331,7 +376,6 @@ class Stage {
       case 'program':
         if (this.#presentation.debug) process.stderr.write(`+ ${message.commandLine}\n`);
         return;
-      case 'open':
       case 'stopped':
       case 'enter':
       case 'observed':

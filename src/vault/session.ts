@@ -38,12 +38,16 @@ export type SessionFlags = KeyFlags &
     readonly wait?: number;
   };
 
+/** How the session begins. */
+export type SessionStart = {readonly welcome?: boolean};
+
 /** Opens the vault for one command; where there is none, makes it first if that was asked for or is agreed to. */
 export async function openOrCreate(
   flags: SessionFlags,
   command: readonly string[],
   presentation: Presentation,
   bridges: readonly DeclaredBridge[] = [],
+  {welcome = false}: SessionStart = {},
 ): Promise<SessionResult> {
   const image = locateImage(flags.image);
   const key = keySource(flags);
@@ -62,6 +66,7 @@ export async function openOrCreate(
         share: flags.share,
         readOnly: flags['read-only'],
         command,
+        welcome,
         ...(made === undefined ? {} : {create: made}),
       },
       presentation,

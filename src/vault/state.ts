@@ -24,6 +24,8 @@ export type VaultState = {
    * `copy` is a LUKS2 image with the same UUID, such as another state of the vault that a sync client has brought.
    */
   readonly replacedBy?: Replacement;
+  /** The process that asks is inside of its ghost. Left out otherwise. */
+  readonly inside?: true;
   /** What was pulled into it, for who asks in its ghost. */
   readonly pulled?: PulledSummary;
   /** What lies in the configured mount point outside the vault, unencrypted. */

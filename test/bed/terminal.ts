@@ -26,6 +26,8 @@ export type TestTerminal = {
   shows(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray>;
   resize(columns: number, rows: number): void;
   clear(): void;
+  /** What programs have set: `alternate=0 mouse=0 cursor=1`. */
+  modes(): string;
   /** Owner and mode of the terminal now: `1001 620`. */
   owner(): string;
   /** Whether its shell has ended. */
@@ -102,6 +104,8 @@ export async function openTerminal(
       terminal.enter('clear');
       tmux('clear-history');
     },
+    modes: () =>
+      tmux('display-message', '-p', 'alternate=#{alternate_on} mouse=#{mouse_any_flag} cursor=#{cursor_flag}').trim(),
     owner: () => {
       const {uid, mode} = statSync(path!);
       return `${uid} ${(mode & 0o777).toString(8)}`;

@@ -25,7 +25,7 @@ export const temporaryFolders = ['/tmp', '/var/tmp', '/dev/shm'];
 
 /** What the shells of the user say when they wait: see `terminal.ts`. */
 const bashrc = `unset HISTFILE
-if [ "$TAZPOD_GHOST_MODE" = true ]; then PS1='ghost> '; else PS1='outside> '; fi
+if [ "$TAZPOD_GHOST_MODE" = true ]; then PS1='ghost> ' TAZPOD_PROMPT_MARK=; else PS1='outside> '; fi
 `;
 
 let sweptUp = false;

@@ -22,6 +22,7 @@ const types: Readonly<Record<string, string>> = {
   CreateResult: 'src/vault/create.ts',
   SessionResult: 'src/vault/session.ts',
   LockResult: 'src/vault/lock.ts',
+  AllLocked: 'src/commands/vault/lock.ts',
   AdoptResult: 'src/vault/adopt.ts',
   CleanResult: 'src/vault/clean.ts',
   Observation: 'src/lifecycle/cleaning.ts',

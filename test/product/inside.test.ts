@@ -99,6 +99,14 @@ describe('A command inside a ghost', function () {
     expect(existsSync(join(owner.home, 'new.img'))).to.equal(false);
   });
 
+  it('looks at the machine with a word about where that is, and does not call it unfit', async () => {
+    const {code, output} = await session.ask('tazpod doctor');
+    expect(code, output).to.equal(0);
+    expect(output).to.match(
+      /^warning: This shell is inside a ghost, where nothing can become root: sudo does not work/m,
+    );
+  });
+
   it('does not lock this vault where another one is named, and reports no busy one as free', async () => {
     for (const flags of [`--image ${other.image}`, '--strategy smart']) {
       const {code, output} = await session.ask(`tazpod lock ${flags}`);

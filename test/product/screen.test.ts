@@ -71,6 +71,7 @@ describe('The screen', () => {
         expect(stepsOn(terminal)).to.deep.equal([
           'outside> u; echo "code=$?"',
           ...opened,
+          `Vault ~${dirname(vault.passphraseFile).slice(owner.home.length)} is open at ~/secrets. Leave: exit. State: tazpod status.`,
           'ghost> exit 3',
           'exit',
           ...closed,

@@ -140,7 +140,7 @@ describe('On a terminal', () => {
     await terminal.shows(new RegExp(`^/bin/bash /usr/share /dev/pts/0 ${owner.name}$`, 'm'));
     await leaveGhost();
     terminal.enter(`SHELL=/bin/sh tazpod unlock ${vault.flags.join(' ')}; echo "code=$?"`);
-    await terminal.shows(/^\$ $/m);
+    await terminal.shows(/^\(ghost\) \$ $/m);
     terminal.enter('echo "shell $0"; exit 9');
     await terminal.shows(/^shell \/bin\/sh$[^]*^code=9$/m);
   });

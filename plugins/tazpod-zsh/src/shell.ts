@@ -23,8 +23,7 @@ export function quote(word: string): string {
 /** Programs that need the set-user-ID bit, which the kernel does not honour in a ghost. Their own words blame others. */
 const rootPrograms = ['sudo', 'su', 'doas', 'pkexec'];
 
-const noRoot = (name: string) =>
-  `${name} cannot work inside a ghost: no program in it can become root. Use a shell outside.`;
+const noRoot = (name: string) => `${name} cannot work inside a ghost: no program in it can become root.`;
 
 /*
  * Agents (Claude Code and others) copy the user's functions into a file and leave out those whose names begin with "_".

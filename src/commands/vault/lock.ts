@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs';
 import {Flags} from '@oclif/core';
 import {BaseCommand} from '../../base-command.ts';
 import {findContributions} from '../../extensions/contributions.ts';
@@ -7,10 +8,19 @@ import {carryOutCleaning, describeAction, describeObservation, isClean, planClea
 import {lockFromInside} from '../../vault/lock-inside.ts';
 import {lockFromOutside, type LockResult} from '../../vault/lock.ts';
 import {locateImage} from '../../vault/location.ts';
+import {listOpenVaults} from '../../vault/state.ts';
+import {vaultCommand} from '../../vault/given-image.ts';
+import {countShells} from '../../vault/welcome.ts';
 import type {Presentation} from '../../vault/open-vault.ts';
 import {imageFlags, waitFlags} from '../../vault/vault-flags.ts';
 
-export default class Lock extends BaseCommand<LockResult> {
+/** The `result` of `vault lock --all --json`. */
+export type AllLocked = {
+  /** Each vault of yours that was open. */
+  readonly vaults: readonly LockResult[];
+};
+
+export default class Lock extends BaseCommand<LockResult | AllLocked> {
   static override aliases = ['lock'];
   static override description = [
     'Closes the vault: ends the ghost from any other shell, or from inside it.',
@@ -21,6 +31,7 @@ export default class Lock extends BaseCommand<LockResult> {
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --grace 10'];
   static override flags = {
     ...imageFlags,
+    all: Flags.boolean({description: 'close every open vault of yours', exclusive: ['image', 'strategy']}),
     ...waitFlags,
     grace: Flags.integer({
       description: 'seconds between SIGHUP and SIGKILL',
@@ -36,19 +47,23 @@ export default class Lock extends BaseCommand<LockResult> {
   };
   static override summary = 'Close the vault.';
 
-  async run(): Promise<LockResult> {
+  async run(): Promise<LockResult | AllLocked> {
     const {flags} = await this.parse(Lock);
     const own = await this.inside(flags);
     if (own !== undefined) {
       lockFromInside(flags.grace * 1000);
       return {image: own.image, wasOpen: true};
     }
-    const image = locateImage((await this.configured(flags, 'image')).image);
     const presentation = this.presentation(flags);
     const {strategy, grace, wait} = flags;
+    const times = {graceMs: grace * 1000, waitMs: wait * 1000};
+    if (flags.all) return this.#lockAll(times, presentation);
+    const image = locateImage((await this.configured(flags, 'image')).image);
+    const elsewhere = flags.image === undefined ? openVaultsBut(image) : [];
+    if (!existsSync(image) && elsewhere.length > 0) throw openElsewhere(image, elsewhere);
     let result: LockResult;
     try {
-      result = await lockFromOutside(image, {graceMs: grace * 1000, waitMs: wait * 1000}, presentation);
+      result = await lockFromOutside(image, times, presentation);
     } catch (error) {
       const busy = error instanceof Failure && error.code === exitCode.busy;
       const fallback = strategy ?? (busy ? await this.#configuredStrategy() : undefined);
@@ -56,8 +71,37 @@ export default class Lock extends BaseCommand<LockResult> {
       return await this.#clean({image, wasOpen: true}, fallback, presentation);
     }
     if (strategy !== undefined) result = await this.#clean(result, strategy, presentation);
-    this.log(result.wasOpen ? 'The vault is closed.' : 'The vault was not open.');
+    this.log(describe(result));
+    if (!result.wasOpen && elsewhere.length > 0) {
+      this.log(`Open elsewhere: ${elsewhere.join(', ')}\n  Next: ${lockCommand(elsewhere)}`);
+    }
     return result;
+  }
+
+  /** One that does not close keeps none of the others open. */
+  async #lockAll(times: Parameters<typeof lockFromOutside>[1], presentation: Presentation): Promise<AllLocked> {
+    const vaults: LockResult[] = [];
+    const failures: [string, unknown][] = [];
+    for (const {image} of listOpenVaults()) {
+      try {
+        const result = await lockFromOutside(image, times, presentation);
+        vaults.push(result);
+        this.log(`${image}: ${describe(result)}`);
+      } catch (error) {
+        failures.push([image, error]);
+      }
+    }
+    const [first] = failures;
+    if (first === undefined) {
+      if (vaults.length === 0) this.log('No vault is open.');
+      return {vaults};
+    }
+    if (failures.length === 1) throw first[1];
+    throw new Failure(exitCode.busy, `${failures.length} vaults were not closed.`, {
+      why: `${failures.map(([image]) => image).join(', ')}.`,
+      next: 'tazpod vault list',
+      cause: first[1],
+    });
   }
 
   /** Who named the vault closes it whatever the configuration is like. */
@@ -77,4 +121,26 @@ export default class Lock extends BaseCommand<LockResult> {
       next: 'tazpod vault clean --dry-run',
     });
   }
+}
+
+function describe({wasOpen, shells = 0}: LockResult): string {
+  if (!wasOpen) return 'The vault was not open.';
+  return shells > 1 ? `The vault is closed. It was open in ${countShells(shells)}.` : 'The vault is closed.';
+}
+
+function openVaultsBut(image: string): string[] {
+  return listOpenVaults()
+    .map((vault) => vault.image)
+    .filter((each) => each !== image);
+}
+
+function openElsewhere(image: string, elsewhere: readonly string[]): Failure {
+  return new Failure(exitCode.noInput, `There is no vault at ${image}.`, {
+    why: `Open now: ${elsewhere.join(', ')}.`,
+    next: lockCommand(elsewhere),
+  });
+}
+
+function lockCommand(images: readonly string[]): string {
+  return images.length === 1 ? vaultCommand('lock', images[0]) : 'tazpod lock --all';
 }

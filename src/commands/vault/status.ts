@@ -25,8 +25,14 @@ export default class Status extends BaseCommand<VaultState> {
     // In a ghost its own vault is meant, wherever the working folder is.
     const here = vaultHere();
     const {image} = await this.configured({image: flags.image ?? here?.image}, 'image');
-    const state = {...(await readVaultState(locateImage(image))), ...(here === undefined ? await this.#stray() : {})};
-    const pulled = here !== undefined && here.image === state.image ? summarizePulled(here.mountPoint) : undefined;
+    const read = await readVaultState(locateImage(image));
+    const inside = here !== undefined && here.image === read.image;
+    const state: VaultState = {
+      ...read,
+      ...(inside ? {inside} : {}),
+      ...(here === undefined ? await this.#stray() : {}),
+    };
+    const pulled = inside ? summarizePulled(here.mountPoint) : undefined;
     this.log([describeState(state, flags.image), ...(pulled === undefined ? [] : [describePulled(pulled)])].join('\n'));
     return {...state, ...(pulled === undefined ? {} : {pulled})};
   }

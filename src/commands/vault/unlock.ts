@@ -3,6 +3,7 @@ import {Flags} from '@oclif/core';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {withVariables} from '../../secrets/session/session-words.ts';
+import {markedShell} from '../../shell/marked-shell.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {locateImage} from '../../vault/location.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
@@ -43,6 +44,10 @@ export default class Unlock extends SessionCommand {
     ...shareFlags,
     ...readOnlyFlags,
     ...createFlags,
+    quiet: Flags.boolean({
+      char: 'q',
+      description: 'show no steps and no welcome, and add no mark to the prompt',
+    }),
     create: Flags.boolean({
       description: 'make the vault first if there is none, without asking',
       exclusive: ['read-only'],
@@ -63,12 +68,15 @@ export default class Unlock extends SessionCommand {
     const {image, ...settings} = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');
     // A vault that is there has its size.
     const size = existsSync(locateImage(image)) ? {} : await this.configured({size: flags.size}, 'size');
+    const typedAt = [process.stdin, process.stdout, process.stderr].every((stream) => stream.isTTY);
+    const dressed = typedAt && !flags.quiet && !this.jsonEnabled();
     return this.finish(
       await openOrCreate(
         {...settings, ...size, image},
-        withVariables([shell], 'all'),
-        this.presentation(flags),
+        withVariables(dressed ? markedShell(shell, process.env) : [shell], 'all'),
+        this.presentation(flags, flags.quiet),
         await this.bridges(),
+        {welcome: dressed},
       ),
     );
   }

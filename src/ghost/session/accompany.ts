@@ -8,6 +8,9 @@ const lastGraceMs = 500;
 /** How often the ghost looks whether a session that is over, or locked, waits for a process that is stopped. */
 const stoppedPollMs = 1000;
 
+const misplacedWhy =
+  'The directory that the vault is mounted on was moved or removed from outside: the vault is closed.';
+
 export type Company = {
   readonly session: Session;
   readonly channel: CliChannel;
@@ -41,10 +44,6 @@ export async function accompany(company: Company): Promise<number> {
   const seen = {misplaced: false};
   void misplaced?.then(() => {
     seen.misplaced = true;
-    channel.say({
-      say: 'warning',
-      text: 'The directory that the vault is mounted on was moved or removed from outside: the vault is closed.',
-    });
     // At once: what the session writes now, to save it perhaps, would not be written into the vault.
     void session.end(0);
   });
@@ -60,6 +59,10 @@ export async function accompany(company: Company): Promise<number> {
   }, stoppedPollMs);
   const code = await session.ended;
   clearInterval(waking);
-  if (session.leftBehind.length > 0 && !wasLocked()) channel.say({say: 'leftBehind', programs: session.leftBehind});
-  return seen.misplaced || wasLocked() ? exitCode.locked : code;
+  if (!seen.misplaced && !wasLocked()) {
+    if (session.leftBehind.length > 0) channel.say({say: 'leftBehind', programs: session.leftBehind});
+    return code;
+  }
+  channel.say({say: 'locked', why: seen.misplaced ? misplacedWhy : 'The vault was locked with "tazpod lock".'});
+  return exitCode.locked;
 }

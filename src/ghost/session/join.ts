@@ -35,8 +35,8 @@ export async function enterPrivateGhost(
   const joined = await joinSession(caller, plan.session, running, []);
   if (joined === undefined) throw justEnded();
   const {session, wasLocked} = joined;
-  await channel.claimTerminal();
   channel.say({say: 'open', session: openVaultOf(running)});
+  await channel.claimTerminal();
   onSession();
   session.begin();
   return accompany({session, channel, wasLocked, onLingering: async () => {}});

@@ -1,0 +1,36 @@
+import type {RunningVault} from '../kernel/open-vaults.ts';
+import {childrenOf} from '../kernel/process.ts';
+import type {OpenVault} from '../lifecycle/message.ts';
+import {columnsOf, wrapText} from '../report/wrap.ts';
+
+/** The first line of a session: which vault it is, how to leave, how to look. */
+export function renderWelcome(
+  {image, mountPoint}: OpenVault,
+  home: string,
+  columns = columnsOf(process.stderr),
+): string {
+  const name = shorten(nameOf(image), home);
+  const text = `Vault ${name} is open at ${shorten(mountPoint, home)}. Leave: exit. State: tazpod status.`;
+  return wrapText(text, columns, '', '  ');
+}
+
+/** What is said to somebody who leaves a vault that is open for others. */
+export function describeStillOpen({init, image}: RunningVault): string {
+  const shells = childrenOf(init.pid).length;
+  return wrapText(`The vault ${image} is still open in ${countShells(shells)}.`, columnsOf(process.stderr), '', '  ');
+}
+
+/** `one shell`, `2 shells`. */
+export function countShells(shells: number): string {
+  return shells === 1 ? 'one shell' : `${shells} shells`;
+}
+
+/** A vault goes by the directory of its project, where it has its usual place there. */
+function nameOf(image: string): string {
+  const folder = /^(.+)\/\.tazpod(?:-vault|\/vault)\/vault\.img$/.exec(image)?.[1];
+  return folder ?? image;
+}
+
+function shorten(path: string, home: string): string {
+  return path === home || path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
+}
