@@ -35,8 +35,12 @@ await endWith(() => {
 
 function sourceFaults(path: string): string[] {
   const {failures, others} = sourceTexts(join(root, path));
-  const said = failures.flatMap(({line, what, why, next}) => [what, ...why, ...next].map((text) => ({line, text})));
-  return faultsOf(path, [...said, ...others]);
+  const inFailures = failures.flatMap(({line, what, why, next}) =>
+    [what, ...why, ...next].map((text) => ({line, text})),
+  );
+  // Placeholders are names of the code.
+  const words = [...inFailures, ...others].map(({line, text}) => ({line, text: text.replace(/\{[^{}]*\}/g, '')}));
+  return faultsOf(path, words);
 }
 
 function faultsOf(path: string, texts: readonly Located[]): string[] {

@@ -52,7 +52,7 @@ export const enteredVariable = 'TAZPOD_ENTERED';
 export abstract class BaseCommand<T> extends Command {
   static override baseFlags = {
     debug: Flags.boolean({
-      description: 'show every program that is called, and where errors come from',
+      description: 'show every program that TazPod runs, and details of errors',
       helpGroup: 'GLOBAL',
     }),
   };

@@ -10,7 +10,10 @@ import {confirm} from './prompt/ask.ts';
 
 /** For what may switch off other plugins. */
 export const yesFlag = {
-  yes: Flags.boolean({char: 'y', description: 'agree that a policy of what is installed switches off other plugins'}),
+  yes: Flags.boolean({
+    char: 'y',
+    description: 'accept that the policy of an installed plugin switches off other plugins',
+  }),
 };
 
 /** What the commands that change the installed plugins share. */

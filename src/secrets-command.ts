@@ -23,23 +23,25 @@ export const vaultFlags = {...imageFlags, ...keyFlags, ...openFlags, ...joinFlag
 /** What `secrets.yml` is meant, and which part of it. */
 export const mappingFlags = {
   'secrets-file': Flags.string({
-    description: 'what is pulled [default: secrets.yml, here or in a folder above]',
+    description: 'the file that lists the secrets [default: secrets.yml, here or in a parent directory]',
     helpValue: 'FILE',
   }),
-  profile: Flags.string({description: 'the profile of secrets.yml that holds', helpValue: 'NAME'}),
+  profile: Flags.string({description: 'the profile of secrets.yml to use', helpValue: 'NAME'}),
 };
 
 /** How stores are asked. */
 export const storeFlags = {
   ...mappingFlags,
   timeout: Flags.integer({
-    description: 'how long one answer of a store may take',
+    description: 'seconds to wait for each answer of a backend',
     default: 10,
     helpValue: 'SECONDS',
     max: 3600,
     min: 1,
   }),
-  trust: Flags.boolean({description: 'agree to what secrets.yml asks for beyond filling the vault: programs, PATH'}),
+  trust: Flags.boolean({
+    description: 'allow secrets.yml to do more than pull secrets: run programs, set variables like PATH',
+  }),
 };
 
 export type MappingFlags = {readonly 'secrets-file'?: string | undefined; readonly profile?: string | undefined};
@@ -86,7 +88,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   protected needVault(why: string): VaultHere {
     const here = vaultHere();
     if (here !== undefined) return here;
-    throw new Failure(exitCode.noPermission, 'There is no vault open around this shell.', {why, next: 'tazpod unlock'});
+    throw new Failure(exitCode.noPermission, 'This shell is not inside a vault.', {why, next: 'tazpod unlock'});
   }
 
   /** The same for a command that writes into it. Throws a Failure: 64 where it is open read-only, 77 outside. */
@@ -139,7 +141,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
 
   async #agree(mapping: Mapping, demands: readonly string[]): Promise<boolean> {
     const lines = demands.map((demand) => `  ${demand}\n`).join('');
-    process.stderr.write(`${mapping.file.path} asks for more than to fill the vault:\n${lines}`);
-    return confirm('Whoever wrote it decides what happens then. Do you agree?', 'no');
+    process.stderr.write(`${mapping.file.path} asks for more than pulling secrets into the vault:\n${lines}`);
+    return confirm('Its author decides what happens then. Do you agree?', 'no');
   }
 }

@@ -22,7 +22,10 @@ export async function helpPages(root: string): Promise<HelpPage[]> {
       .trim();
   };
 
-  const commands = config.commands.filter(({hidden}) => !hidden).map(({id}) => id.replaceAll(':', ' '));
+  // An alias is a command of its own to oclif, and has the page of what it stands for.
+  const commands = config.commands
+    .filter(({aliases, hidden, id}) => !hidden && !aliases.includes(id))
+    .map(({id}) => id.replaceAll(':', ' '));
   const topics = config.topics.filter(({hidden}) => !hidden).map(({name}) => name.replaceAll(':', ' '));
   const pages = [{title: config.bin, text: await show([])}];
   for (const name of [...new Set([...topics, ...commands])].sort()) {

@@ -8,15 +8,15 @@ import {printExports} from '../secrets/session/exports.ts';
 export default class InternalEnv extends SecretsCommand<readonly string[]> {
   static override enableJsonFlag = false;
   static override hidden = true;
-  static override summary = 'Print exports for a shell to evaluate.';
+  static override summary = 'Print exports for a shell to evaluate';
 
   async run(): Promise<readonly string[]> {
     await this.parse(InternalEnv);
     if (isatty(1)) {
-      throw new Failure(exitCode.noPermission, 'Secrets are not shown on a terminal unasked.', {
+      throw new Failure(exitCode.noPermission, 'tazpod env does not print secrets on a terminal.', {
         next: 'eval "$(tazpod env)"',
       });
     }
-    return printExports(this.needVault('Secrets do not leave the ghost.').mountPoint, 'sh');
+    return printExports(this.needVault('Pulled secrets are available only inside the ghost.').mountPoint, 'sh');
   }
 }

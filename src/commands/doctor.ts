@@ -16,23 +16,23 @@ import {vaultHere} from '../secrets/vault-here.ts';
 
 export default class Doctor extends BaseCommand<Diagnosis> {
   static override description = [
-    'Looks at this machine as TazPod needs it, and says what would mend it.',
-    'Tools and their versions, kernel features, devices, sudo, memory, swap, core dumps, and whether the ' +
-      'program that runs as root can be changed by you. At the end: which engine and which isolation a ' +
-      'vault gets here. The exit code is 69 when no vault can be opened.',
+    'Checks whether this machine has what TazPod needs, and prints the commands that fix problems.',
+    'It checks tools and their versions, kernel features, devices, sudo, memory, swap, core dumps, and ' +
+      'whether you can change the program that runs as root. At the end it prints the engine and the isolation ' +
+      'that a vault gets here. Exits with 69 if no vault can be opened.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --json',
     {
       command: '<%= config.bin %> <%= command.id %> --sudoers',
-      description: 'Read what would let sudo start the ghost, and nothing else, without a password:',
+      description: 'Print a rule that lets sudo start the ghost, and nothing else, without a password:',
     },
   ];
   static override flags = {
-    sudoers: Flags.boolean({description: 'print a sudoers file for this user and this install, and nothing else'}),
+    sudoers: Flags.boolean({description: 'print only a sudoers file for this user and this install'}),
   };
-  static override summary = 'Look at this machine and say what to mend.';
+  static override summary = 'Check this machine for problems';
 
   async run(): Promise<Diagnosis> {
     const {flags} = await this.parse(Doctor);
@@ -73,8 +73,8 @@ const insideAGhost =
   'exec, pull, get, status and lock work. For what this machine can do, run "tazpod doctor" outside.';
 
 function noAdvice(): Failure {
-  return new Failure(exitCode.noPermission, 'A sudoers line would be dangerous here, or of no use.', {
-    why: 'The program can be changed by you, or sudo lets you run it without a password already.',
+  return new Failure(exitCode.noPermission, 'A sudoers rule would be unsafe or useless here.', {
+    why: 'You can change the program, or sudo already runs it without a password.',
     next: 'tazpod doctor',
   });
 }

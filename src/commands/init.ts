@@ -4,13 +4,13 @@ import {currentFolder} from '../vault/location.ts';
 
 export default class Init extends BaseCommand<InitResult> {
   static override description = [
-    'Makes the working folder a project: a commented .tazpod/config.yaml, a secrets.yml, and a line in .gitignore that ' +
-      'keeps the vault out of the repository.',
-    'Nothing is overwritten, and what was there is said. .tazpod/ also gets the JSON Schemas that editors check the two ' +
-      'files by; another init brings them up to date.',
+    'Creates a commented .tazpod/config.yaml, a secrets.yml, and a line in .gitignore that keeps the vault ' +
+      'out of the repository.',
+    'Never overwrites a file; lists those that already exist. It also writes the JSON Schemas for editors to ' +
+      '.tazpod/, and updates them when you run it again.',
   ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
-  static override summary = 'Make this folder a project.';
+  static override summary = 'Set up a project in this directory';
 
   async run(): Promise<InitResult> {
     await this.parse(Init);
@@ -19,7 +19,7 @@ export default class Init extends BaseCommand<InitResult> {
     const result = initProject(folder);
     const isNew = result.files.some(({path, state}) => path === '.tazpod/config.yaml' && state === 'made');
     if (above !== undefined && isNew) {
-      this.remark(`The configuration of ${above} held here until now; that of this folder takes its place.`);
+      this.remark(`The configuration of ${above} no longer applies here: the one in this directory replaces it.`);
     }
     this.log(`${renderInit(result)}\nNext: tazpod unlock`);
     return result;

@@ -7,7 +7,9 @@ const path = z
   .min(1)
   .max(4096)
   .refine((text) => !/\p{C}/u.test(text), {error: 'must have no control characters.'})
-  .refine((text) => !/^~[^/]/.test(text), {error: 'may begin with "~/" for the home; other homes are written out.'});
+  .refine((text) => !/^~[^/]/.test(text), {
+    error: 'may begin with "~/" for your home directory; write out other home directories.',
+  });
 
 const relativePath = z
   .string()
@@ -31,7 +33,7 @@ const programName = z
   .string()
   .max(64)
   .regex(/^\w[\w.+-]*$/, {error: 'must be the name of a program: letters, digits, "_", ".", "+" and "-", no path.'})
-  .refine((name) => !wordsOfShells.has(name), {error: 'is a word that shells need for themselves.'});
+  .refine((name) => !wordsOfShells.has(name), {error: 'is a keyword or a builtin of shells.'});
 
 const remark = z
   .string()
@@ -45,7 +47,7 @@ const packageName = z
   .regex(/^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/, {error: 'must be the name of an npm package.'});
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, {
-  error: 'must be a name of small letters, digits and hyphens.',
+  error: 'must consist of lower-case letters, digits and hyphens.',
 });
 
 /** The form of `config.yaml`: the user's, a project's, and a pack's `defaults`. */
@@ -53,50 +55,56 @@ export const configSchema = z
   .strictObject({
     image: path
       .optional()
-      .describe('The image of the vault. Without it: .tazpod-vault/vault.img, in the working folder or one above.'),
+      .describe(
+        'The image of the vault. Default: .tazpod-vault/vault.img in the working directory or the nearest parent that has one.',
+      ),
     'mount-point': path
       .optional()
-      .describe('The directory, under your home, that is the vault inside the ghost. Without it: ~/secrets.'),
+      .describe(
+        'The directory below your home directory where the vault appears inside the ghost. Default: ~/secrets.',
+      ),
     engine: z
       .enum(['dm-crypt', 'fuse'])
       .optional()
-      .describe('Who deciphers: the kernel or a process in user space. Without it: the best that the machine has.'),
+      .describe(
+        'Where decryption happens: in the kernel or in a user-space process. Default: the best that the machine supports.',
+      ),
     isolation: z
       .enum(['sealed', 'private'])
       .optional()
-      .describe('private makes do without root; sealed refuses to. Without it: sealed where root or sudo is there.'),
+      .describe('"private" works without root; "sealed" needs it. Default: sealed if root or sudo is available.'),
     size: z
       .string()
       .regex(/^\d+(\.\d+)?\s*[KMGT]?(i?B)?$/i, {error: 'must be a number with K, M, G or T: 512M.'})
       .optional()
-      .describe('The size of a new image: a number with K, M, G or T. Without it: 512M.'),
+      .describe('The size of a new image: a number with K, M, G or T. Default: 512M.'),
     share: z
       .array(z.enum(shareNames))
       .max(shareNames.length)
       .optional()
       .describe(
-        'Services of your login that sessions may use: ssh-agent, wayland. Without it: none. Not in a project.',
+        'Services of your login that sessions may use: ssh-agent, wayland. Default: none. Not allowed in a project file.',
       ),
     bridges: z
       .array(
         z.strictObject({
-          home: relativePath.describe('The directory, relative to the home: .infisical'),
+          home: relativePath.describe('The directory, relative to the home directory: .infisical'),
           vault: relativePath.describe('Its place in the vault: .auth-infisical'),
         }),
       )
       .max(64)
       .optional()
-      .describe('Directories of the home that live in the vault. Not in a project.'),
+      .describe('Directories of the home directory that live in the vault. Not allowed in a project file.'),
     latches: z
       .array(
         z.strictObject({
           command: programName.describe('The name of a program.'),
-          reason: remark.optional().describe('Shown when it is kept from running.'),
+          reason: remark.optional().describe('Shown when the latch stops the command.'),
         }),
       )
       .max(64)
       .optional()
-      .describe('Commands that are kept from running outside the vault. A comfort, not a boundary.'),
+      .describe('Commands that do not run outside the vault. A convenience, not a security boundary.'),
     plugins: z
       .strictObject({
         allow: z
@@ -113,11 +121,11 @@ export const configSchema = z
           )
           .max(1000)
           .optional()
-          .describe('The plugins that may be installed and loaded, and no others. A project can only narrow it.'),
+          .describe('The only plugins that may be installed and loaded. A project file can only narrow the list.'),
         registry: z
           .url({protocol: /^https?$/, error: 'must be an address that begins with https:// or http://.'})
           .optional()
-          .describe('The registry that plugins come from. Without it: what npm uses. Not in a project.'),
+          .describe('The npm registry for plugins. Default: npm’s own setting. Not allowed in a project file.'),
       })
       .optional()
       .describe('Which plugins may be used, and where they come from.'),
@@ -126,17 +134,17 @@ export const configSchema = z
         strategy: name.optional().describe('The name of a strategy that a plugin brings: smart'),
       })
       .optional()
-      .describe('How a vault is closed that does not close by itself.'),
+      .describe('How TazPod closes a vault that does not close by itself.'),
     shells: z
       .array(name)
       .max(16)
       .optional()
-      .describe('The shells that "tazpod shell install" is for where none is named. Without it: your login shell.'),
+      .describe('The shells for "tazpod shell install" without an argument. Default: your login shell.'),
     'update-notice': z
       .enum(['daily', 'never'])
       .optional()
       .describe(
-        'Whether commands in a terminal ask for and announce a new version. Without it: daily. Not in a project.',
+        'Whether commands in a terminal check for a new version and announce it. Default: daily. Not allowed in a project file.',
       ),
   })
   .describe('The configuration of TazPod');

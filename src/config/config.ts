@@ -152,7 +152,7 @@ export async function readConfig(surroundings: Surroundings): Promise<Reading> {
       if (!(error instanceof Failure)) throw error;
       if (path !== undefined) faulty.add(path);
       if (plugin === undefined) faults.push(error);
-      else remarks.push(`The defaults of the plugin ${plugin} are left out: ${error.message}`);
+      else remarks.push(`The defaults of the plugin ${plugin} are ignored: ${error.message}`);
     }
   };
   const places = [project, user, ...ofPacks];

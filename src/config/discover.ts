@@ -36,12 +36,12 @@ export function lookAt(path: string, uid: number): FoundFile {
   const whose = [file, folder].find((each) => each.uid !== uid && each.uid !== 0);
   const shown = printable(path, 4096);
   if (whose !== undefined) {
-    return {state: 'distrusted', path, why: `${shown} is not read: it or its folder belongs to another user.`};
+    return {state: 'distrusted', path, why: `${shown} is ignored: it or its directory belongs to another user.`};
   }
   // A folder with the sticky bit lets others add files, and not exchange this one.
   const open = (file.mode & 0o002) !== 0 || (folder.mode & 0o1002) === 0o002;
   return open
-    ? {state: 'distrusted', path, why: `${shown} is not read: everybody may write it. Next: chmod -R o-w ${shown}`}
+    ? {state: 'distrusted', path, why: `${shown} is ignored: everybody can write to it. Next: chmod -R o-w ${shown}`}
     : {state: 'found', path};
 }
 

@@ -22,13 +22,13 @@ export type ExplainedSetting = {
 
 /** What holds where nobody says anything. */
 const meanings: Readonly<Partial<Record<keyof ConfigValues, string>>> = {
-  image: '.tazpod-vault/vault.img, here or in a folder above',
+  image: '.tazpod-vault/vault.img, here or in a parent directory',
   'mount-point': '~/secrets',
-  engine: 'the best that this machine has',
-  isolation: 'sealed where root or sudo is there',
+  engine: 'the best that this machine supports',
+  isolation: 'sealed if root or sudo is available',
   share: 'none',
   'cleanup.strategy': 'none',
-  'plugins.registry': 'what npm uses',
+  'plugins.registry': 'npm’s own setting',
   shells: 'the login shell',
   'update-notice': 'daily',
 };

@@ -36,7 +36,7 @@ export function fileLayer(
   const document = withAbsolutePaths(file.value, {relativeTo, home});
   const mountPoint = document['mount-point'];
   if (mountPoint !== undefined && !resolved(mountPoint).startsWith(`${resolved(home)}/`)) {
-    throw file.failure(['mount-point'], 'must lie below your home.');
+    throw file.failure(['mount-point'], 'must be below your home directory.');
   }
   if (whose.from === 'project') {
     const [fault] = distrustProject(document, dirname(dirname(path)), home);

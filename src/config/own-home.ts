@@ -26,7 +26,7 @@ export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = 
     named === undefined ? 'HOME is not set' : `HOME is ${printable(named, 400)}, which is not a directory of yours`,
     account === undefined
       ? `user ${uid} is not in the login name database`
-      : `the login name database says ${account}, and that is not one either`,
+      : `the login name database says ${account}, which is not one either`,
   ];
   throw new Failure(exitCode.noInput, 'You have no home directory.', {
     why: `${why.join(', and ')}.`,

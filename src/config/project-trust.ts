@@ -28,23 +28,23 @@ const sizeLimitGiB = 16;
 export function distrustProject(document: ConfigDocument, projectFolder: string, home: string): Distrust[] {
   const faults: Distrust[] = [];
   const refuse = (path: YamlPath, rule: string) => {
-    faults.push({path, sentence: `${rule}; the user's own config.yaml, environment or flags may say otherwise.`});
+    faults.push({path, sentence: `${rule}; the user's own config.yaml, environment or flags can override this.`});
   };
   const project = resolved(projectFolder);
   const below = (path: string) => resolved(path).startsWith(project === '/' ? '/' : `${project}/`);
   const {image, 'mount-point': mountPoint, size} = document;
-  if (image !== undefined && !below(image)) refuse(['image'], 'must lie in the folder of the project that says it');
+  if (image !== undefined && !below(image)) refuse(['image'], 'must be in the project’s directory');
   if (mountPoint !== undefined && !below(mountPoint) && !isSecretsFolder(resolved(mountPoint), resolved(home))) {
-    refuse(['mount-point'], 'must be ~/secrets or ~/secrets-NAME, or lie in the folder of the project that says it');
+    refuse(['mount-point'], 'must be ~/secrets or ~/secrets-NAME, or be in the project’s directory');
   }
-  if (document.isolation === 'private') refuse(['isolation'], 'can be "sealed" only in a project');
+  if (document.isolation === 'private') refuse(['isolation'], 'can only be "sealed" in a project file');
   if (size !== undefined && gibibytes(size) > sizeLimitGiB) {
-    refuse(['size'], `can be at most ${sizeLimitGiB}G in a project`);
+    refuse(['size'], `can be at most ${sizeLimitGiB}G in a project file`);
   }
-  if (document.share !== undefined) refuse(['share'], 'cannot be set in a project');
-  if (document.bridges !== undefined) refuse(['bridges'], 'cannot be set in a project');
-  if (document.plugins?.registry !== undefined) refuse(['plugins', 'registry'], 'cannot be set in a project');
-  if (document['update-notice'] !== undefined) refuse(['update-notice'], 'cannot be set in a project');
+  if (document.share !== undefined) refuse(['share'], 'cannot be set in a project file');
+  if (document.bridges !== undefined) refuse(['bridges'], 'cannot be set in a project file');
+  if (document.plugins?.registry !== undefined) refuse(['plugins', 'registry'], 'cannot be set in a project file');
+  if (document['update-notice'] !== undefined) refuse(['update-notice'], 'cannot be set in a project file');
   return faults;
 }
 

@@ -17,7 +17,7 @@ export function readText(path: string): string | undefined {
     try {
       const stat = fstatSync(descriptor);
       if (!stat.isFile()) throw refused(path, 'It is not a regular file.');
-      if (stat.size > sizeLimitBytes) throw refused(path, `It has more than ${sizeLimitBytes / 1024} KiB.`);
+      if (stat.size > sizeLimitBytes) throw refused(path, `It is larger than ${sizeLimitBytes / 1024} KiB.`);
       bytes = readFileSync(descriptor);
     } finally {
       closeSync(descriptor);
@@ -38,7 +38,7 @@ export function readText(path: string): string | undefined {
 /** What the kernel's refusal to read a file or a folder means, as a sentence. */
 export function whyUnread(error: unknown): string {
   const {code} = error as NodeJS.ErrnoException;
-  return code === 'EACCES' ? 'You may not read it.' : `The kernel answered ${code ?? 'with an error'}.`;
+  return code === 'EACCES' ? 'You do not have permission to read it.' : `The kernel returned ${code ?? 'an error'}.`;
 }
 
 function refused(path: string, why: string): Failure {

@@ -40,7 +40,7 @@ export function sentenceOf(issue: z.core.$ZodRawIssue): string {
     case 'invalid_format':
       return `is not ${issue.format === 'url' ? 'an address' : `of the form ${issue.pattern ?? issue.format}`}.`;
     default:
-      return 'is not what it should be.';
+      return 'is invalid.';
   }
 }
 

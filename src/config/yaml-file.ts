@@ -108,14 +108,14 @@ class PositionedDocument {
     }));
     visit(document, {
       Alias: (_key, {range}) => {
-        faults.push({at: this.#at(range?.[0]), sentence: 'Aliases are not read here: write the value out.'});
+        faults.push({at: this.#at(range?.[0]), sentence: 'Aliases are not supported here: write out the value.'});
       },
       // Not by the parser's own way, which takes a time that grows with the square of the number of keys.
       Map: (_key, map) => {
         const seen = new Set<unknown>();
         for (const {key} of map.items) {
           if (!isScalar(key)) continue;
-          const sentence = `The key ${JSON.stringify(printable(String(key.value)))} is there twice.`;
+          const sentence = `The key ${JSON.stringify(printable(String(key.value)))} appears twice.`;
           if (seen.has(key.value)) faults.push({at: this.#at(key.range?.[0]), sentence});
           seen.add(key.value);
         }
@@ -138,8 +138,8 @@ class PositionedDocument {
       return issue.keys.slice(0, faultLimit + 1).map((key) => {
         const meant = nearest(key, known);
         const advice =
-          meant !== undefined ? `did you mean "${meant}"?` : `known here: ${known.join(', ') || 'nothing'}.`;
-        return {at: this.position([...path, key]), sentence: `${formatPath([...path, key])} is not known; ${advice}`};
+          meant !== undefined ? `did you mean "${meant}"?` : `known keys: ${known.join(', ') || 'nothing'}.`;
+        return {at: this.position([...path, key]), sentence: `${formatPath([...path, key])} is unknown; ${advice}`};
       });
     }
     if (issue.code === 'invalid_union') {
@@ -160,7 +160,7 @@ class PositionedDocument {
       ({at, sentence}) => `${printable(this.#path, 4096)}:${at.line}:${at.column}: ${sentence}`,
     );
     const told = more.slice(0, faultLimit - 1);
-    if (more.length > told.length) told.push('There are more.');
+    if (more.length > told.length) told.push('There are more errors.');
     return new Failure(exitCode.config, first!, {
       ...(told.length === 0 ? {} : {why: told.join('\n  ')}),
       ...(next === undefined ? {} : {next}),

@@ -92,7 +92,7 @@ export type Folder = {
   readonly path: string;
   /** With all folders below. */
   readonly recursive: boolean;
-  /** The names that are wanted, for stores that have to be asked one by one; absent: all. */
+  /** The names that are wanted, for stores that must be asked one by one; absent: all. */
   readonly names?: readonly string[];
   /** True for what `secrets.yml` leaves out; absent: nothing. Need not be read; what is given is dropped. */
   readonly isExcluded?: (secret: Pick<Secret, 'name' | 'path'>) => boolean;

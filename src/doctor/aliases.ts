@@ -12,7 +12,7 @@ export function examineAliases({aliases = []}: DoctorContext): Finding[] {
       id: 'aliases',
       title: 'Aliases',
       verdict: 'warning',
-      detail: `A shell prefers an alias to a latch, so these run outside the vault too: ${places}.`,
+      detail: `Aliases take precedence over latches, so these commands run outside the vault too: ${places}.`,
       fix: `remove the alias from ${printable(first.file, 400)}, or make it a function`,
     },
   ];

@@ -17,11 +17,11 @@ export function examineFuse(context: DoctorContext): DeviceReport {
     access,
     finding: {id: 'fuse', title: '/dev/fuse', ...finding},
   });
-  if (error === undefined) return report('usable', {verdict: 'ok', detail: 'It can be opened.'});
+  if (error === undefined) return report('usable', {verdict: 'ok', detail: 'You can open it.'});
   if (error === 'EACCES' && context.uid !== 0) {
     return report('root only', {
       verdict: 'warning',
-      detail: 'Only root may open it. That does for a sealed session, and not for a private one.',
+      detail: 'Only root can open it. Sealed sessions work; private ones do not.',
       fix: 'sudo chmod 666 /dev/fuse',
     });
   }
@@ -36,8 +36,8 @@ export function examineFuse(context: DoctorContext): DeviceReport {
     verdict: 'warning',
     detail:
       error === 'ENOENT'
-        ? 'It is not there: a container has to be given it.'
-        : 'It cannot be opened: the rules of this container forbid it, or the kernel has no FUSE.',
+        ? 'It does not exist. A container gets it with --device.'
+        : 'You cannot open it: this container’s rules forbid it, or the kernel has no FUSE.',
     fix: 'docker run --cap-add SYS_ADMIN --device /dev/fuse …',
   });
 }
@@ -53,14 +53,14 @@ export function examineLoop(context: DoctorContext): DeviceReport {
   if (isInitialUserNamespace(context.roots) === false) {
     return report('absent', {
       verdict: 'warning',
-      detail: 'In a user namespace the kernel mounts no ext4: fuse2fs serves the vault, which is slower.',
+      detail: 'The kernel does not mount ext4 in a user namespace: fuse2fs serves the vault, which is slower.',
     });
   }
-  if (error === undefined) return report('usable', {verdict: 'ok', detail: 'They can be used.'});
+  if (error === undefined) return report('usable', {verdict: 'ok', detail: 'You can use them.'});
   if (error === 'EACCES' && context.uid !== 0) {
-    return report('root only', {verdict: 'ok', detail: 'Root can use them, which is who needs them.'});
+    return report('root only', {verdict: 'ok', detail: 'Root can use them, which is enough.'});
   }
-  const detail = 'There are none: fuse2fs serves the vault, which is slower.';
+  const detail = 'No loop devices exist: fuse2fs serves the vault, which is slower.';
   const loadable = !hasLoopControl(context.roots) && findKernelModule('loop', context.modulesFolder) === 'loadable';
   return report('absent', {
     verdict: 'warning',
@@ -83,13 +83,13 @@ export function examineDeviceMapper(context: DoctorContext): DeviceReport {
   });
   const module = findKernelModule('dm-mod', context.modulesFolder);
   const there = hasDeviceMapper(context.roots) || module === 'loadable';
-  if (!there) return report('absent', 'This kernel has none; the fuse engine needs none.');
+  if (!there) return report('absent', 'This kernel does not have it; the fuse engine does not need it.');
   if (isInitialUserNamespace(context.roots) === false) {
-    return report('absent', 'The kernel has it, but not for a user namespace; the fuse engine needs none.');
+    return report('absent', 'The kernel has it, but not for a user namespace; the fuse engine does not need it.');
   }
   // A kernel with modules says which it has; one without a module folder is asked by cryptsetup.
   if (module !== undefined && findKernelModule('dm-crypt', context.modulesFolder) === undefined) {
-    return report('absent', 'The kernel has it without dm-crypt; the fuse engine needs neither.');
+    return report('absent', 'The kernel has it without dm-crypt; the fuse engine needs neither of them.');
   }
   const error = context.tryOpen(`${context.roots.dev}/mapper/control`);
   // Opening the node loads the module; a node that is not there yet comes with it.
@@ -103,7 +103,7 @@ export function examineDeviceMapper(context: DoctorContext): DeviceReport {
       ? report('absent', 'The kernel has it, but dmsetup is not installed.', installDmsetup(context))
       : report('root only', 'The kernel has it, and dm-crypt, for root.');
   }
-  return report('absent', 'The kernel has it, but this container may not use it; the fuse engine needs none.');
+  return report('absent', 'The kernel has it, but this container may not use it; the fuse engine does not need it.');
 }
 
 function installDmsetup({hasApt, uid}: DoctorContext): string {

@@ -26,10 +26,10 @@ export function examineTerminals(context: DoctorContext): Finding {
   const has = knowsFileSystem('devpts', context);
   return {
     id: 'devpts',
-    title: 'Terminals of its own',
+    title: 'Private terminals',
     verdict: has ? 'ok' : 'warning',
     detail: has
-      ? 'The session gets a /dev/pts that nobody else can name.'
+      ? 'The session gets its own /dev/pts, which no other process can reach.'
       : 'The kernel has no devpts: the session shares your terminal, which other processes of yours can open.',
   };
 }

@@ -10,7 +10,7 @@ export function examineSwap({roots, uid}: DoctorContext): Finding {
   const swaps = readSwaps(roots);
   const names = (keeps: string): string[] => swaps.filter((swap) => swap.keeps === keeps).map(({path}) => path);
   const [plain, unknown] = [names('plain'), names('unknown')];
-  if (swaps.length === 0) return {...finding, verdict: 'ok', detail: 'There is none.'};
+  if (swaps.length === 0) return {...finding, verdict: 'ok', detail: 'No swap is active.'};
   const [worst] = [...plain, ...unknown];
   if (worst === undefined) return {...finding, verdict: 'ok', detail: 'It is encrypted or stays in memory.'};
   return {
@@ -18,7 +18,7 @@ export function examineSwap({roots, uid}: DoctorContext): Finding {
     verdict: 'warning',
     detail:
       plain.length > 0
-        ? `Memory can be written unencrypted to ${plain.join(', ')}: a key of the fuse engine, or what a session holds.`
+        ? `Memory can be swapped out unencrypted to ${plain.join(', ')}: the fuse engine’s key, or a session’s data.`
         : `Whether ${unknown.join(', ')} is encrypted cannot be seen from here.`,
     fix: `${uid === 0 ? '' : 'sudo '}swapoff ${worst}`,
   };
@@ -34,14 +34,18 @@ export function examineMemory({kdfMemoryLimitKiB}: DoctorContext): Finding {
   const limitKiB = kdfMemoryLimitKiB();
   const limit = limitKiB >= usualMemoryKiB ? 'more than 1 GiB' : `${Math.floor(limitKiB / 1024)} MiB`;
   if (limitKiB >= usualMemoryKiB) {
-    return {...finding, verdict: 'ok', detail: `A key derivation may use ${limit}, which opens what cryptsetup makes.`};
+    return {
+      ...finding,
+      verdict: 'ok',
+      detail: `A key derivation can use ${limit}, which is enough for cryptsetup's defaults.`,
+    };
   }
   return {
     ...finding,
     verdict: 'warning',
     detail:
-      `A key derivation may use ${limit}: a vault from a machine with more may not open here. ` +
-      (limitKiB >= leastMemoryKiB ? 'New ones are made to fit.' : 'New ones cannot use argon2id.'),
+      `A key derivation can use ${limit}: a vault from a machine with more may not open here. ` +
+      (limitKiB >= leastMemoryKiB ? 'New vaults are created to fit.' : 'New vaults cannot use argon2id.'),
     ...(limitKiB >= leastMemoryKiB ? {} : {fix: 'tazpod vault create --pbkdf pbkdf2'}),
   };
 }
@@ -51,13 +55,13 @@ export function examineCoreDumps({roots}: DoctorContext): Finding {
   const finding = {id: 'core-dumps', title: 'Core dumps'} as const;
   const pattern = readCorePattern(roots);
   if (pattern === undefined || pattern.to === 'nowhere') {
-    return {...finding, verdict: 'ok', detail: 'The kernel writes none.'};
+    return {...finding, verdict: 'ok', detail: 'The kernel writes no core dumps.'};
   }
   const program = pattern.target.split(' ')[0] ?? '';
   const goesTo = {
-    file: 'They go to files, and those of a ghost and its session are switched off.',
-    pipe: `They go to ${program}, whatever their limit; those of a ghost and its session leave memory out.`,
-    socket: `They go to the socket ${program}, whatever their limit; those of a ghost and its session leave memory out.`,
+    file: 'They go to files; a ghost and its session switch them off.',
+    pipe: `They go to ${program}, regardless of their limit; those of a ghost and its session leave out memory.`,
+    socket: `They go to the socket ${program}, regardless of their limit; those of a ghost and its session leave out memory.`,
   }[pattern.to];
   const filter = readKernelText(`${roots.proc}/self/coredump_filter`) !== undefined;
   const limited = pattern.to === 'pipe' && (readCoreLimit('self', roots)?.hard ?? 0) > 0;
@@ -65,7 +69,7 @@ export function examineCoreDumps({roots}: DoctorContext): Finding {
   return {
     ...finding,
     verdict: 'warning',
-    detail: `They go to ${program}, whatever their limit, and this kernel cannot leave memory out of them.`,
+    detail: `They go to ${program}, regardless of their limit, and this kernel cannot leave out memory.`,
     fix: 'sudo sysctl -w kernel.core_pattern=core',
   };
 }

@@ -7,7 +7,7 @@ export function examineMountPoint({mountPoint}: DoctorContext): Finding {
   const finding = {id: 'mount-point', title: 'Mount point'} as const;
   const names = mountPoint === undefined ? [] : strayNames(mountPoint);
   if (mountPoint === undefined || names.length === 0) {
-    return {...finding, verdict: 'ok', detail: 'Nothing lies in it outside the vault.'};
+    return {...finding, verdict: 'ok', detail: 'It contains no files outside the vault.'};
   }
   return {...finding, verdict: 'warning', detail: describeStray(mountPoint, names), fix: absorbCommand};
 }

@@ -43,7 +43,7 @@ export async function examinePrivilegedEntry(context: DoctorContext, {answer}: S
     const more = weaknesses.length === 1 ? '' : `, and ${weaknesses.length - 1} more`;
     const danger =
       context.uid === 0
-        ? 'Whoever can change it becomes root at the next unlock'
+        ? 'Any process that can change it becomes root at the next unlock'
         : 'Anyone who can run code as you can become root through sudo';
     const detail = `${danger}: ${first.path} can be changed by ${first.by}${more}.`;
     return {...report, finding: {...finding, verdict: 'warning', detail, fix: globalInstall(entry, context)}};

@@ -79,7 +79,7 @@ async function examineSuite(suite: Suite, context: DoctorContext): Promise<Findi
   const {stdout, stderr} = await context.run(suite.ask[0], [suite.ask[1]]);
   const version = suite.version.exec(`${stdout.toString()}\n${stderr.toString()}`)?.[1];
   if (version === undefined) {
-    return {...finding, verdict: 'warning', detail: `It does not say its version; ${suite.least} or newer is needed.`};
+    return {...finding, verdict: 'warning', detail: `Its version is unknown; ${suite.least} or newer is needed.`};
   }
   if (isOlder(version, suite.least)) {
     return {...finding, verdict: need, detail: `Version ${version}; ${suite.least} or newer is needed.`, ...fix};

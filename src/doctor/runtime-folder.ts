@@ -10,7 +10,7 @@ export function examineRuntimeFolder({environment, uid}: DoctorContext): Finding
   const [first] = usable;
   const why = refused.map(({variable, path, why}) => `${variable} is ${printable(path, 400)}, and ${why}.`);
   if (first === undefined) {
-    const detail = [...why, 'Neither /tmp, /var/tmp nor /dev/shm can be used.'].join(' ');
+    const detail = [...why, 'None of /tmp, /var/tmp and /dev/shm is usable.'].join(' ');
     return {...finding, verdict: 'missing', detail, fix: 'export XDG_RUNTIME_DIR="$HOME"'};
   }
   const detail = [...why, `They go to ${printable(first, 400)}.`].join(' ');

@@ -6,7 +6,7 @@ export function examineTerminal({terminal, uid}: DoctorContext): Finding {
   const finding = {id: 'terminal', title: 'Terminal'} as const;
   const here = terminal();
   if (here === undefined) {
-    return {...finding, verdict: 'ok', detail: 'There is none; a passphrase comes from --passphrase-file.'};
+    return {...finding, verdict: 'ok', detail: 'There is no terminal; use --passphrase-file for a passphrase.'};
   }
   // After `su` the terminal is still that of the one who logged in.
   if (here.ownerUid !== uid && uid !== 0) {

@@ -10,15 +10,15 @@ import type {Finding} from './finding.ts';
 export function examineTracing({roots, uid}: DoctorContext): Finding {
   const finding = {id: 'tracing', title: 'Tracing'} as const;
   const scope = readKernelNumber(`${roots.proc}/sys/kernel/yama/ptrace_scope`);
-  if (uid === 0) return {...finding, verdict: 'ok', detail: 'Only root may look into processes of root.'};
+  if (uid === 0) return {...finding, verdict: 'ok', detail: 'Only root can inspect root’s processes.'};
   if (scope !== undefined && scope > 0) {
-    return {...finding, verdict: 'ok', detail: 'A process of yours may look into its own children only.'};
+    return {...finding, verdict: 'ok', detail: 'Your processes can inspect only their own children.'};
   }
   const where = scope === undefined ? 'this kernel has no Yama' : 'kernel.yama.ptrace_scope is 0';
   return {
     ...finding,
     verdict: 'warning',
-    detail: `Every process of yours may look into your shell, and read the passphrase as you type it: ${where}.`,
+    detail: `Any of your processes can inspect your shell and read the passphrase as you type it: ${where}.`,
     ...(scope === undefined ? {} : {fix: 'sudo sysctl -w kernel.yama.ptrace_scope=1'}),
   };
 }

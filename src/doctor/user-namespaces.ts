@@ -10,18 +10,18 @@ const refusals: Readonly<Record<Exclude<UserNamespaceVerdict, 'allowed'>, {detai
     fix: 'sudo sysctl -w user.max_user_namespaces=10000',
   },
   unprivileged_userns_clone: {
-    detail: 'The sysctl kernel.unprivileged_userns_clone is 0, which leaves them to root.',
+    detail: 'The sysctl kernel.unprivileged_userns_clone is 0, which reserves them for root.',
     fix: 'sudo sysctl -w kernel.unprivileged_userns_clone=1',
   },
   apparmor: {
-    detail: 'AppArmor leaves them to programs that have a profile (kernel.apparmor_restrict_unprivileged_userns).',
+    detail: 'AppArmor allows them only for programs with a profile (kernel.apparmor_restrict_unprivileged_userns).',
     fix: 'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
   },
   unknown: {
-    detail: 'The kernel refuses them; mostly the seccomp or AppArmor profile of a container does.',
+    detail: 'The kernel refuses them, usually because of a container’s seccomp or AppArmor profile.',
     fix: 'docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined …',
   },
-  'no unshare(1)': {detail: 'They cannot be tried: unshare(1) is not installed.'},
+  'no unshare(1)': {detail: 'TazPod cannot test them: unshare(1) is not installed.'},
 };
 
 export type UserNamespaceReport = {readonly verdict: UserNamespaceVerdict; readonly finding: Finding};
@@ -31,11 +31,14 @@ export async function examineUserNamespaces(context: DoctorContext): Promise<Use
   const verdict = await context.probeUserNamespace();
   const finding = {id: 'user-namespaces', title: 'User namespaces'} as const;
   if (verdict === 'allowed') {
-    return {verdict, finding: {...finding, verdict: 'ok', detail: 'One was made, with mounts in it, and ended.'}};
+    return {
+      verdict,
+      finding: {...finding, verdict: 'ok', detail: 'TazPod created one with mounts in it, and ended it.'},
+    };
   }
   const {detail, fix} = refusals[verdict];
   const root = context.uid === 0;
-  const consequence = root ? 'Without one no session can be sealed.' : 'Only a private session needs that.';
+  const consequence = root ? 'Sealed sessions need one.' : 'Only private sessions need them.';
   return {
     verdict,
     finding: {

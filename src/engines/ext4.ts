@@ -60,8 +60,8 @@ export async function makeFileSystem(
     await keepFilesPrivate(device);
     return device.savePinned();
   }
-  throw new Failure(exitCode.cannotCreate, 'The file system of the vault could not be made.', {
-    why: 'mke2fs failed; mostly the disk of the image is full or broken.',
+  throw new Failure(exitCode.cannotCreate, 'The file system of the vault could not be created.', {
+    why: 'mke2fs failed, usually because the disk of the image is full or faulty.',
     next: 'df -h',
     cause: stderr.toString(),
   });
@@ -99,7 +99,7 @@ export async function checkFileSystem(device: AttachedDevice, imagePath: string)
   if (code !== null && (code & uncorrected) !== 0) {
     if (device.readOnly) throw notClosed(imagePath, cause);
     throw new Failure(exitCode.data, 'The file system in the vault is damaged.', {
-      why: 'It cannot be mended without decisions, and may lose files. Copy the image before you try.',
+      why: 'A repair needs decisions and may lose files. Copy the image before you try.',
       next: byHand({imageName: imagePath}, 'e2fsck -f'),
       cause,
     });

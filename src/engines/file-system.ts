@@ -40,7 +40,7 @@ async function mountByAny(device: AttachedDevice, folder: string): Promise<Mount
   const notFuse2fs = refuseFuse2fs();
   if (notFuse2fs === undefined) return mountByFuse2fs(device, folder);
   throw new Failure(exitCode.unavailable, 'The file system of the vault cannot be mounted here.', {
-    why: `For the kernel: ${byKernel}. Instead of it: ${notFuse2fs}.`,
+    why: `The kernel: ${byKernel}. fuse2fs: ${notFuse2fs}.`,
     next: 'apt-get install fuse2fs',
   });
 }

@@ -132,7 +132,7 @@ async function mountOf(fuse2fs: Fuse2fsProcess, pid: number | 'self', folder: st
   fuse2fs.kill();
   await fuse2fs.ended;
   throw new Failure(exitCode.data, 'fuse2fs did not mount the file system of the vault.', {
-    why: 'It has features that fuse2fs does not know, or FUSE may not be used for it here.',
+    why: 'It has features that fuse2fs does not support, or FUSE cannot be used for it here.',
     next: 'tazpod doctor',
     cause: fuse2fs.said,
   });

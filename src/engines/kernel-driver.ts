@@ -45,7 +45,8 @@ export function refuseKernelDriver(kind: AttachedDevice['kind']): string | undef
   if (!known) return 'this kernel has no ext4';
   if (kind === 'device') return undefined;
   if (!hasLoopDevices()) return 'there are no loop devices here';
-  if (hasLegacyMemoryLimit()) return 'the control group (version 1) limits memory in a way that could stop it for ever';
+  if (hasLegacyMemoryLimit())
+    return 'the control group (version 1) limits memory in a way that could block it permanently';
   return undefined;
 }
 
@@ -90,7 +91,7 @@ async function mountDevice(
     const newer = newerThan(features, 'kernel', versionOfKernel());
     if (newer.length > 0) throw needsNewer('kernel', newer, result.stderr.toString());
     throw new Failure(exitCode.data, 'The kernel did not mount the file system of the vault.', {
-      why: 'It is damaged in a way that e2fsck does not see, or has features that this kernel does not know.',
+      why: 'It is damaged in a way that e2fsck does not detect, or has features that this kernel does not support.',
       next: 'sudo dmesg | tail',
       cause: result.stderr.toString(),
     });

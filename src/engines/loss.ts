@@ -21,7 +21,7 @@ const sentences: Readonly<Record<LossReason, {what: string; why: string; next: (
   },
   ended: {
     what: 'The process that served the vault has ended.',
-    why: 'Somebody killed it, or the machine ran out of memory.',
+    why: 'It was killed, or the machine ran out of memory.',
     next: () => 'tazpod unlock',
   },
 };
@@ -30,7 +30,7 @@ const sentences: Readonly<Record<LossReason, {what: string; why: string; next: (
 export function lossFailure(reason: LossReason, imagePath: string, cause?: unknown): Failure {
   const {what, why, next} = sentences[reason];
   return new Failure(exitCode.ioError, what, {
-    why: `${why} What was not synced before that is lost.`,
+    why: `${why} Data that was not synced before that is lost.`,
     next: next(imagePath),
     ...(cause === undefined ? {} : {cause}),
   });

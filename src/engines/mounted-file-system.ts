@@ -65,7 +65,7 @@ export async function waitFor(fact: () => boolean, deadlineMs: number): Promise<
 
 export function stillInUse(): Failure {
   return new Failure(exitCode.busy, 'The vault is still in use.', {
-    why: 'A process works in it, or another mount namespace has it.',
+    why: 'A process uses it, or another mount namespace has it mounted.',
     next: 'tazpod vault status',
   });
 }

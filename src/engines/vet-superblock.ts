@@ -86,8 +86,8 @@ function vetKind(superblock: Superblock, limits: SuperblockLimits): Refusal | un
   // 1: with features. 0: made by Linux.
   if (superblock.revision === 1 && superblock.creator === 0) return undefined;
   return {
-    what: 'The file system in the vault is of a kind that TazPod does not open.',
-    why: 'It is an ext2 of the first kind, or was made by another system than Linux.',
+    what: 'The file system in the vault is of a type that TazPod does not support.',
+    why: 'It is a first-generation ext2, or another system than Linux created it.',
     next: 'tazpod vault create',
   };
 }
@@ -96,8 +96,8 @@ function vetFeatures({features}: Superblock, limits: SuperblockLimits): Refusal 
   const unknown = unknownBits(features);
   if (unknown.length > 0) {
     return {
-      what: 'The file system in the vault has newer features than this TazPod knows.',
-      why: `A newer e2fsprogs has made it, with features that have no name here: ${unknown.join(', ')}.`,
+      what: 'The file system in the vault has features that this TazPod does not know.',
+      why: `A newer e2fsprogs has created it, with these unknown features: ${unknown.join(', ')}.`,
       next: 'update TazPod, e2fsprogs and the kernel; tazpod doctor says which you have',
     };
   }
@@ -121,7 +121,7 @@ function vetJournal({features, journal}: Superblock, limits: SuperblockLimits): 
   }
   return {
     what: 'The file system in the vault keeps its journal outside of the vault.',
-    why: 'The kernel would read and write another device of this machine, whoever it belongs to.',
+    why: 'The kernel would read and write another device of this machine, even one that belongs to root.',
     next: byHand(limits, 'tune2fs -f -O ^has_journal'),
   };
 }
@@ -136,7 +136,7 @@ function vetMountOptions(
   if (!isZero(mountOptionText)) {
     const text = mountOptionText.toString('latin1').replaceAll('\0', ' ').trim();
     return {
-      what: 'The file system in the vault brings mount options of its own.',
+      what: 'The file system in the vault contains its own mount options.',
       why: `It asks for ${quoteUntrusted(text)}.`,
       next: byHand(limits, 'tune2fs -E mount_opts='),
     };
@@ -145,7 +145,7 @@ function vetMountOptions(
   const rest = (defaultMountOptions & ~harmlessMountOptions) >>> 0;
   if (rest === 0) return undefined;
   return {
-    what: 'The file system in the vault brings mount options of its own.',
+    what: 'The file system in the vault contains its own mount options.',
     why: `Its default mount options include 0x${rest.toString(16)}; some of these lose data in a crash.`,
     next: byHand(limits, 'tune2fs -o ^debug,^bsdgroups,^uid16,journal_data_ordered,^nobarrier,^discard,^nodelalloc'),
   };
@@ -155,9 +155,8 @@ function vetMountOptions(
 function vetErrorBehaviour({errorBehaviour}: Superblock, limits: SuperblockLimits): Refusal | undefined {
   if (errorBehaviour === 1 || errorBehaviour === 2) return undefined;
   return {
-    what: 'The file system in the vault decides what an error does to this machine.',
-    why:
-      errorBehaviour === 3 ? 'It asks the kernel to panic.' : 'Its behaviour on errors is one that no program knows.',
+    what: 'The file system in the vault sets what this machine does on an error.',
+    why: errorBehaviour === 3 ? 'It asks the kernel to panic.' : 'Its behaviour on errors has an unknown value.',
     next: byHand(limits, 'tune2fs -e remount-ro'),
   };
 }
@@ -204,15 +203,15 @@ function vetGroups(superblock: Superblock, limits: SuperblockLimits): Refusal | 
 function vetRest({state, flags, hashVersion, checksumType}: Superblock, limits: SuperblockLimits): Refusal | undefined {
   // State: clean, with errors, with orphans. Flags: how names of files are hashed. Checksum type 1: CRC32C.
   const possible = (state & ~7) === 0 && (flags & ~3) === 0 && hashVersion <= 5 && checksumType <= 1;
-  return possible ? undefined : unsound('A field of it has a value that no program writes.', limits);
+  return possible ? undefined : unsound('One of its fields has a value that no program writes.', limits);
 }
 
 function vetSize(superblock: Superblock, {deviceSizeBytes}: SuperblockLimits): Refusal | undefined {
   if (superblock.blocks * BigInt(blockSizeBytes(superblock)) <= BigInt(deviceSizeBytes)) return undefined;
   return {
     what: 'The image is shorter than the file system in it.',
-    why: 'It was cut off, as by a copy that broke off. Nothing was changed.',
-    next: 'take a whole copy of the image',
+    why: 'It is truncated, perhaps by an interrupted copy. Nothing was changed.',
+    next: 'use a complete copy of the image',
   };
 }
 
@@ -222,15 +221,15 @@ export function blockSizeBytes({logBlockSize}: Superblock): number {
 
 function noFileSystem(limits: SuperblockLimits): Refusal {
   return {
-    what: 'There is no ext4 file system in the vault that can be checked.',
-    why: 'The vault was filled by another program, or its beginning was overwritten.',
+    what: 'The vault contains no ext4 file system that can be checked.',
+    why: 'Another program wrote to the vault, or its beginning was overwritten.',
     next: `sudo cryptsetup open ${nameOf(limits)} look && sudo blkid -p /dev/mapper/look; sudo cryptsetup close look`,
   };
 }
 
 function unsound(why: string, limits: SuperblockLimits): Refusal {
   return {
-    what: 'The superblock of the file system in the vault is not sound.',
+    what: 'The superblock of the file system in the vault is invalid.',
     why,
     next: `copy the image, then: ${byHand(limits, 'e2fsck -f')}`,
   };

@@ -57,7 +57,7 @@ export async function contributionsOf(
   for (const {plugin, section} of sections) {
     const checked = checkSection(section);
     const faults = 'faults' in checked ? checked.faults : pathFaults(plugin.root, checked.contributions);
-    problems.push(...faults.map((fault) => `The plugin ${plugin.name} is left out: ${fault}`));
+    problems.push(...faults.map((fault) => `The plugin ${plugin.name} is ignored: ${fault}`));
     if ('contributions' in checked && faults.length === 0) {
       plugins.push({plugin, contributions: checked.contributions});
     }
@@ -74,9 +74,9 @@ export function resolveInPackage(root: string, path: string): string {
   try {
     file = realpathSync(join(root, path));
   } catch {
-    throw new Error('is not there.');
+    throw new Error('does not exist.');
   }
-  if (!file.startsWith(realpathSync(root) + sep)) throw new Error('leads out of the package.');
+  if (!file.startsWith(realpathSync(root) + sep)) throw new Error('points outside the package.');
   if (!statSync(file).isFile()) throw new Error('is not a file.');
   return file;
 }
@@ -121,7 +121,7 @@ function doubleClaims(plugins: readonly PluginContributions[]): string[] {
     const earlier = owners.get(what);
     if (earlier === undefined) owners.set(what, {owner: plugin.name, end});
     else if (end === undefined || end !== earlier.end) {
-      problems.push(`${earlier.owner} and ${plugin.name} both bring ${what}. Next: ${howToChoose(plugin.name)}`);
+      problems.push(`${earlier.owner} and ${plugin.name} both provide ${what}. Next: ${howToChoose(plugin.name)}`);
     }
   };
   for (const {plugin, contributions} of plugins) {
@@ -135,5 +135,5 @@ function doubleClaims(plugins: readonly PluginContributions[]): string[] {
 
 /** How the user says which of two plugins is meant. */
 export function howToChoose(name: string): string {
-  return `leave one of them out of plugins.allow in config.yaml, or type: tazpod plugins:uninstall ${name}`;
+  return `remove one of them from plugins.allow in config.yaml, or run: tazpod plugins:uninstall ${name}`;
 }

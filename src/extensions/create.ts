@@ -39,8 +39,8 @@ export function createPlugin(
   const match = /^(?<scope>@[a-z0-9][a-z0-9-]*\/)?(tazpod-)?(?<shortName>[a-z][a-z0-9-]{0,60})$/.exec(name);
   const {scope = '', shortName} = match?.groups ?? {};
   if (shortName === undefined || shortName === 'tazpod') {
-    throw new Failure(exitCode.usage, `${JSON.stringify(printable(name))} is not the name of a plugin.`, {
-      next: 'name it like this: store, tazpod-store, @team/tazpod-store',
+    throw new Failure(exitCode.usage, `${JSON.stringify(printable(name))} is not a valid plugin name.`, {
+      next: 'use a name such as store, tazpod-store or @team/tazpod-store',
     });
   }
   const packageName = `${scope}tazpod-${shortName}`;
@@ -52,7 +52,7 @@ export function createPlugin(
   } catch (error) {
     const there = (error as NodeJS.ErrnoException).code === 'EEXIST';
     throw new Failure(exitCode.cannotCreate, `${printable(folder, 4096)} cannot be made.`, {
-      why: there ? 'It is there already.' : `The kernel answered ${(error as NodeJS.ErrnoException).code ?? ''}.`,
+      why: there ? 'It already exists.' : `The kernel returned ${(error as NodeJS.ErrnoException).code ?? ''}.`,
       cause: error,
     });
   }

@@ -32,14 +32,14 @@ export function lockDataFolder(folder: string): () => void {
     const other = lockedBy(lock);
     if (other !== undefined) {
       throw new Failure(exitCode.busy, 'Another TazPod is changing the plugins.', {
-        why: `It is the process ${other}.`,
-        next: 'wait for it, and try again',
+        why: `It is process ${other}.`,
+        next: 'wait until it ends, and try again',
       });
     }
     writeFileSync(lock, String(process.pid), {flag: 'wx'});
   } catch (error) {
     if (error instanceof Failure) throw error;
-    const why = `The kernel answered ${(error as NodeJS.ErrnoException).code ?? 'with an error'}.`;
+    const why = `The kernel returned ${(error as NodeJS.ErrnoException).code ?? 'an error'}.`;
     throw new Failure(exitCode.cannotCreate, `Plugins cannot be installed in ${shown(folder)}.`, {why, cause: error});
   }
   return () => rmSync(lock, {force: true});

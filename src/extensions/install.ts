@@ -133,7 +133,7 @@ export async function uninstallPlugin(shop: Shop, name: string, workingFolder: s
     const {packages} = readInstalledPackages(shop.dataFolder, shop.coreNames);
     const brought = packages.find((each) => possibleNames(name).includes(each.name));
     if (brought?.parent === undefined) return notInstalled(name);
-    throw new Failure(exitCode.usage, `${brought.name} is there because ${brought.parent} brings it.`, {
+    throw new Failure(exitCode.usage, `${brought.name} was installed with ${brought.parent}.`, {
       next: `tazpod plugins:uninstall ${brought.parent}`,
     });
   }
@@ -144,7 +144,7 @@ export async function uninstallPlugin(shop: Shop, name: string, workingFolder: s
     try {
       await npm(['uninstall', entry.name], {folder: shop.dataFolder, registry: shop.registry});
     } catch (error) {
-      shop.remark(`The files of ${entry.name} are still there, and not used: ${(error as Failure).why ?? ''}`);
+      shop.remark(`The files of ${entry.name} remain, but are not used: ${(error as Failure).why ?? ''}`);
     }
   }
   return {name: entry.name, version, type: entry.type};
@@ -204,7 +204,7 @@ async function findOffer(shop: Shop, spec: PackageSpec): Promise<Offer> {
     exitCode.noInput,
     `There is no package ${spec.names.map((name) => printable(name)).join(' or ')}.`,
     {
-      why: `The registry ${shop.registry === undefined ? 'that npm is set to' : printable(shop.registry, 200)} has none.`,
+      why: `The registry ${shop.registry === undefined ? 'that npm uses' : printable(shop.registry, 200)} does not have it.`,
     },
   );
 }
@@ -265,7 +265,7 @@ async function installOffer(
     if (allowScripts && scripted.length > 0) await npm(['rebuild', ...scripted], {folder, registry, allowScripts});
     else if (scripted.length > 0) {
       const names = scripted.map((name) => printable(name, 214)).join(', ');
-      shop.remark(`Install scripts were not run: ${names}. If it does not work without: --allow-scripts`);
+      shop.remark(`Install scripts were not run: ${names}. If the plugin needs them: --allow-scripts`);
     }
     noteEntry(folder, entry);
     await tellWhatIsOdd(shop, found);
@@ -276,7 +276,7 @@ async function installOffer(
         : ['install', '--omit=dev', '--save-exact', specOf(offer.name, dependencyBefore)],
       {folder, registry},
     ).catch((failure: unknown) => {
-      shop.remark(`${offer.name} could not be taken away again: ${(failure as Failure).why ?? ''}`);
+      shop.remark(`${offer.name} could not be removed again: ${(failure as Failure).why ?? ''}`);
     });
     throw error;
   }
@@ -294,7 +294,7 @@ async function inspect(shop: Shop, offer: Offer, entry: InstalledEntry): Promise
   const found = readPackage(entry, root, shop.coreNames);
   if (typeof found === 'string') throw refused(offer.name, found);
   if (installedIntegrity(shop.dataFolder, found.root) !== offer.integrity) {
-    throw refused(offer.name, 'what was installed is not what was looked at');
+    throw refused(offer.name, 'the installed package differs from the one that was checked');
   }
   const brought = readInstalledPackages(shop.dataFolder, shop.coreNames, [entry]);
   if (brought.problems[0] !== undefined) throw refused(offer.name, brought.problems[0].replace(/\.$/, ''));
@@ -308,7 +308,7 @@ async function inspect(shop: Shop, offer: Offer, entry: InstalledEntry): Promise
 async function checkSections(packages: readonly InstalledPackage[]): Promise<void> {
   for (const each of packages) {
     const {problems} = await contributionsOf([each]);
-    const [what, ...more] = problems.map((problem) => problem.replace('is left out', 'is refused'));
+    const [what, ...more] = problems.map((problem) => problem.replace('is ignored', 'is refused'));
     if (what !== undefined) {
       throw new Failure(exitCode.data, what, more.length === 0 ? {} : {why: more.join('\n  ')});
     }
@@ -372,7 +372,7 @@ function notBuilt({name, root, pjson}: InstalledPackage): Failure | undefined {
   const missing = paths.find((path): path is string => typeof path === 'string' && !existsSync(join(root, path)));
   if (missing === undefined || typeof scripts?.build !== 'string') return undefined;
   return new Failure(exitCode.data, `The plugin ${printable(name, 214)} is not built.`, {
-    why: `Its package.json names ${printable(missing, 400)}, which is not there yet.`,
+    why: `Its package.json names ${printable(missing, 400)}, which does not exist yet.`,
     next: `cd ${JSON.stringify(root)} && npm install && npm run build`,
   });
 }
@@ -428,7 +428,7 @@ function existingFolder(workingFolder: string, path: string, shown: string): str
     return realpathSync(resolve(workingFolder, path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new Failure(exitCode.noInput, `There is no ${shown}.`);
+      throw new Failure(exitCode.noInput, `${shown} does not exist.`);
     }
     throw new Failure(exitCode.noInput, `${shown} cannot be read.`, {why: whyUnread(error)});
   }

@@ -49,7 +49,7 @@ export function readInstalledPackages(
   const add = (entry: InstalledEntry, root: string | undefined, parent?: string) => {
     if (packages.has(entry.name)) return;
     const found = root === undefined ? 'it is not there' : readPackage(entry, root, coreNames, parent);
-    if (typeof found === 'string') problems.push(`The plugin ${printable(entry.name, 214)} is left out: ${found}.`);
+    if (typeof found === 'string') problems.push(`The plugin ${printable(entry.name, 214)} is ignored: ${found}.`);
     else packages.set(found.name, found);
   };
   for (const entry of entries) {
@@ -92,7 +92,7 @@ export function readPackage(
   if (coreNames.has(name)) return `it carries the name of ${printable(name, 214)}, which is TazPod’s own`;
   if (entry.name !== undefined && name !== entry.name) return `its package.json calls it ${printable(name, 214)}`;
   // Without one, oclif would look for it in JavaScript files of the package, and run them.
-  if (typeof oclif !== 'object') return 'its package.json has no "oclif" section, so it is no plugin';
+  if (typeof oclif !== 'object') return 'its package.json has no "oclif" section, so it is not a plugin';
   return {
     name,
     version,
@@ -146,7 +146,7 @@ export function distrust(folder: string, uid: number): string | undefined {
   const stat = statSync(folder, {throwIfNoEntry: false});
   if (stat === undefined) return undefined;
   if (stat.uid !== uid) return 'it belongs to another user';
-  return (stat.mode & 0o002) === 0 ? undefined : 'everybody may write there';
+  return (stat.mode & 0o002) === 0 ? undefined : 'everybody can write to it';
 }
 
 /** Node's own way: node_modules of the folder and of each folder above it. */

@@ -49,7 +49,7 @@ export async function loadModule<K extends ModuleKind>(
   if (claimant === undefined) throw missingPlugin(kind, name, found);
   const {plugin, contributions} = claimant;
   if (second !== undefined) {
-    throw new Failure(exitCode.config, `Two plugins bring ${kindWords[kind]} ${name}.`, {
+    throw new Failure(exitCode.config, `Two plugins provide ${kindWords[kind]} ${name}.`, {
       why: `They are ${plugin.name} (${plugin.root}) and ${second.plugin.name} (${second.plugin.root}).`,
       next: howToChoose(second.plugin.name),
     });
@@ -86,22 +86,22 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 }
 
 function reasonOf(error: unknown, ms: number): string {
-  if (error === late) return `Its module was not there after ${ms / 1000} s.`;
+  if (error === late) return `Its module did not load within ${ms / 1000} s.`;
   return `Its module ${error instanceof Error && error.name === 'SyntaxError' ? 'is not JavaScript' : 'threw an error'}.`;
 }
 
 function faultOf(module: unknown, kind: ModuleKind): string | undefined {
-  if (typeof module !== 'object' || module === null) return 'is no object.';
+  if (typeof module !== 'object' || module === null) return 'is not an object.';
   const {needs, may} = shapes[kind];
   try {
     const member = (key: string): unknown => (module as Record<string, unknown>)[key];
-    if (member('contract') !== contractVersion) return `does not say "contract: ${contractVersion}".`;
+    if (member('contract') !== contractVersion) return `does not declare "contract: ${contractVersion}".`;
     const wrong =
       needs.find((key) => typeof member(key) !== 'function') ??
       may.find((key) => member(key) !== undefined && typeof member(key) !== 'function');
     return wrong === undefined ? undefined : `has no function "${wrong}".`;
   } catch {
-    return 'throws when it is looked at.';
+    return 'throws when its properties are read.';
   }
 }
 

@@ -81,23 +81,24 @@ const unreachable = new Set([
 ]);
 
 function failureOf({code = '', summary = ''}: NpmError, registry: string | undefined): NpmFailure {
-  const at = registry === undefined ? 'that npm is set to' : printable(withoutCredentials(registry), 200);
+  const at = registry === undefined ? 'that npm uses' : printable(withoutCredentials(registry), 200);
   const why = `npm says: ${printable(summary || code || 'nothing', 300)}`;
   const say = (exit: ExitCode, what: string, next?: string) =>
     Object.assign(new Failure(exit, what, {why, ...(next === undefined ? {} : {next})}), {npmCode: code});
   if (unreachable.has(code)) {
-    const next = 'look at the network, or name another registry in TAZPOD_NPM_REGISTRY';
+    const next = 'check the network, or set another registry in TAZPOD_NPM_REGISTRY';
     return say(exitCode.unavailable, `The registry ${at} cannot be reached.`, next);
   }
   if (/^E(40[13]|NEEDAUTH)$/.test(code)) {
-    return say(exitCode.noPermission, `The registry ${at} does not give this to you.`, 'npm login');
+    return say(exitCode.noPermission, `The registry ${at} denies access.`, 'npm login');
   }
   if (code === 'E404' || code === 'ENOENT') return say(exitCode.noInput, 'There is no such package.');
   if (code === 'ETARGET') return say(exitCode.noInput, 'The package has no such version.');
-  if (code === 'EINTEGRITY') return say(exitCode.data, 'The package is not what the registry announced.');
-  if (code === 'EACCES' || code === 'EPERM') return say(exitCode.noPermission, 'npm may not write where plugins are.');
-  if (code === 'ENOSPC') return say(exitCode.cannotCreate, 'There is no space left for the plugin.');
-  return say(exitCode.unavailable, 'npm has failed.');
+  if (code === 'EINTEGRITY') return say(exitCode.data, 'The package does not match the registry’s checksum.');
+  if (code === 'EACCES' || code === 'EPERM')
+    return say(exitCode.noPermission, 'npm cannot write to the plugin directory.');
+  if (code === 'ENOSPC') return say(exitCode.cannotCreate, 'No space is left for the plugin.');
+  return say(exitCode.unavailable, 'npm failed.');
 }
 
 /** An address without a user and a password in it. */

@@ -25,18 +25,18 @@ export function parsePackageSpec(text: string, workingFolder: string): PackageSp
     const path = resolve(workingFolder, text.replace(/^file:/, ''));
     const stat = statOf(path);
     if (stat?.isDirectory()) {
-      throw new Failure(exitCode.usage, `${printable(path, 4096)} is a folder.`, {
+      throw new Failure(exitCode.usage, `${printable(path, 4096)} is a directory.`, {
         next: `tazpod plugins:link ${printable(path, 4096)}`,
       });
     }
-    if (stat === undefined) throw new Failure(exitCode.noInput, `There is no ${printable(path, 4096)}.`);
+    if (stat === undefined) throw new Failure(exitCode.noInput, `${printable(path, 4096)} does not exist.`);
     return {from: 'address', address: path};
   }
   if (/^(https?|git(\+\w+)?|ssh):/.test(text)) return {from: 'address', address: text};
   const {name, tag = 'latest'} = registryName.exec(text)?.groups ?? {};
   if (name === undefined) {
-    throw new Failure(exitCode.usage, `${JSON.stringify(printable(text))} is not the name of a package.`, {
-      next: 'name it like this: infisical, tazpod-infisical@^1.0.0, @team/tazpod-pack, ./tazpod-x-1.0.0.tgz',
+    throw new Failure(exitCode.usage, `${JSON.stringify(printable(text))} is not a valid package name.`, {
+      next: 'use a name such as infisical, tazpod-infisical@^1.0.0, @team/tazpod-pack or ./tazpod-x-1.0.0.tgz',
     });
   }
   return {from: 'registry', names: possibleNames(name), tag};

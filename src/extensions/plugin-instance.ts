@@ -28,7 +28,7 @@ export async function instantiate(
   const problems: string[] = [];
   const plugin = new Plugin({name: installed.name, root: installed.root, type: 'link'});
   const manifest = readManifest(installed);
-  if (typeof manifest === 'string') problems.push(`The commands of ${installed.name} are left out: ${manifest}.`);
+  if (typeof manifest === 'string') problems.push(`The commands of ${installed.name} are ignored: ${manifest}.`);
   const commands = typeof manifest === 'string' ? {} : manifest.commands;
   // As type `link`, oclif takes the root as it is given, instead of looking for it in ways that can be led elsewhere.
   Object.defineProperty(plugin, '_manifest', {value: async () => ({version: installed.version, commands})});
@@ -74,9 +74,9 @@ function readManifest({root, version, pjson}: InstalledPackage): Interfaces.Mani
   try {
     manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as typeof manifest;
   } catch {
-    return 'it has no oclif.manifest.json, which its author makes with "oclif manifest"';
+    return 'it has no oclif.manifest.json, which its author creates with "oclif manifest"';
   }
-  if (typeof manifest?.commands !== 'object') return 'its oclif.manifest.json is not in order';
+  if (typeof manifest?.commands !== 'object') return 'its oclif.manifest.json is invalid';
   const commands = Object.entries(manifest.commands).map(([id, command]) => [
     plainTexts(id),
     plainTexts({...command, id, aliases: command.aliases ?? [], hiddenAliases: command.hiddenAliases ?? []}),

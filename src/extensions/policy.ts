@@ -41,15 +41,15 @@ async function refusalBy(
   {name, version, integrity}: Candidate,
 ): Promise<string | undefined> {
   const entries = allow.filter((entry) => entry.name === name);
-  if (entries.length === 0) return 'it is not among the plugins that are allowed';
+  if (entries.length === 0) return 'it is not in the list of allowed plugins';
   const {satisfies} = await import('semver');
   const inRange = entries.filter((entry) => entry.version === undefined || satisfies(version, entry.version));
   if (inRange.length === 0) {
     const ranges = entries.map((entry) => printable(entry.version!)).join(', ');
-    return `version ${printable(version)} is not allowed, ${ranges} is`;
+    return `version ${printable(version)} is not allowed; allowed: ${ranges}`;
   }
   if (inRange.some((entry) => entry.integrity === undefined || entry.integrity === integrity)) return undefined;
   return integrity === undefined
-    ? 'it has no integrity to be compared with the one that is allowed'
-    : `its integrity ${printable(integrity, 120)} is not the one that is allowed`;
+    ? 'it has no integrity to compare with the allowed one'
+    : `its integrity ${printable(integrity, 120)} is not the allowed one`;
 }

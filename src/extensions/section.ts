@@ -7,10 +7,10 @@ import {contractVersion} from './kinds.ts';
 const name = z
   .string()
   .max(64)
-  .regex(/^[a-z0-9][a-z0-9-]*$/, {error: 'must be a name of small letters, digits and hyphens.'});
+  .regex(/^[a-z0-9][a-z0-9-]*$/, {error: 'must consist of lower-case letters, digits and hyphens.'});
 
 const pathInPackage = z.string().refine((path) => /^\.\/./.test(path) && staysBelow(path.slice(2)), {
-  error: 'must be a path in the package that begins with "./" and has no "." or ".." further on.',
+  error: 'must be a path in the package that begins with "./" and has no other "." or "..".',
 });
 
 const folder = z.string().refine(staysBelow, {error: 'must be a relative path without "." and "..".'});
@@ -23,7 +23,7 @@ const folderOfVault = folder.refine((path) => path.split('/')[0] !== '.tazpod', 
 const program = z
   .string()
   .max(64)
-  .regex(/^[\w][\w.+-]*$/, {error: 'must be the name of a program, no path.'})
+  .regex(/^[\w][\w.+-]*$/, {error: 'must be a program name without a path.'})
   .refine((command) => command !== 'tazpod', {error: 'must not be TazPod itself.'});
 
 const remark = z

@@ -53,7 +53,7 @@ async function installedPlugins(config: Config, words: readonly string[]): Promi
     const integrity = needsIntegrity ? installedIntegrity(dataFolder, installed.root) : undefined;
     const refusal =
       installed.parent !== undefined && refused.has(installed.parent)
-        ? `${installed.parent}, which brings it, is not loaded`
+        ? `${installed.parent}, which installed it, is not loaded`
         : await refusalOf(policies, {...installed, integrity});
     if (refusal !== undefined) {
       refused.add(installed.name);

@@ -32,7 +32,7 @@ export async function identifyCaller(privateIds: PrivateIds | undefined): Promis
   const account = await accountOf(uid);
   if (account === undefined) {
     throw new Failure(exitCode.noPermission, `User ${uid} is not in the login name database.`, {
-      why: 'The home, which mount points must lie under, is read from there.',
+      why: 'TazPod reads your home directory from there, and mount points must be below it.',
       next: 'getent passwd',
     });
   }
@@ -76,7 +76,7 @@ function privateCaller(ids: PrivateIds): Caller {
   const map = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
   const confirmed = map.length === 3 && map[0] === 0 && map[1] === ids.uid && map[2] === 1;
   if (!confirmed || process.env['SUDO_UID'] !== undefined) {
-    throw new Failure(exitCode.noPermission, 'The ghost was called in a way that only the ghost itself may use.');
+    throw new Failure(exitCode.noPermission, 'This call is reserved for the ghost itself.');
   }
   return {
     uid: 0,
@@ -95,7 +95,7 @@ function privateCaller(ids: PrivateIds): Caller {
 export function identifyPlainUser(): Caller {
   const [uid, gid] = [process.getuid!(), process.getgid!()];
   if (uid === 0 || process.env['SUDO_UID'] !== undefined) {
-    throw new Failure(exitCode.noPermission, 'The ghost was called in a way that only the ghost itself may use.');
+    throw new Failure(exitCode.noPermission, 'This call is reserved for the ghost itself.');
   }
   return {uid, gid, sessionUid: uid, sessionGid: gid, groups: [], isolation: 'private'};
 }

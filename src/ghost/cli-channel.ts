@@ -12,7 +12,7 @@ const maximumLineLength = 4096;
 
 /** The ghost's end of the socket to the CLI. */
 export type CliChannel = {
-  /** Tells the CLI something. Never fails: without a CLI nobody has to be told. */
+  /** Tells the CLI something. Never fails: without a CLI nobody must be told. */
   say(message: GhostMessage): void;
   /** Asks the CLI to leave the terminal alone, and waits until it does. */
   claimTerminal(): Promise<void>;

@@ -39,7 +39,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     (flag !== undefined && !Object.hasOwn(places, flag)) ||
     (ids !== undefined && (privateIds === null || flag !== entered))
   ) {
-    throw new Failure(exitCode.usage, 'This is the privileged half of TazPod; it is not called by hand.', {
+    throw new Failure(exitCode.usage, 'This is the privileged half of TazPod; do not start it by hand.', {
       next: 'tazpod help',
     });
   }
@@ -65,17 +65,17 @@ export async function whyNoNamespace(): Promise<Failure> {
 function refusedAsRoot(said: string): Failure {
   return said.includes('propagation')
     ? new Failure(exitCode.unavailable, 'The kernel refuses every mount.', {
-        why: 'A security module forbids them, as AppArmor does by Docker’s rules for containers.',
+        why: 'A security module forbids them, for example Docker’s AppArmor profile for containers.',
         next: 'docker run --security-opt apparmor=unconfined --cap-add SYS_ADMIN --device /dev/fuse …',
       })
     : new Failure(exitCode.unavailable, 'The kernel refuses a mount namespace.', {
-        why: 'Root lacks the capability SYS_ADMIN, as in a container that was not given it.',
+        why: 'Root lacks the capability SYS_ADMIN, for example in a container that was started without it.',
         next: 'docker run --cap-add SYS_ADMIN --device /dev/fuse …',
       });
 }
 
 function refusedAsUser(): Failure {
-  return new Failure(exitCode.unavailable, 'The kernel refuses a user namespace, and there is no root to do without.', {
+  return new Failure(exitCode.unavailable, 'The kernel refuses a user namespace, and TazPod does not run as root.', {
     why: 'Unprivileged user namespaces are switched off or restricted.',
     next: 'tazpod doctor',
   });
@@ -89,7 +89,7 @@ export function confirmOwnNamespace(): void {
   const own = readlinkSync('/proc/self/ns/mnt');
   const others = allPids().filter((pid) => pid !== process.pid);
   if (others.some((pid) => namespaceOf(`/proc/${pid}/ns/mnt`) === own)) {
-    throw new Failure(exitCode.noPermission, 'The ghost was called in a way that only the ghost itself may use.');
+    throw new Failure(exitCode.noPermission, 'This call is reserved for the ghost itself.');
   }
 }
 

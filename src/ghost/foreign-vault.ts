@@ -17,7 +17,7 @@ export function judgeOwner(top: TopDirectory, caller: Caller, image: string): st
   const may = permissionsOf(top, caller);
   if (!may.search) {
     throw new Failure(exitCode.noPermission, `The files in the vault belong to another account, ${owner}.`, {
-      why: `You are uid ${sessionUid} here, and the top directory of the vault is for its owner alone.`,
+      why: `You are uid ${sessionUid} here, and only its owner can enter the top directory of the vault.`,
       next: adopt,
     });
   }

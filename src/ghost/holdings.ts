@@ -251,8 +251,8 @@ export class Holdings {
     const {code, stderr} = await run('sync', ['--file-system', this.#plan.mountPoint]);
     if (code !== 0 && refusedByDisk.test(stderr.toString('latin1'))) await this.#noteUntoldLoss('error');
     await this.#fileSystem.unmount(unmountPatience).catch((error: unknown) => {
-      throw new Failure(exitCode.busy, 'Something outside has a file of the vault open that its session handed out.', {
-        why: 'The vault is closed all the same; that file cannot be read from the image or written any more.',
+      throw new Failure(exitCode.busy, 'A process outside the session still has a file in the vault open.', {
+        why: 'The vault is closed anyway; the process can no longer read or write the file.',
         cause: error,
       });
     });
@@ -284,7 +284,7 @@ export class WrongPassphrase extends Failure {
   readonly #image: string;
 
   constructor(image: string, doubt?: string) {
-    const why = `It opens no key slot of ${image}.`;
+    const why = `It does not open any key slot of ${image}.`;
     super(exitCode.noPermission, 'The passphrase or key is wrong.', {
       why: doubt === undefined ? why : `${why} ${doubt}`,
       next: 'tazpod vault unlock',

@@ -63,13 +63,15 @@ export async function lockImage(
     if (nowMs >= deadlineMs) {
       const waited = Math.round((nowMs - startMs) / 1000);
       throw busy(
-        'Another process holds the image of the vault.',
+        'Another process has the image of the vault locked.',
         `Waited ${waited} s. It may be opening or closing the vault, asking for its passphrase in another window, ` +
           'or running in another container.',
       );
     }
     if (!told && nowMs - startMs >= silentMs) {
-      onWait(`waiting up to ${Math.round((deadlineMs - startMs) / 1000)} s for a process that opens or closes it`);
+      onWait(
+        `waiting up to ${Math.round((deadlineMs - startMs) / 1000)} s for a process that is opening or closing it`,
+      );
       told = true;
     }
     if (nowMs - startMs >= silentMs) wake();
@@ -95,7 +97,7 @@ function openAlready({isolation, readOnly}: RunningVault, {ifOpen, ...plan}: Ope
   if (ifOpen === 'join' && readOnly !== plan.readOnly) return openInOtherMode(readOnly);
   const why =
     ifOpen === 'refuse'
-      ? 'A ghost of yours has it, and it was not to be joined.'
-      : `A ${isolation} ghost of yours has it, and only another ${isolation} one can join it: --isolation ${isolation}.`;
-  return busy('The vault is open already.', why);
+      ? 'One of your ghosts has it open, and this command does not join it.'
+      : `One of your ghosts has it open with ${isolation} isolation; join it with --isolation ${isolation}.`;
+  return busy('The vault is already open.', why);
 }

@@ -83,8 +83,8 @@ export async function publishImage(caller: Caller, folderFd: number, image: NewI
   );
   const published = linked.code === 0 || (await renameImage(caller, folderFd, image, name));
   if (!published) {
-    throw new Failure(exitCode.cannotCreate, 'The image could not be given its name.', {
-      why: 'Something of that name appeared meanwhile, or its folder refuses new files.',
+    throw new Failure(exitCode.cannotCreate, 'The image could not be created under its name.', {
+      why: 'A file with that name appeared in the meantime, or its directory does not accept new files.',
       next: 'tazpod vault status',
       cause: linked.stderr.toString('utf8'),
     });
@@ -141,7 +141,7 @@ function openNewFile(folderFd: number, named: boolean): NewImage {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-      throw new Failure(exitCode.cannotCreate, 'The folder of the image refuses new files.', {cause: error});
+      throw new Failure(exitCode.cannotCreate, 'The directory of the image does not accept new files.', {cause: error});
     }
     if (code === 'ENOSPC' || code === 'EDQUOT') throw noSpace(0);
     // NFS, 9p, vfat and old kernels' overlayfs know no file without a name.
@@ -205,7 +205,7 @@ async function writeZeros(fd: number, sizeBytes: number, progress: (doneBytes: n
 }
 
 function noSpace(sizeBytes: number): Failure {
-  return new Failure(exitCode.cannotCreate, 'There is not enough space for the image.', {
+  return new Failure(exitCode.cannotCreate, 'Not enough space for the image.', {
     why: `The file system, or the user's quota, does not have ${Math.ceil(sizeBytes / 2 ** 20)} MiB left.`,
     next: 'tazpod vault create --size SIZE',
   });

@@ -148,7 +148,7 @@ async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
   try {
     terminal = openSync('/dev/tty', 'r+');
   } catch {
-    throw new Failure(exitCode.noPermission, 'There is no terminal to ask for the passphrase on.', {
+    throw new Failure(exitCode.noPermission, 'There is no terminal to ask for the passphrase.', {
       next: 'tazpod vault unlock --passphrase-file FILE',
     });
   }
@@ -270,7 +270,7 @@ async function readNow(fd: number, buffer: Buffer, offset: number, length: numbe
     // A terminal that was closed answers EIO: nothing more will come.
     if ((error as NodeJS.ErrnoException).code === 'EIO') return 0;
     throw new Failure(exitCode.noInput, 'The passphrase or key cannot be read.', {
-      why: `The kernel answered ${(error as NodeJS.ErrnoException).code ?? 'with an error'}.`,
+      why: `The kernel returned ${(error as NodeJS.ErrnoException).code ?? 'an error'}.`,
     });
   }
 }
@@ -285,7 +285,7 @@ function shrink(buffer: Buffer, length: number): Buffer {
 function requireNotEmpty(key: Buffer): Buffer {
   if (key.length > 0) return key;
   throw new Failure(exitCode.usage, 'The passphrase is empty.', {
-    why: 'Without a passphrase everybody who has the image has its secrets.',
+    why: 'Without a passphrase, everybody who has the image can read its secrets.',
   });
 }
 
@@ -305,7 +305,7 @@ function refuseForeign(passphrase: Buffer): void {
   if (what === undefined) return;
   passphrase.fill(0);
   throw new Failure(exitCode.usage, `The passphrase ${what}.`, {
-    why: 'It would be a part of the passphrase, and nobody could type it. No vault was made.',
+    why: 'It would be a part of the passphrase, and nobody could type it. No vault was created.',
     next: "save the file as UTF-8 without a mark and with Unix line endings: sed -i 's/\\r$//' FILE",
   });
 }

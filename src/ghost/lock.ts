@@ -59,8 +59,8 @@ export async function lockVault(caller: Caller, plan: LockPlan, warn: (text: str
       exitCode.ioError,
       'The image was removed while the vault was open, and no copy of it was found.',
       {
-        why: 'The shell that opened the vault says what became of it.',
-        next: 'bring the image back from a backup',
+        why: 'The shell that opened the vault reports what happened to it.',
+        next: 'restore the image from a backup',
       },
     );
   }
@@ -80,8 +80,8 @@ async function lockImageOf(caller: Caller, plan: LockPlan, imageFd: number): Pro
     throw new Failure(exitCode.busy, 'The vault is still in use.', {
       why:
         vaults.length > 0
-          ? 'Its session is gone, but something holds the image.'
-          : 'A process holds the image and has no session: it may be asking for the passphrase in another window, or ' +
+          ? 'Its session has ended, but a process still holds the image.'
+          : 'A process without a session holds the image: it may be asking for the passphrase in another window, or ' +
             'run in another container.',
       next: 'tazpod vault status',
     });

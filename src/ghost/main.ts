@@ -48,7 +48,7 @@ async function converse(args: Arguments, caller: Caller): Promise<number> {
   const channel = await connectToCli(caller, args.planPath);
   removePlanFolder(caller, args.planPath);
   if (channel === undefined) {
-    throw new Failure(exitCode.noPermission, 'Nobody waits for the ghost.', {next: 'tazpod vault unlock'});
+    throw new Failure(exitCode.noPermission, 'The ghost has lost its caller.', {next: 'tazpod vault unlock'});
   }
   traceProgramsTo((commandLine) => channel.say({say: 'program', commandLine}));
   // Those of the terminal are for the session; the CLI passes on those that are meant for it alone. Ctrl-Z stops a ghost
@@ -72,7 +72,7 @@ function attempt(caller: Caller, plan: GhostPlan, channel: CliChannel): Promise<
       if (lethal.has(signal)) resolve(128 + constants.signals[signal]);
     });
     const interrupt = (signal: NodeJS.Signals) => {
-      // At a prompt, the terminal has to be put in order first.
+      // At a prompt, the terminal must be put in order first.
       if (!isAsking()) resolve(128 + constants.signals[signal]);
     };
     for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.once(signal, interrupt);
@@ -132,8 +132,8 @@ function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   // A hard limit that only a capability could lift, which root of a container may lack.
   if ((error as NodeJS.ErrnoException | undefined)?.code === 'EFBIG') return fileSizeLimited(error);
-  return new Failure(exitCode.software, 'The ghost has met a bug of its own.', {
-    why: error instanceof Error ? error.message : 'It threw something that is no error.',
+  return new Failure(exitCode.software, 'Internal error in the ghost. This is a bug in TazPod.', {
+    why: error instanceof Error ? error.message : 'It threw a value that is not an error.',
     next: 'run it again with --debug and report it',
     cause: error,
   });

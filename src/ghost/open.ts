@@ -105,7 +105,7 @@ class Ghost {
     this.#groups = leaveCallersGroups(this.#caller, (why) =>
       this.#channel.say({
         say: 'warning',
-        text: `Processes of yours can freeze or end the ghost, which stays in your own control group: ${why}.`,
+        text: `Your other processes can freeze or end the ghost, because it stays in your control group: ${why}.`,
       }),
     );
     // Before a passphrase is asked for: whoever could open the terminal would read along.

@@ -31,13 +31,13 @@ export async function saveRemovedImage(
     const name = await copyTo(caller, imageFd, folder, imageName);
     const path = printablePath(`${readlinkSync(`/proc/self/fd/${folder}`)}/${name}`);
     return new Failure(exitCode.ioError, what, {
-      why: `Everything that was in the vault is in a copy now, ${path}.`,
+      why: `A copy with everything that was in the vault is at ${path}.`,
       next: `tazpod vault unlock --image ${path}`,
     });
   } catch (error) {
     return new Failure(exitCode.ioError, what, {
-      why: `It could not be saved, and is lost: ${error instanceof Error ? error.message : 'no copy could be made'}`,
-      next: 'bring the image back from a backup',
+      why: `TazPod could not save it, and its data is lost: ${error instanceof Error ? error.message : 'no copy could be made'}`,
+      next: 'restore the image from a backup',
       cause: error,
     });
   }
@@ -50,7 +50,7 @@ async function copyTo(caller: Caller, imageFd: number, folderFd: number, imageNa
     const written = await digestOf(imageFd, sizeBytes, (chunk, at) => writeWhole(copy.fd, chunk, at));
     fsyncSync(copy.fd);
     if ((await digestOf(copy.fd, sizeBytes, () => {})) !== written)
-      throw new Error('The copy is not what was written.');
+      throw new Error('The copy differs from what was written.');
     const name = freeName(caller, folderFd, imageName);
     await publishImage(caller, folderFd, copy, name);
     closeSync(copy.fd);

@@ -47,7 +47,7 @@ async function tryLock(kind: '--shared' | '--exclusive', fd: number): Promise<bo
   if (code === 0) return true;
   if (code === conflict) return false;
   throw new Failure(exitCode.unavailable, 'The image cannot be locked.', {
-    why: 'Its file system has no flock(2) that works.',
+    why: 'Its file system has no working flock(2).',
     cause: stderr.toString(),
   });
 }

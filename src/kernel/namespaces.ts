@@ -25,7 +25,7 @@ export function readIdMap(kind: IdKind, pid: number | 'self' = 'self', roots: Ke
  * What to write into the uid_map or gid_map of a child's new user namespace so that every id keeps its number.
  *
  * `own` is the writer's own map. A child can have no id that its parent has not, so the new map repeats the inside
- * of each range: under rootless Docker or userns-remap that is less than everything. It has to be written with one
+ * of each range: under rootless Docker or userns-remap that is less than everything. It must be written with one
  * write(2) (user_namespaces(7)); at most 340 lines.
  */
 export function identityMap(own: readonly IdRange[]): string {

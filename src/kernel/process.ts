@@ -10,7 +10,7 @@ export type ProcessIdentity = {readonly pid: number; readonly startTicks: number
 /**
  * Clock ticks a second in the files of /proc (`getconf CLK_TCK`). Not the kernel's own HZ, which varies, but USER_HZ,
  * a part of the ABI: 100 on every architecture that Node.js runs on (include/asm-generic/param.h; only alpha and ia64
- * had others). No program has to be asked.
+ * had others). No program must be asked.
  */
 const ticksPerSecond = 100;
 

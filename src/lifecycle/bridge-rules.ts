@@ -35,8 +35,8 @@ export function refuseBridges(
   const below = (path: string) => (home === '/' ? `/${path}` : `${home}/${path}`);
   for (const [index, bridge] of bridges.entries()) {
     const why =
-      refuseShape(bridge.home, 'its place in the home') ??
-      refuseShape(bridge.vault, 'its place in the vault') ??
+      refuseShape(bridge.home, 'its path in the home directory') ??
+      refuseShape(bridge.vault, 'its path in the vault') ??
       refuseReserved(bridge) ??
       refuseSurroundings(below(bridge.home), mountPoint, kept);
     if (why !== undefined) return {bridge, why};
@@ -70,18 +70,18 @@ function refuseReserved({home, vault}: BridgePlan): string | undefined {
 
 function refuseSurroundings(path: string, mountPoint: string, kept: readonly string[]): string | undefined {
   if (contains(path, mountPoint) || contains(mountPoint, path)) {
-    return `the mount point ${path === mountPoint ? 'is the same directory' : 'lies on the same way'}`;
+    return `the mount point ${path === mountPoint ? 'is the same directory' : 'overlaps it'}`;
   }
   return kept.some((each) => contains(path, each))
-    ? 'the image, the key file or TazPod itself lies in that directory'
+    ? 'the image, the key file or TazPod itself is in that directory'
     : undefined;
 }
 
 function refuseNeighbour(bridge: BridgePlan, other: BridgePlan): string | undefined {
   for (const end of ['home', 'vault'] as const) {
-    if (bridge[end] === other[end]) return `another one has the same place in the ${end}`;
+    if (bridge[end] === other[end]) return `another bridge has the same path in the ${end}`;
     if (contains(bridge[end], other[end]) || contains(other[end], bridge[end])) {
-      return `in the ${end} it and another one lie in each other`;
+      return `in the ${end} it overlaps another bridge`;
     }
   }
   return undefined;

@@ -3,8 +3,8 @@ import {Failure} from './failure.ts';
 
 /** Why a vault is not opened at a path at which another one is open, whose image is somewhere else by now. */
 export function displaced(): Failure {
-  return new Failure(exitCode.busy, 'The vault that is open here is not the file at this path any more.', {
-    why: 'Its image was moved, removed or replaced while it was open; to open what is there now would hide that.',
+  return new Failure(exitCode.busy, 'The file at this path is no longer the vault that is open here.', {
+    why: 'Its image was moved, removed or replaced while it was open. Opening the file that is there now would hide that.',
     next: 'tazpod vault status, then tazpod vault lock',
   });
 }

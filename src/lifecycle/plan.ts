@@ -24,7 +24,7 @@ export type OpenPlan = {
   readonly key: KeySource;
   /** What to do where a ghost of the user's has the vault open: start the session in it, or say that it is busy. */
   readonly ifOpen: 'join' | 'refuse';
-  /** How long to wait for another process that opens or closes the vault. Absent: no longer than `status` needs. */
+  /** How long to wait for another process that is opening or closing the vault. Absent: no longer than `status` needs. */
   readonly waitMs?: number;
   /**
    * The private ghost that has the vault open: from a user namespace of its own the new ghost cannot see it. Only a

@@ -24,7 +24,7 @@ export function parseStrictJson(bytes: Uint8Array, {maximumDepth}: StrictJsonLim
     } else if (found === ':') {
       const keys = open.at(-1);
       const key = parse(string ?? '') as string;
-      if (keys?.has(key)) throw new SyntaxError('a key stands twice');
+      if (keys?.has(key)) throw new SyntaxError('a key appears twice');
       keys?.add(key);
     }
     string = found.startsWith('"') ? found : undefined;

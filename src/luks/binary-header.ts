@@ -64,9 +64,9 @@ export function decodeBinaryHeader(
   if (bytes.readUInt16BE(binaryFields.version.offset) !== 2) return {problem: 'it is of an unknown version'};
   const size = bytes.readBigUInt64BE(binaryFields.headerSize.offset);
   const headerSizeBytes = headerSizesBytes.find((known) => BigInt(known) === size);
-  if (headerSizeBytes === undefined) return {problem: 'its size is none that LUKS2 allows'};
+  if (headerSizeBytes === undefined) return {problem: 'LUKS2 does not allow its size'};
   if (bytes.readBigUInt64BE(binaryFields.headerOffset.offset) !== BigInt(offsetBytes)) {
-    return {problem: 'it says that it belongs elsewhere'};
+    return {problem: 'it belongs at another offset'};
   }
   if (location === 'secondary' && headerSizeBytes !== offsetBytes) {
     return {problem: 'its size does not match its place'};

@@ -89,9 +89,13 @@ export async function unlockVolumeKey(
       if (call.code !== 0) throw failureOf(call, 'try the passphrase', exitCode.unavailable);
       const volumeKey = dump && parseVolumeKeyDump(dump, vetted.header.keyslots[0]!.keySizeBytes);
       if (volumeKey === undefined) {
-        throw new Failure(exitCode.unavailable, 'This version of cryptsetup answers in an unknown form.', {
-          next: 'cryptsetup --version',
-        });
+        throw new Failure(
+          exitCode.unavailable,
+          'TazPod does not understand the output of this version of cryptsetup.',
+          {
+            next: 'cryptsetup --version',
+          },
+        );
       }
       return {outcome: 'unlocked', volumeKey};
     } finally {
@@ -179,13 +183,13 @@ async function runTimed(
 /** Exit codes: `cryptsetup(8)`, "Return codes". */
 function failureOf(call: TimedResult, task: string, otherwise: 69 | 73): Failure {
   if (call.timedOutAfterMs !== undefined) {
-    return new Failure(exitCode.unavailable, `cryptsetup did not end, and could not ${task}.`, {
-      why: `It was stopped after ${Math.round(call.timedOutAfterMs / 1000)} seconds.`,
+    return new Failure(exitCode.unavailable, `cryptsetup timed out, and could not ${task}.`, {
+      why: `TazPod stopped it after ${Math.round(call.timedOutAfterMs / 1000)} seconds.`,
     });
   }
   if (call.code === 3 || call.signal === 'SIGKILL') {
     return new Failure(exitCode.unavailable, `There is not enough memory to ${task}.`, {
-      why: call.code === 3 ? 'cryptsetup could not get it.' : 'The kernel ended cryptsetup.',
+      why: call.code === 3 ? 'cryptsetup could not allocate it.' : 'The kernel killed cryptsetup.',
       next: 'Give more memory, or use a key slot with a smaller --pbkdf-memory.',
     });
   }

@@ -68,7 +68,7 @@ class Scanner {
       this.#skipSpace();
       if (this.#bytes[this.#offset] !== 0x22) this.#fail('a key is missing');
       const key = this.#string();
-      if (object.has(key)) this.#fail('a key comes twice in one object');
+      if (object.has(key)) this.#fail('a key appears twice in one object');
       if (!this.#take(0x3a)) this.#fail('a colon is missing');
       object.set(key, this.#value(depth + 1));
     } while (this.#take(0x2c));

@@ -35,9 +35,13 @@ function vetRequirements(header: LuksHeader, limits: VettingLimits): Refusal | u
     header.foreignKeyslotTypes.includes('reencrypt') ||
     header.segments.some((segment) => segment.flags.length > 0);
   if (reencrypts) {
-    return malformed('A reencryption of this image has begun and not ended.', 'Its data has two keys at once.', {
-      next: `Finish it: cryptsetup reencrypt --resume-only ${nameOf(limits)}`,
-    });
+    return malformed(
+      'A reencryption of this image was started and not finished.',
+      'Its data is encrypted with two keys.',
+      {
+        next: `Finish it: cryptsetup reencrypt --resume-only ${nameOf(limits)}`,
+      },
+    );
   }
   const [unknown] = header.requirements;
   if (unknown === undefined) return undefined;
@@ -55,16 +59,16 @@ function vetSegmentKind(header: LuksHeader): Refusal | undefined {
   const [foreign] = header.foreignSegmentTypes;
   if (foreign !== undefined) {
     return malformed(
-      'The data of this image is not encrypted the way that TazPod opens.',
-      `Its segment is of the type ${quoteUntrusted(foreign)}.`,
+      'TazPod does not support how the data of this image is encrypted.',
+      `The type of its segment is ${quoteUntrusted(foreign)}.`,
     );
   }
   if (header.segments[0]!.integrity) {
-    return malformed('This image has an integrity layer (dm-integrity).', 'TazPod opens images without it only.');
+    return malformed('This image has an integrity layer (dm-integrity).', 'TazPod opens only images without it.');
   }
   const [type] = header.foreignKeyslotTypes;
   if (type === undefined) return undefined;
-  return malformed('This image has a key slot of an unknown kind.', `It is of the type ${quoteUntrusted(type)}.`);
+  return malformed('This image has a key slot of an unknown kind.', `Its type is ${quoteUntrusted(type)}.`);
 }
 
 function vetCiphers(header: LuksHeader, limits: VettingLimits): Refusal | undefined {
@@ -77,13 +81,16 @@ function vetCiphers(header: LuksHeader, limits: VettingLimits): Refusal | undefi
 function vetCipher(part: string, encryption: string, limits: VettingLimits): Refusal | undefined {
   if (isNullCipher(encryption)) {
     return malformed(
-      'The header of this image asks for no encryption.',
-      `It names a null cipher for ${part}. No vault is made like that: somebody has changed the header.`,
+      'The header of this image requests no encryption.',
+      `It names a null cipher for ${part}. No program creates a vault like that: somebody has changed the header.`,
       {next: `Do not type the passphrase. ${restoreHeader(limits)}`},
     );
   }
   if (keySizesOf(encryption) !== undefined) return undefined;
-  return malformed('This image uses a cipher that TazPod does not open.', `${quoteUntrusted(encryption)} for ${part}.`);
+  return malformed(
+    'This image uses a cipher that TazPod does not support.',
+    `${quoteUntrusted(encryption)} for ${part}.`,
+  );
 }
 
 /** Where things lie: header copies, then the area of the key slots, then the data, and nothing over anything else. */
@@ -95,8 +102,8 @@ function vetLayout(header: LuksHeader, limits: VettingLimits): Refusal | undefin
   }
   const {offsetBytes} = header.segments[0]!;
   if (offsetBytes === 0) {
-    return malformed('This is a header without its data.', 'Its data segment lies in another file.', {
-      next: 'TazPod opens images that carry their own header.',
+    return malformed('This is a header without its data.', 'Its data segment is in another file.', {
+      next: 'TazPod opens only images that contain their own header.',
     });
   }
   if (offsetBytes < areaEnd) return inconsistent('The data overlaps the header.', limits);
@@ -146,12 +153,12 @@ function vetKeyslot({id, area, af, keySizeBytes}: Keyslot, limits: VettingLimits
 function vetKdf(id: number, kdf: Kdf, limits: VettingLimits): Refusal | undefined {
   if (kdf.type === 'pbkdf2') {
     if (hashSizeOf(kdf.hash) === undefined) return inconsistent(`Key slot ${id} names an unknown hash.`, limits);
-    if (kdf.iterations === 0) return inconsistent(`Key slot ${id} derives its key in no steps.`, limits);
+    if (kdf.iterations === 0) return inconsistent(`Key slot ${id} derives its key with no iterations.`, limits);
     return undefined;
   }
-  if (kdf.timeCost === 0) return inconsistent(`Key slot ${id} derives its key in no steps.`, limits);
+  if (kdf.timeCost === 0) return inconsistent(`Key slot ${id} derives its key with no iterations.`, limits);
   if (kdf.cpus === 0 || kdf.cpus > argonCpusLimit) {
-    return inconsistent(`Key slot ${id} derives its key on an impossible number of processors.`, limits);
+    return inconsistent(`Key slot ${id} derives its key with an impossible number of threads.`, limits);
   }
   // RFC 9106: at least 8 KiB for each lane.
   if (kdf.memoryKiB < 8 * kdf.cpus || kdf.memoryKiB > argonMemoryLimitKiB) {
@@ -188,7 +195,7 @@ function vetDigests(header: LuksHeader, limits: VettingLimits): Refusal | undefi
 /** The UUID becomes part of the name of a mapping. */
 function vetUuid(header: LuksHeader, limits: VettingLimits): Refusal | undefined {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(header.uuid)) return undefined;
-  return inconsistent('The header has no proper UUID.', limits, {
+  return inconsistent('The header has no valid UUID.', limits, {
     next: `Give it a new one: cryptsetup luksUUID --uuid $(uuidgen) ${nameOf(limits)}`,
   });
 }
@@ -201,7 +208,7 @@ function vetImageSize(header: LuksHeader, limits: VettingLimits): Refusal | unde
     return malformed(
       'This image is truncated.',
       `It has ${limits.imageSizeBytes} bytes, which is not what its header describes.`,
-      {next: 'Copy it again from where it came, or restore a backup.'},
+      {next: 'Copy it again from its source, or restore a backup.'},
     );
   }
   return undefined;

@@ -32,15 +32,15 @@ const leastPbkdfMemoryKiB = 32 * 1024;
 export function boundedPbkdfMemoryKiB(requestedKiB: number | undefined, limitKiB: number): number {
   if (requestedKiB !== undefined) {
     if (requestedKiB <= limitKiB) return requestedKiB;
-    throw tooLittle(`${inMiB(requestedKiB)} were asked for`, limitKiB, `--pbkdf-memory ${Math.floor(limitKiB / 2)}`);
+    throw tooLittle(`${inMiB(requestedKiB)} were requested`, limitKiB, `--pbkdf-memory ${Math.floor(limitKiB / 2)}`);
   }
   const chosenKiB = Math.min(defaultPbkdfMemoryKiB, Math.floor(limitKiB / 2));
   if (chosenKiB >= leastPbkdfMemoryKiB) return chosenKiB;
-  throw tooLittle(`argon2id needs ${inMiB(2 * leastPbkdfMemoryKiB)} to be of use`, limitKiB, '--pbkdf pbkdf2');
+  throw tooLittle(`argon2id needs ${inMiB(2 * leastPbkdfMemoryKiB)} at least`, limitKiB, '--pbkdf pbkdf2');
 }
 
 function tooLittle(need: string, limitKiB: number, option: string): Failure {
-  return new Failure(exitCode.unavailable, 'There is too little memory for the key derivation.', {
+  return new Failure(exitCode.unavailable, 'Not enough memory for the key derivation.', {
     why: `${need}, and this process may use ${inMiB(limitKiB)}.`,
     next: `Use ${option}`,
   });

@@ -131,7 +131,7 @@ function checkHeaderSize(config: Section, areaSizeBytes: number): void {
     throw new MalformedMetadata('its metadata and its binary part disagree on its size');
   }
   if (!headerSizesBytes.some((size) => size - binaryHeaderSizeBytes === areaSizeBytes)) {
-    throw new MalformedMetadata('its size is none that LUKS2 allows');
+    throw new MalformedMetadata('LUKS2 does not allow its size');
   }
 }
 

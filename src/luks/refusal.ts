@@ -24,11 +24,11 @@ export function malformed(what: string, why: string, details: {readonly next?: s
 
 /** A header that contradicts itself, or that no program writes. */
 export function inconsistent(why: string, limits: VettingLimits, details: {readonly next?: string} = {}): Refusal {
-  return malformed('The LUKS header of this image is not sound.', why, {next: restoreHeader(limits), ...details});
+  return malformed('The LUKS header of this image is invalid.', why, {next: restoreHeader(limits), ...details});
 }
 
 export function restoreHeader(limits: VettingLimits): string {
-  return `If there is a backup of the header: cryptsetup luksHeaderRestore --header-backup-file FILE ${nameOf(limits)}`;
+  return `If you have a backup of the header: cryptsetup luksHeaderRestore --header-backup-file FILE ${nameOf(limits)}`;
 }
 
 export function nameOf(limits: VettingLimits): string {

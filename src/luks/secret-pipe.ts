@@ -18,7 +18,7 @@ export type SecretPipe = {readonly readFd: number; readonly writeFd: number};
 export async function openSecretPipe(privateDirectory: string): Promise<SecretPipe> {
   const path = `${privateDirectory}/pipe-${randomBytes(8).toString('hex')}`;
   const made = await run('mknod', ['-m', '600', path, 'p'], {timeoutMs: 10_000});
-  if (made.code !== 0) throw new Failure(exitCode.software, 'A pipe could not be made in the private folder.');
+  if (made.code !== 0) throw new Failure(exitCode.software, 'A pipe could not be created in the private directory.');
   try {
     // The reader first, and without waiting for a writer: then the writer finds it and does not wait either.
     const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);

@@ -40,7 +40,7 @@ export function vetHeader(copies: HeaderCopies, limits: VettingLimits): Verdict 
   if (seconds > unlockSecondsLimit) return {verdict: 'refused', ...refuseTime()};
   const warnings = [
     ...warnOfCopies(copies, limits),
-    ...tooLarge.map((slot) => `Key slot ${slot.id} is left out: it ${memorySentence(slot, limits)}`),
+    ...tooLarge.map((slot) => `Key slot ${slot.id} is skipped: it ${memorySentence(slot, limits)}`),
   ];
   return warnings.length === 0
     ? {verdict: 'opens', header: usable}
@@ -50,23 +50,23 @@ export function vetHeader(copies: HeaderCopies, limits: VettingLimits): Verdict 
 function refuseMissing(copies: HeaderCopies, limits: VettingLimits): Refusal | undefined {
   const {signature, primary, secondary} = copies;
   if (signature === 'luks1') {
-    return malformed('This image is of the old kind, LUKS1.', 'TazPod opens LUKS2 only.', {
-      next: `Make a copy of the image, then: cryptsetup convert --type luks2 ${nameOf(limits)}`,
+    return malformed('This is a LUKS1 image.', 'TazPod opens only LUKS2.', {
+      next: `Copy the image, then: cryptsetup convert --type luks2 ${nameOf(limits)}`,
     });
   }
   if (signature === 'later-version') {
-    return malformed('This image is of a later kind than LUKS2.', 'TazPod opens LUKS2 only.');
+    return malformed('This image uses a later version of LUKS than 2.', 'TazPod opens only LUKS2.');
   }
   if (primary.state === 'absent' && secondary.state === 'sound' && !copies.startsBlank) {
     // It may have become something else since, of which the old second copy knows nothing.
     return malformed('The beginning of this image has been overwritten.', 'Its first LUKS header is gone.', {
-      next: `If it was an accident, the second header brings it back: cryptsetup repair ${nameOf(limits)}`,
+      next: `If that was an accident, restore it from the second header: cryptsetup repair ${nameOf(limits)}`,
     });
   }
   if (primary.state === 'sound' || secondary.state === 'sound') return undefined;
   if (primary.state === 'absent' && secondary.state === 'absent') {
     return malformed('This is not a LUKS2 image.', 'It has no LUKS header.', {
-      next: 'Check the path of the image. A new vault is made by: tazpod vault create',
+      next: 'Check the path of the image. To create a new vault: tazpod vault create',
     });
   }
   const said = (copy: HeaderCopy): string => (copy.state === 'damaged' ? copy.problem : 'it is not there');
@@ -103,7 +103,7 @@ function restrictTo(header: LuksHeader, keyslots: readonly Keyslot[]): LuksHeade
 }
 
 function refuseIgnored(limits: VettingLimits): Refusal {
-  return malformed('No key slot of this image may be tried.', 'Each of them has the priority "ignore".', {
+  return malformed('No key slot of this image can be used.', 'Each of them has the priority "ignore".', {
     next: `Change that: cryptsetup config --key-slot N --priority normal ${nameOf(limits)}`,
   });
 }
@@ -115,7 +115,7 @@ function refuseMemory(tooLarge: readonly Keyslot[], limits: VettingLimits): Refu
     what: `This image cannot be opened here: key slot ${cheapest.id} ${memorySentence(cheapest, limits)}`,
     why: 'The kernel would kill the key derivation.',
     next:
-      `Give it more memory, or add a cheaper key where there is more: ` +
+      `Add memory, or add a cheaper key slot on a machine with more: ` +
       `cryptsetup luksAddKey --pbkdf-memory ${Math.max(32, Math.floor(limits.memoryLimitKiB / 2))} ${nameOf(limits)}`,
   };
 }
@@ -124,12 +124,14 @@ function refuseTime(): Refusal {
   return malformed(
     'The passphrase of this image would take too long to check.',
     `Its header asks for more than ${unlockSecondsLimit / 60} minutes of key derivation.`,
-    {next: 'cryptsetup makes no such header by itself. Restore a backup, or open the image with cryptsetup by hand.'},
+    {
+      next: 'cryptsetup does not create such a header by default. Restore a backup, or open the image with cryptsetup by hand.',
+    },
   );
 }
 
 function warnOfCopies({primary, secondary}: HeaderCopies, limits: VettingLimits): readonly string[] {
-  const repair = `Mend it: cryptsetup repair ${nameOf(limits)}`;
+  const repair = `Repair it: cryptsetup repair ${nameOf(limits)}`;
   const broken = [['first', primary] as const, ['second', secondary] as const]
     .filter(([, copy]) => copy.state !== 'sound')
     .map(([name, copy]) => {
@@ -148,7 +150,7 @@ function warnOfCopies({primary, secondary}: HeaderCopies, limits: VettingLimits)
 function memorySentence(slot: Keyslot, limits: VettingLimits): string {
   const needed = Math.ceil(memoryOf(slot.kdf) / 1024);
   const available = Math.max(0, Math.floor(limits.memoryLimitKiB / 1024));
-  return `needs ${needed} MiB of memory, and there are ${available} MiB.`;
+  return `needs ${needed} MiB of memory, and available are ${available} MiB.`;
 }
 
 function memoryOf(kdf: Kdf): number {

@@ -71,7 +71,7 @@ function ignoreVault(folder: string): InitFile {
   const path = '.gitignore';
   const whole = join(folder, path);
   const kind = kindOf(whole);
-  if (kind === 'other') return {path, state: 'left', note: `it is no regular file; add ${vaultLine} to it`};
+  if (kind === 'other') return {path, state: 'left', note: `it is not a regular file; add ${vaultLine} to it`};
   if (kind === 'nothing') return makeFile(folder, path, `${vaultLine}\n`);
   // Latin-1 has a character for each byte, so that whatever stands there stays as it is.
   const content = readFileSync(whole, 'latin1');
@@ -90,7 +90,7 @@ function keepSchema(folder: string, name: EditorSchemaName): InitFile {
   const there = kind === 'file' ? readText(whole) : undefined;
   if (there === content || !there?.includes(JSON.stringify(madeByTazPod))) return {path, state: 'left'};
   replaceWholeFile(whole, Buffer.from(content), lstatSync(whole).mode);
-  return {path, state: 'changed', note: 'it is that of this TazPod now'};
+  return {path, state: 'changed', note: 'it is now the one of this TazPod version'};
 }
 
 function makeFolder(path: string): void {
@@ -99,9 +99,8 @@ function makeFolder(path: string): void {
   } catch (cause) {
     const {code} = cause as NodeJS.ErrnoException;
     if (code === 'EEXIST' && kindOf(path) === 'folder') return;
-    throw new Failure(exitCode.cannotCreate, `The folder ${path} cannot be made.`, {
-      why:
-        code === 'EEXIST' ? 'There is something else of that name.' : `The kernel answered ${code ?? 'with an error'}.`,
+    throw new Failure(exitCode.cannotCreate, `The directory ${path} cannot be created.`, {
+      why: code === 'EEXIST' ? 'Something else has that name.' : `The kernel returned ${code ?? 'an error'}.`,
       next: `ls -ld ${path}`,
       cause,
     });

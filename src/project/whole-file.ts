@@ -68,7 +68,7 @@ function throughTemporaryName<T>(
     }
   } catch (cause) {
     throw new Failure(exitCode.cannotCreate, `${path} cannot be written.`, {
-      why: `The kernel answered ${(cause as NodeJS.ErrnoException).code ?? 'with an error'}.`,
+      why: `The kernel returned ${(cause as NodeJS.ErrnoException).code ?? 'an error'}.`,
       next: `ls -ld ${folder}`,
       cause,
     });

@@ -33,14 +33,14 @@ export function findPulled(
   ];
   const [first, second] = ofSecret;
   if (second !== undefined) {
-    throw new Failure(exitCode.usage, `${printable(name)} became several things.`, {
+    throw new Failure(exitCode.usage, `${printable(name)} was pulled to several places.`, {
       next: `name one of them: ${ofSecret.map((each) => printable(each)).join(', ')}`,
     });
   }
   if (first !== undefined) return findPulled(mountPoint, first);
   const known = [...variables.map((each) => each.name), ...files.map(({path}) => path)];
   const meant = nearest(name, known);
-  throw new Failure(exitCode.noInput, `There is no ${printable(name)} among what was pulled.`, {
+  throw new Failure(exitCode.noInput, `There is no ${printable(name)} among the pulled secrets.`, {
     next: meant === undefined ? 'tazpod secrets list' : `tazpod get ${printable(meant)}`,
   });
 }
@@ -50,7 +50,7 @@ function readVariable(mountPoint: string, name: string): Buffer {
   try {
     const found = (JSON.parse(json.toString('utf8')) as readonly VariableJson[]).find((each) => each.name === name);
     if (found === undefined)
-      throw new Failure(exitCode.data, 'The rendered environment is not the one that was pulled.', {
+      throw new Failure(exitCode.data, 'The rendered environment differs from the pulled one.', {
         next: 'tazpod pull',
       });
     return 'value' in found ? Buffer.from(found.value) : Buffer.from(found.base64, 'base64');

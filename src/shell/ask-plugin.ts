@@ -25,7 +25,7 @@ export function askPlugin(
     throw refused('threw an error', error);
   }
   if (typeof answer === 'string' && isRight(answer)) return answer;
-  throw refused('did not return what it is to return');
+  throw refused('did not return what it must return');
 }
 
 /** A line of a start-up file. */

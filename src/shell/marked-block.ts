@@ -12,7 +12,7 @@ export type Edit = {
 const begin = '# >>> tazpod >>>';
 const end = '# <<< tazpod <<<';
 
-/** Behind the first mark: what else has to be undone with the block. */
+/** Behind the first mark: what else must be undone with the block. */
 const madeFile = ' (made this file)';
 const endedLine = ' (ended the line before)';
 
@@ -27,7 +27,7 @@ export function withBlock(content: string | undefined, line: string): Edit {
     return {content: `${content.slice(0, start)}${mark}\n${inner}${content.slice(stop)}`};
   }
   if (content === '' || content.endsWith('\n')) return {content: `${content}${begin}\n${inner}`};
-  return {content: `${content}\n${begin}${endedLine}\n${inner}`, odd: 'its last line has no end'};
+  return {content: `${content}\n${begin}${endedLine}\n${inner}`, odd: 'its last line does not end with a newline'};
 }
 
 /** The file as it was before the block. */

@@ -117,7 +117,7 @@ function asFailure(error: unknown, path: string): unknown {
   if (error instanceof Failure) return error;
   const code = (error as NodeJS.ErrnoException).code ?? 'an error';
   return new Failure(exitCode.noPermission, `${path} cannot be changed.`, {
-    why: `The kernel answered ${code}.`,
+    why: `The kernel returned ${code}.`,
     next: `ls -ld ${dirname(path)} ${path}`,
     cause: error,
   });

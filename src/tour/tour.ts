@@ -53,7 +53,7 @@ export async function takeTour(presentation: Presentation, show: (chapter: Chapt
   try {
     writeFileSync(join(folder, 'pid'), String(process.pid));
     writeFileSync(passphraseFile, `${randomBytes(32).toString('base64url')}\n`, {mode: 0o600});
-    show({title: 'A vault, made and opened', looks: []});
+    show({title: 'A vault, created and opened', looks: []});
     const over = new AbortController();
     const seen = observe(folder, image, mountPoint, show, over.signal);
     // What goes wrong in it is told below, after the session has ended.
@@ -114,7 +114,7 @@ async function observe(
 /** A ghost that could not even begin has said why by itself, and its exit code says what kind of thing it was. */
 function endedEarly(code: number): Failure {
   const known = Object.values(exitCode).find((each) => each === code);
-  return new Failure(known ?? exitCode.software, 'The tour’s session did not come to its end.', {
+  return new Failure(known ?? exitCode.software, 'The tour’s session did not finish.', {
     next: 'tazpod doctor',
   });
 }
@@ -144,7 +144,7 @@ async function lookAfterwards(image: string, mountPoint: string, session: Sessio
     {command: 'mounts of the vault', output: String(mountsAt(readMounts('self'), mountPoint).length)},
     {command: 'processes of the ghost', output: String(alive.length)},
     {command: 'loop devices on the image', output: String(loops.length)},
-    {command: 'somebody holds the image', output: (await isLocked(image)) ? 'yes' : 'no'},
+    {command: 'a process holds the image', output: (await isLocked(image)) ? 'yes' : 'no'},
   ];
 }
 

@@ -25,7 +25,7 @@ export type AbsorbFlags = KeyFlags & {
   readonly isolation?: Isolation | undefined;
 };
 
-/** Where the vault is meanwhile: its own mount point has to be seen as it is outside. */
+/** Where the vault is meanwhile: its own mount point must be seen as it is outside. */
 const deskName = '.tazpod-absorb';
 
 /**
@@ -47,8 +47,8 @@ export async function absorb(flags: AbsorbFlags, presentation: Presentation): Pr
   }
   if (state === 'open') {
     throw new Failure(exitCode.busy, 'The vault is open.', {
-      why: `Its sessions hide what lies in ${mountPoint}.`,
-      next: 'tazpod lock, and then tazpod vault absorb',
+      why: `Its sessions hide the files outside the vault in ${mountPoint}.`,
+      next: 'tazpod lock && tazpod vault absorb',
     });
   }
 
@@ -71,8 +71,8 @@ export async function absorb(flags: AbsorbFlags, presentation: Presentation): Pr
       presentation,
     );
     if (end.code !== 0) {
-      throw new Failure(exitCode.software, 'Not everything was moved into the vault.', {
-        why: `The session ended with ${end.code}. What was moved is in a directory absorbed-… of the vault.`,
+      throw new Failure(exitCode.software, 'Some files were not moved into the vault.', {
+        why: `The session ended with ${end.code}. The moved files are in a directory absorbed-… of the vault.`,
         next: 'tazpod vault absorb',
       });
     }
@@ -81,11 +81,11 @@ export async function absorb(flags: AbsorbFlags, presentation: Presentation): Pr
   }
   const left = strayNames(mountPoint);
   if (left.length === 0) return {image, mountPoint, absorbed: names};
-  throw new Failure(exitCode.cannotCreate, `Something in ${mountPoint} is still outside the vault.`, {
-    why: `${left.length === 1 ? 'It is' : 'There are'} ${left
+  throw new Failure(exitCode.cannotCreate, `Some files in ${mountPoint} are still outside the vault.`, {
+    why: `A warning says why. Left there: ${left
       .slice(0, 3)
       .map((name) => JSON.stringify(name))
-      .join(', ')}; a warning says why.`,
+      .join(', ')}.`,
     next: 'tazpod vault absorb',
   });
 }

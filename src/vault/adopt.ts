@@ -13,7 +13,7 @@ export type AdoptResult = {
   readonly left: number;
 };
 
-/** Makes everything in a vault the user's. An exit code says that it ended before it was done. */
+/** Makes everything in a vault the user's. An exit code says that it ended before it finished. */
 export async function adoptVault(
   flags: KeyFlags & {
     readonly image: string;
@@ -28,7 +28,7 @@ export async function adoptVault(
   const {code, adopted} = await openVault(request, presentation);
   if (code !== 0) return code;
   if (adopted !== undefined) return {image, ...adopted};
-  throw new Failure(exitCode.software, 'The ghost did not say what it has changed.', {
+  throw new Failure(exitCode.software, 'The ghost did not report what it changed.', {
     next: 'run it again with --debug and report it',
   });
 }

@@ -38,8 +38,7 @@ export function collectBridges(
     if (accepted.some((other) => other.home === bridge.home && other.vault === bridge.vault)) continue;
     const why = refusalOf([...accepted, bridge], {home, mountPoint, kept}) ?? linkSentence(home, bridge);
     if (why === undefined) accepted.push(bridge);
-    else if (bridge.contributed)
-      remarks.push(`${describe(bridge)} is left out, which ${bridge.source} brings: ${why}.`);
+    else if (bridge.contributed) remarks.push(`${describe(bridge)}, from ${bridge.source}, is ignored: ${why}.`);
     else throw refused(bridge, why);
   }
   const bridges = accepted.filter((bridge) => {
@@ -48,7 +47,7 @@ export function collectBridges(
     // Moved away from under it, the file would take what is written from then on along into nothing.
     const what = `process ${writer.pid} has ${JSON.stringify(writer.path)} in it open for writing`;
     remarks.push(
-      `~/${bridge.home} is not bridged and stays as it is, outside the vault too: ${what}. Please end it first.`,
+      `~/${bridge.home} is not bridged, and its files stay outside the vault: ${what}. End that process first.`,
     );
     return false;
   });
@@ -63,7 +62,7 @@ function refusalOf(bridges: readonly DeclaredBridge[], surroundings: BridgeSurro
 
 function linkSentence(home: string, bridge: DeclaredBridge): string | undefined {
   const link = linkOnTheWay(home, bridge.home);
-  return link === undefined ? undefined : `${link} is a symbolic link, and none is followed`;
+  return link === undefined ? undefined : `${link} is a symbolic link, which TazPod does not follow`;
 }
 
 /** The first component of a path below the home that is a symbolic link. */
@@ -87,7 +86,7 @@ function describe({home, vault}: BridgePlan): string {
 }
 
 function refused(bridge: DeclaredBridge, why: string): Failure {
-  return new Failure(exitCode.config, `${describe(bridge)} cannot be; ${bridge.source} asks for it.`, {
+  return new Failure(exitCode.config, `${describe(bridge)} is not allowed; ${bridge.source} asks for it.`, {
     why: `${why[0]!.toUpperCase()}${why.slice(1)}.`,
     next: 'tazpod config --explain',
   });

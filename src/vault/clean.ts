@@ -58,7 +58,7 @@ export async function planCleaning(
     throw broken('It threw an error.', error);
   }
   if (!Array.isArray(planned) || planned.length > maximumActions || !planned.every(isCleanAction)) {
-    throw broken('What it has planned is no list of actions.');
+    throw broken('It did not return a list of actions.');
   }
   return {found, actions: planned};
 }
@@ -93,14 +93,14 @@ export function isClean({ghosts, holders, mounts, mappings, loops}: Observation)
 /** What there is of a vault, for people: a line each. */
 export function describeObservation({ghosts, holders, mounts, mappings, loops}: Observation): string[] {
   return [
-    ...ghosts.map(({pid}) => `a ghost, whose init is process ${pid}`),
+    ...ghosts.map(({pid}) => `a ghost, with init process ${pid}`),
     ...holders.map(({pid, command}) => `process ${pid}, ${quote(command)}, uses it`),
     ...mounts.map(({mountPoint, pid}) => `mounted at ${quote(mountPoint)}, as process ${pid} sees it`),
     ...mappings.map(
       ({name, openCount, deferredRemove}) =>
-        `the mapping ${quote(name)}, open ${openCount} times${deferredRemove ? ', to be removed then' : ''}`,
+        `the mapping ${quote(name)}, open ${openCount} times${deferredRemove ? ', marked for removal' : ''}`,
     ),
-    ...loops.map(({name, autoclear}) => `the loop device ${name}${autoclear ? ', which clears itself' : ''}`),
+    ...loops.map(({name, autoclear}) => `the loop device ${name}${autoclear ? ', which detaches itself' : ''}`),
   ];
 }
 
@@ -108,7 +108,7 @@ export function describeObservation({ghosts, holders, mounts, mappings, loops}: 
 export function describeAction({action, outcome, why}: CleanedAction): string {
   const ends = {
     done: '',
-    nothing: ': not needed any more',
+    nothing: ': no longer needed',
     refused: `: refused, ${why ?? ''}`,
     failed: `: ${why ?? ''}`,
   };
@@ -126,9 +126,9 @@ function sentenceOf(action: CleanAction): string {
     case 'unmount':
       return `unmount ${quote(action.mountPoint)}${action.lazy ? ' lazily' : ''}`;
     case 'close-mapping':
-      return `remove the mapping ${quote(action.name)}${action.deferred ? ', or as soon as nobody has it open' : ''}`;
+      return `remove the mapping ${quote(action.name)}${action.deferred ? ', or mark it for removal when no process has it open' : ''}`;
     case 'force-remove-mapping':
-      return `empty the mapping ${quote(action.name)} under whoever has it open`;
+      return `empty the mapping ${quote(action.name)} for the processes that have it open`;
     case 'detach-loop':
       return `detach the loop device ${action.name}`;
     case 'abort-connection':
@@ -147,7 +147,7 @@ async function observeVault(image: string, presentation: Presentation): Promise<
     if (message.say === 'observed') found = message.vault;
   });
   if (found === undefined) {
-    throw new Failure(exitCode.software, 'The ghost has not said what it sees.', {next: 'tazpod doctor'});
+    throw new Failure(exitCode.software, 'The ghost did not report what it found.', {next: 'tazpod doctor'});
   }
   return found;
 }
@@ -168,5 +168,5 @@ async function converse(
     },
   });
   if (end.failure !== undefined) throw end.failure;
-  if (end.code !== 0) throw new Failure(exitCode.busy, 'The ghost ended before it was done.', {next: 'tazpod doctor'});
+  if (end.code !== 0) throw new Failure(exitCode.busy, 'The ghost ended before it finished.', {next: 'tazpod doctor'});
 }

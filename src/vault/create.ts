@@ -36,8 +36,8 @@ export async function createVault(
   const image = locateImage(flags.image);
   const create = createPlan(flags);
   if (existsSync(image)) {
-    throw new Failure(exitCode.cannotCreate, `There is something at ${image} already.`, {
-      why: 'A vault is never made over anything.',
+    throw new Failure(exitCode.cannotCreate, `${image} already exists.`, {
+      why: 'TazPod never overwrites a file with a new vault.',
       next: vaultCommand('vault unlock', image),
     });
   }
@@ -46,8 +46,8 @@ export async function createVault(
   const {'mount-point': mountPoint, engine, isolation} = flags;
   const end = await openVault({image, mountPoint, key, engine, isolation, create}, presentation);
   if (!end.orderly) {
-    throw new Failure(exitCode.software, 'The vault was not made.', {
-      why: `The ghost ended with ${end.code} before it was done.`,
+    throw new Failure(exitCode.software, 'The vault was not created.', {
+      why: `The ghost ended with ${end.code} before it finished.`,
       next: 'tazpod doctor',
     });
   }
@@ -59,7 +59,7 @@ export function createPlan(flags: CreateFlags): CreatePlan {
   const memory = flags['pbkdf-memory'];
   const iterations = flags['pbkdf-force-iterations'];
   if (flags.pbkdf === 'pbkdf2' && memory !== undefined) {
-    throw new Failure(exitCode.usage, 'pbkdf2 has no memory cost.', {next: 'leave --pbkdf-memory out'});
+    throw new Failure(exitCode.usage, '--pbkdf-memory does not apply to pbkdf2.', {next: 'omit --pbkdf-memory'});
   }
   return {
     sizeBytes: parseSize(flags.size),
@@ -79,9 +79,9 @@ export function prepareImageFolder(image: string, sizeBytes: number): void {
     mkdirSync(folder, {recursive: true, mode: 0o700});
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'with an error';
-    throw new Failure(exitCode.cannotCreate, `There can be no vault in ${folder}.`, {
-      why: refusals[code] ?? `The kernel answered ${code}.`,
+    const code = (error as NodeJS.ErrnoException).code ?? 'an error';
+    throw new Failure(exitCode.cannotCreate, `A vault cannot be created in ${folder}.`, {
+      why: refusals[code] ?? `The kernel returned ${code}.`,
       next: 'tazpod vault create --image ~/.tazpod-vault/vault.img',
       cause: error,
     });
@@ -89,15 +89,15 @@ export function prepareImageFolder(image: string, sizeBytes: number): void {
   const {bavail, bsize} = statfsSync(folder);
   // Some file systems do not say what they have: 0 of 0 blocks.
   if (bavail * bsize >= sizeBytes || bavail === 0) return;
-  throw new Failure(exitCode.cannotCreate, 'There is not enough space for the image.', {
-    why: `${folder} has ${formatSize(bavail * bsize)} left, and the image takes ${formatSize(sizeBytes)}.`,
+  throw new Failure(exitCode.cannotCreate, 'Not enough space for the image.', {
+    why: `${folder} has ${formatSize(bavail * bsize)} free, and the image needs ${formatSize(sizeBytes)}.`,
     next: 'tazpod vault create --size SIZE',
   });
 }
 
 const refusals: Readonly<Record<string, string>> = {
-  EACCES: 'You may not write there.',
-  EEXIST: 'A file of that name is in the way.',
-  ENOTDIR: 'A file is in the way.',
+  EACCES: 'You do not have permission to write there.',
+  EEXIST: 'A file with that name already exists.',
+  ENOTDIR: 'One of its parents is a file, not a directory.',
   EROFS: 'The file system is read-only.',
 };

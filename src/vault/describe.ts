@@ -18,10 +18,10 @@ function stateWords({state, session, inside}: VaultState, named: string | undefi
 }
 
 const replacements: Readonly<Record<Replacement, string>> = {
-  nothing: 'is not at this path any more, and nothing else is: it was moved or removed',
-  copy: 'is not at this path any more: the file there is a copy of the vault, in another state perhaps',
-  'another-vault': 'is not at this path any more: the file there is another vault',
-  'another-file': 'is not at this path any more: the file there is no vault',
+  nothing: 'is no longer at this path, and nothing else is: it was moved or removed',
+  copy: 'is no longer at this path: the file there is a copy of the vault, in another state perhaps',
+  'another-vault': 'is no longer at this path: the file there is another vault',
+  'another-file': 'is no longer at this path: the file there is no vault',
 };
 
 /** The state of a vault for people; `named` is the image that they have named on the command line. */

@@ -60,7 +60,7 @@ async function refusalToBecomeRoot(
   if (sudo === undefined) return {why: 'sudo is not installed'};
   // Set inside a ghost and in many containers: sudo cannot become root there, whatever its rules say.
   if (readProcessStatus('self')?.noNewPrivileges === true) {
-    return {why: 'this process has no_new_privs, with which nothing can become root'};
+    return {why: 'this process has no_new_privs set, so it cannot become root'};
   }
   try {
     if (await succeeds(sudo, '--', entry, '/plan')) return {sudo};
@@ -70,7 +70,7 @@ async function refusalToBecomeRoot(
     return {why: `sudo could not be started (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`};
   }
   // Both to those who may and to those who may not, sudo says no more than this before it has seen a password.
-  return canAsk ? {sudo} : {why: 'sudo asks for a password first, and there is no terminal to type it at'};
+  return canAsk ? {sudo} : {why: 'sudo needs a password, and there is no terminal to ask for it'};
 }
 
 /**

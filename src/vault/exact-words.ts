@@ -15,7 +15,7 @@ export function refuseInexactArguments(argv = process.argv.slice(2), environment
   const index = argv.findIndex((word) => word.includes(replacement));
   if (index >= 0 && !readRecord('cmdline').every(isUtf8)) {
     throw new Failure(exitCode.usage, `Argument ${index + 1} is not UTF-8.`, {
-      why: 'TazPod could not pass it on byte for byte.',
+      why: 'TazPod cannot pass it on byte for byte.',
       next: 'rename the file to a name in UTF-8',
     });
   }
@@ -49,7 +49,7 @@ function refuseInexactVariables(environment: NodeJS.ProcessEnv): void {
     .find((each) => suspects.includes(each));
   if (name === undefined) return;
   throw new Failure(exitCode.usage, `The variable ${name} is not UTF-8.`, {
-    why: 'TazPod could not pass it on byte for byte.',
+    why: 'TazPod cannot pass it on byte for byte.',
     next: `unset ${name}`,
   });
 }
@@ -58,7 +58,7 @@ function refuseInexactVariables(environment: NodeJS.ProcessEnv): void {
 export function refuseInexactFolder(folder: string): void {
   if (!folder.includes(replacement) || isUtf8(readlinkSync('/proc/self/cwd', {encoding: 'buffer'}))) return;
   throw new Failure(exitCode.usage, 'The name of the working directory is not UTF-8.', {
-    why: 'TazPod could not pass it on byte for byte.',
+    why: 'TazPod cannot pass it on byte for byte.',
     next: 'cd',
   });
 }

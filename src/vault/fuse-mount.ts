@@ -14,15 +14,15 @@ export function refuseWhatRootCannotSee(
 ): void {
   const ofImage = closedMount(image, mounts);
   if (ofImage !== undefined) {
-    throw new Failure(exitCode.noPermission, `Root cannot look into ${ofImage}, where the image is.`, {
-      why: 'It is a FUSE mount for its user alone.',
+    throw new Failure(exitCode.noPermission, `Root cannot access ${ofImage}, which contains the image.`, {
+      why: 'It is a FUSE mount that only its user can access.',
       next: 'tazpod vault unlock --isolation private, or mount it with -o allow_other',
     });
   }
   const ofKey = key.from === 'file' ? closedMount(key.path, mounts) : undefined;
   if (ofKey === undefined || key.from !== 'file') return;
-  throw new Failure(exitCode.noPermission, `Root cannot look into ${ofKey}, where the passphrase or key is.`, {
-    why: 'It is a FUSE mount for its user alone.',
+  throw new Failure(exitCode.noPermission, `Root cannot access ${ofKey}, which contains the passphrase or key.`, {
+    why: 'It is a FUSE mount that only its user can access.',
     next: `cat ${key.path} | tazpod vault exec ${key.form === 'key' ? '--key-file' : '--passphrase-file'} - -- COMMAND`,
   });
 }

@@ -94,8 +94,8 @@ export async function callGhost(
 const noNode = 127;
 
 function withoutNode(): Failure {
-  return new Failure(exitCode.unavailable, 'The privileged half of TazPod has no Node.js to run on.', {
-    why: 'It needs version 22.15 or newer, and as root one that belongs to root.',
+  return new Failure(exitCode.unavailable, 'The privileged half of TazPod finds no Node.js to run on.', {
+    why: 'It needs version 22.15 or newer; as root, one that belongs to root.',
     next: `sudo install --mode=0755 ${realpathSync(process.execPath)} /usr/local/bin/node`,
   });
 }
@@ -113,7 +113,7 @@ function startGhost(
   const child = spawn(file, args, {stdio: 'inherit', env});
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      const why = `The kernel answered ${error.code ?? 'with an error'}.`;
+      const why = `The kernel returned ${error.code ?? 'an error'}.`;
       reject(
         new Failure(exitCode.unavailable, `${file} cannot be started.`, {why, next: 'tazpod doctor', cause: error}),
       );
@@ -126,7 +126,7 @@ function startGhost(
 /** 1 is sudo's own exit code, and none of the ghost's. */
 function refusedBySudo({operation}: GhostPlan): Failure {
   return new Failure(exitCode.noPermission, 'sudo did not run the privileged half of TazPod.', {
-    why: 'Its own message is above. Without root a session can only be private.',
+    why: 'Its own message is above. Without root, a session can only be private.',
     next: operation === 'open' ? 'tazpod vault unlock --isolation private' : 'sudo --list',
   });
 }

@@ -44,10 +44,10 @@ export function requireThisVault(here: Here, named: NamedVault): void {
   }
   if (named['read-only'] && !here.readOnly) throw openOtherwise('The vault is open for writing.');
   if (named.share !== undefined) throw openOtherwise('--share has no effect inside a ghost.');
-  if (named.strategy !== undefined) throw onlyOutside('--strategy works from outside the ghost only.');
+  if (named.strategy !== undefined) throw onlyOutside('--strategy works only outside a ghost.');
   if (named.join === false) {
-    throw new Failure(exitCode.busy, 'The vault is open around this shell.', {
-      why: '--no-join asks for a vault that nobody has open.',
+    throw new Failure(exitCode.busy, 'This shell is already inside the vault.', {
+      why: '--no-join needs a vault that is not open.',
       next: 'tazpod status',
     });
   }
@@ -63,7 +63,7 @@ export function otherVault(here: Pick<Here, 'image'>, image: string): Failure {
 
 /** A command that has no meaning inside a ghost. */
 export function onlyOutside(what: string): Failure {
-  return new Failure(exitCode.usage, what, {why: 'Nothing inside a ghost can become root.', next: 'exit'});
+  return new Failure(exitCode.usage, what, {why: 'A process inside a ghost cannot become root.', next: 'exit'});
 }
 
 /** Throws a Failure if a command would have to write into a vault that is open read-only. */
@@ -77,7 +77,7 @@ export function requireWritable(here: Pick<Here, 'readOnly'> | undefined, what: 
 
 function openOtherwise(what: string): Failure {
   return new Failure(exitCode.usage, what, {
-    why: 'How a vault is opened is decided when it is opened, and holds until it is locked.',
+    why: 'These options are set when the vault is unlocked, and apply until it is locked.',
     next: 'tazpod lock',
   });
 }

@@ -11,7 +11,7 @@ export type KeyFlags = {readonly 'passphrase-file'?: string | undefined; readonl
  */
 export function keySource(flags: KeyFlags, environment: NodeJS.ProcessEnv = process.env): KeySource {
   if (flags['passphrase-file'] !== undefined && flags['key-file'] !== undefined) {
-    throw new Failure(exitCode.usage, 'Two sources for one key: --passphrase-file and --key-file.', {
+    throw new Failure(exitCode.usage, '--passphrase-file and --key-file cannot be combined.', {
       next: 'use one of them',
     });
   }

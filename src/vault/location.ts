@@ -42,22 +42,29 @@ export function prepareMountPoint(named: string | undefined, home: string): stri
   const path = named ?? join(home, 'secrets');
   const mountPoint = resolveLinks(isAbsolute(path) ? path : resolve(currentFolder(), path));
   if (!mountPoint.startsWith(home === '/' ? '/' : `${home}/`) || mountPoint === '/') {
-    throw new Failure(exitCode.noPermission, `The mount point ${mountPoint} does not lie below your home ${home}.`, {
-      next: `choose one below it: --mount-point ${join(home, 'secrets')}`,
-    });
+    throw new Failure(
+      exitCode.noPermission,
+      `The mount point ${mountPoint} is not below your home directory ${home}.`,
+      {
+        next: `choose one below it: --mount-point ${join(home, 'secrets')}`,
+      },
+    );
   }
   try {
     mkdirSync(mountPoint, {mode: 0o700, recursive: true});
   } catch (error) {
-    throw new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} cannot be made.`, {
-      why: (error as NodeJS.ErrnoException).code === 'EEXIST' ? 'There is a file of that name.' : 'Its folder refuses.',
-      next: 'choose another one with --mount-point DIR',
+    throw new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} cannot be created.`, {
+      why:
+        (error as NodeJS.ErrnoException).code === 'EEXIST'
+          ? 'A file with that name exists.'
+          : 'Its parent directory is not writable.',
+      next: 'choose another one: --mount-point DIR',
       cause: error,
     });
   }
   if (!statSync(mountPoint).isDirectory()) {
     throw new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} is not a directory.`, {
-      next: 'choose another one with --mount-point DIR',
+      next: 'choose another one: --mount-point DIR',
     });
   }
   return mountPoint;
@@ -69,7 +76,7 @@ export function currentFolder(): string {
   try {
     folder = process.cwd();
   } catch (cause) {
-    throw new Failure(exitCode.noInput, 'The working folder is gone.', {
+    throw new Failure(exitCode.noInput, 'The working directory no longer exists.', {
       why: 'It was removed while the shell was in it.',
       next: 'cd',
       cause,

@@ -39,6 +39,6 @@ export async function lockFromOutside(
     },
   });
   if (end.failure !== undefined) throw end.failure;
-  if (end.code !== 0) throw new Failure(exitCode.busy, 'The vault was not closed.', {next: 'tazpod vault status'});
+  if (end.code !== 0) throw new Failure(exitCode.busy, 'The vault was not locked.', {next: 'tazpod vault status'});
   return {image, wasOpen: true, ...(before.session === undefined ? {} : {shells: before.session.shells})};
 }

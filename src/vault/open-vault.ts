@@ -44,7 +44,7 @@ export type OpenRequest = {
   readonly mountPoint?: string | undefined;
   readonly key: KeySource;
   readonly ifOpen?: 'join' | 'refuse' | undefined;
-  /** How long to wait for another process that opens or closes the vault. */
+  /** How long to wait for another process that is opening or closing the vault. */
   readonly waitMs?: number;
   readonly engine?: EngineId | undefined;
   readonly isolation?: Isolation | undefined;
@@ -91,8 +91,8 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   const mountPoint = prepareMountPoint(request.mountPoint, home);
   if (Buffer.byteLength(mountPoint) > longestForSockets) {
     presentation.remark(
-      `The mount point's path has ${Buffer.byteLength(mountPoint)} bytes: programs that keep a socket among their ` +
-        'temporary files (tmux, gpg, ssh) may fail in the session. Choose a shorter one with --mount-point DIR.',
+      `The mount point's path has ${Buffer.byteLength(mountPoint)} bytes: programs that put a socket into their ` +
+        'temporary directory (tmux, gpg, ssh) may fail in the session. Choose a shorter one with --mount-point DIR.',
     );
   }
   const inside = readOpenVaults().some(({init}) => init.pid === 1);
@@ -121,8 +121,8 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     ...(session === undefined ? {} : {session}),
   });
   if (request.key.from === 'terminal' && terminal === undefined) {
-    throw new Failure(exitCode.usage, 'There is no terminal to ask for the passphrase on.', {
-      next: 'give it with --passphrase-file FILE, or TAZPOD_PASSPHRASE_FILE',
+    throw new Failure(exitCode.usage, 'There is no terminal to ask for the passphrase.', {
+      next: 'use --passphrase-file FILE or TAZPOD_PASSPHRASE_FILE',
     });
   }
 
@@ -185,11 +185,11 @@ async function callPatiently(
 }
 
 function openAlready({isolation}: RunningVault): Failure {
-  return new Failure(exitCode.busy, 'The vault is open already.', {
+  return new Failure(exitCode.busy, 'The vault is already open.', {
     why:
       isolation === 'sealed'
-        ? 'A sealed ghost has it, and only another sealed one can join it: --isolation sealed.'
-        : 'A ghost of yours has it, and it was not to be joined.',
+        ? 'One of your ghosts has it open with sealed isolation; join it with --isolation sealed.'
+        : 'One of your ghosts has it open, and this command does not join it.',
     next: 'tazpod vault status',
   });
 }
@@ -204,7 +204,7 @@ async function untilOpenOrFree(image: string, deadlineMs: number, presentation: 
     );
     if (free || performance.now() >= deadlineMs) return;
     if (told || performance.now() - startMs < silentMs) continue;
-    presentation.remark('Waiting for another process that opens or closes the vault.');
+    presentation.remark('Waiting for another process that is opening or closing the vault.');
     told = true;
   }
 }
@@ -236,9 +236,9 @@ export function usersShell(environment: NodeJS.ProcessEnv = process.env): string
 /** The user's own shell, for a session. Throws a Failure (69) where it is none, before a passphrase is typed. */
 export function sessionShell(environment: NodeJS.ProcessEnv = process.env): string {
   const shell = usersShell(environment);
-  const why = noShells.has(basename(shell)) ? 'It ends at once.' : isProgram(shell) ? undefined : 'It cannot be run.';
+  const why = noShells.has(basename(shell)) ? 'It exits at once.' : isProgram(shell) ? undefined : 'It cannot be run.';
   if (why === undefined) return shell;
-  throw new Failure(exitCode.unavailable, `Your login shell ${shell} gives no session.`, {
+  throw new Failure(exitCode.unavailable, `Your login shell ${shell} cannot run a session.`, {
     why,
     next: 'SHELL=/bin/bash tazpod unlock',
   });

@@ -18,10 +18,10 @@ export function placePlanFolder(environment: NodeJS.ProcessEnv = process.env): s
       return makePlanFolder(parent);
     } catch (error) {
       // A full disk or a quota shows only now.
-      reasons.push(`${parent}: the kernel answered ${(error as NodeJS.ErrnoException).code ?? 'with an error'}`);
+      reasons.push(`${parent}: the kernel returned ${(error as NodeJS.ErrnoException).code ?? 'an error'}`);
     }
   }
-  throw new Failure(exitCode.cannotCreate, 'No directory takes a temporary file.', {
+  throw new Failure(exitCode.cannotCreate, 'No directory for temporary files is usable.', {
     why: `${[...reasons, 'none of /tmp, /var/tmp and /dev/shm can be used'].join('; ')}.`,
     next: 'export XDG_RUNTIME_DIR="$HOME"',
   });

@@ -50,18 +50,18 @@ function refusalOf(path: string, uid: number): string | undefined {
     if (!stat.isDirectory()) return 'it is not a directory';
     // Whoever may rename what lies there could put another socket in the place of ours.
     if (stat.uid !== uid && stat.uid !== 0) return 'it belongs to another user';
-    if ((stat.mode & 0o022) !== 0 && (stat.mode & 0o1000) === 0) return 'other users may change what is in it';
+    if ((stat.mode & 0o022) !== 0 && (stat.mode & 0o1000) === 0) return 'other users can change its files';
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     return undefined;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'with an error';
-    return reasons[code] ?? `the kernel answered ${code}`;
+    const code = (error as NodeJS.ErrnoException).code ?? 'an error';
+    return reasons[code] ?? `the kernel returned ${code}`;
   }
 }
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
-  EACCES: 'you may not write there',
+  EACCES: 'you do not have permission to write there',
   EROFS: 'it is read-only',
 };
 

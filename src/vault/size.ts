@@ -30,7 +30,7 @@ export function parseSize(text: string): number {
   }
   if (rounded > maximumSizeBytes) {
     throw new Failure(exitCode.usage, `A vault of ${text} is too large.`, {
-      why: `TazPod makes none above ${formatSize(maximumSizeBytes)}.`,
+      why: `The largest vault is ${formatSize(maximumSizeBytes)}.`,
       next: 'tazpod vault create --size 512M',
     });
   }

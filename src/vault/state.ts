@@ -150,5 +150,5 @@ function sessionState(vault: RunningVault): SessionState {
 }
 
 function describeLoop(device: LoopDevice): string {
-  return `The loop device ${device.name} has the image attached, and no ghost does: sudo losetup --detach /dev/${device.name}`;
+  return `The loop device ${device.name} has the image attached, but no ghost uses it: sudo losetup --detach /dev/${device.name}`;
 }

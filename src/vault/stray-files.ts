@@ -19,8 +19,8 @@ export function describeStray(mountPoint: string, names: readonly string[]): str
   const some = names.slice(0, 3).map((name) => JSON.stringify(printable(name)));
   const rest = names.length > some.length ? `, and ${names.length - some.length} more` : '';
   return (
-    `${printable(mountPoint, 400)} has something outside the vault: ${some.join(', ')}${rest}. ` +
-    'It is not encrypted, and a session does not see it.'
+    `${printable(mountPoint, 400)} contains files outside the vault: ${some.join(', ')}${rest}. ` +
+    'They are not encrypted, and sessions do not see them.'
   );
 }
 

@@ -6,7 +6,7 @@ export const imageFlags = {
   image: Flags.string({
     char: 'i',
     description:
-      'the image of the vault [default: .tazpod-vault/vault.img, here or in a folder above; env: TAZPOD_IMAGE]',
+      'the image of the vault [default: .tazpod-vault/vault.img, here or in a parent directory; env: TAZPOD_IMAGE]',
     helpValue: 'PATH',
   }),
 };
@@ -28,17 +28,17 @@ export const keyFlags = {
 export const openFlags = {
   'mount-point': Flags.string({
     description:
-      'the directory, under your home, that is the vault inside the ghost [default: ~/secrets; env: TAZPOD_MOUNT_POINT]',
+      'the directory below your home where the vault appears inside the ghost [default: ~/secrets; env: TAZPOD_MOUNT_POINT]',
     helpValue: 'DIR',
   }),
   engine: Flags.option({
     options: ['dm-crypt', 'fuse'] as const,
-    description: 'who deciphers: the kernel or a process in user space [default: the best; env: TAZPOD_ENGINE]',
+    description:
+      'decrypt in the kernel (dm-crypt) or in a process (fuse) [default: the best available; env: TAZPOD_ENGINE]',
   })(),
   isolation: Flags.option({
     options: ['sealed', 'private'] as const,
-    description:
-      'private makes do without root; sealed refuses to [default: sealed where it can be; env: TAZPOD_ISOLATION]',
+    description: 'private works without root; sealed needs it [default: sealed if possible; env: TAZPOD_ISOLATION]',
   })(),
 };
 
@@ -64,7 +64,7 @@ export const shareFlags = {
     options: shareNames,
     multiple: true,
     delimiter: ',',
-    description: 'let the session use services of your login [default: none]',
+    description: 'let the session use these services of your login [default: none]',
     helpValue: 'NAME,NAME',
   })(),
 };
@@ -75,7 +75,7 @@ export const joinFlags = {
   join: Flags.boolean({
     allowNo: true,
     default: true,
-    description: 'enter the ghost that has the vault open; --no-join says that it is busy',
+    description: 'join the ghost if the vault is already open; --no-join fails instead',
   }),
 };
 
@@ -91,13 +91,13 @@ export const createFlags = {
     default: 'argon2id' as const,
   })(),
   'pbkdf-memory': Flags.integer({
-    description: 'memory cost in KiB, for argon2 [default: what cryptsetup chooses, within what this process may use]',
+    description: 'memory cost of argon2 in KiB [default: cryptsetup’s choice, within the limits of this process]',
     helpValue: 'KIB',
     min: 32,
     max: 4 * 1024 * 1024,
   }),
   'pbkdf-force-iterations': Flags.integer({
-    description: 'time cost, instead of measuring this machine',
+    description: 'time cost [default: measured on this machine]',
     helpValue: 'N',
     min: 1,
   }),

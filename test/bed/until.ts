@@ -26,8 +26,6 @@ export async function until<T>(
     const found = await look();
     if (found !== undefined && found !== false) return found;
     if (Date.now() < deadline) continue;
-    throw new Error(
-      `It did not come about within ${withinMs} ms that ${fact}.${seen === undefined ? '' : `\n${seen()}`}`,
-    );
+    throw new Error(`Timed out after ${withinMs} ms waiting until ${fact}.${seen === undefined ? '' : `\n${seen()}`}`);
   }
 }

@@ -202,24 +202,24 @@ describe('The configuration', () => {
 
   describe('of a project, which may have been cloned from anywhere,', () => {
     const refused: readonly (readonly [string, string])[] = [
-      ['image: ~/.tazpod-vault/vault.img', 'image must lie in the folder of the project that says it'],
-      ['image: ../other/vault.img', 'image must lie'],
-      ['image: /dev/sda', 'image must lie'],
-      ['image: link/vault.img', 'image must lie'],
+      ['image: ~/.tazpod-vault/vault.img', 'image must be in the project’s directory'],
+      ['image: ../other/vault.img', 'image must be in the project’s directory'],
+      ['image: /dev/sda', 'image must be in the project’s directory'],
+      ['image: link/vault.img', 'image must be in the project’s directory'],
       ['mount-point: ~/.ssh', 'mount-point must be ~/secrets or ~/secrets-NAME'],
       ['mount-point: ~/bin', 'mount-point must be ~/secrets'],
       ['mount-point: ~/secrets/../.ssh', 'mount-point must be ~/secrets'],
-      ['mount-point: /etc', 'mount-point must lie below your home'],
-      ['mount-point: "~"', 'mount-point must lie below your home'],
-      ['isolation: private', 'isolation can be "sealed" only'],
+      ['mount-point: /etc', 'mount-point must be below your home directory'],
+      ['mount-point: "~"', 'mount-point must be below your home directory'],
+      ['isolation: private', 'isolation can only be "sealed" in a project file'],
       ['size: 17G', 'size can be at most 16G'],
       ['size: 1T', 'size can be at most 16G'],
       ['size: "99999999999999999999"', 'size can be at most 16G'],
-      ['bridges: []', 'bridges cannot be set in a project'],
-      ['bridges: [{home: .ssh, vault: ssh}]', 'bridges cannot be set in a project'],
-      ['plugins: {registry: "https://evil.example/"}', 'plugins.registry cannot be set in a project'],
-      ['share: [ssh-agent]', 'share cannot be set in a project'],
-      ['update-notice: daily', 'update-notice cannot be set in a project'],
+      ['bridges: []', 'bridges cannot be set in a project file'],
+      ['bridges: [{home: .ssh, vault: ssh}]', 'bridges cannot be set in a project file'],
+      ['plugins: {registry: "https://evil.example/"}', 'plugins.registry cannot be set in a project file'],
+      ['share: [ssh-agent]', 'share cannot be set in a project file'],
+      ['update-notice: daily', 'update-notice cannot be set in a project file'],
     ];
     for (const [text, sentence] of refused) {
       it(`may not say "${text}"`, async () => {
@@ -245,7 +245,7 @@ describe('The configuration', () => {
       write(join(home, 'work/.tazpod/config.yaml'), 'size: 8G\n');
       chownSync(file, 65534, 65534);
       expect((await load()).values.size).to.equal('512M');
-      expect(remarks).to.deep.equal([`${file} is not read: it or its folder belongs to another user.`]);
+      expect(remarks).to.deep.equal([`${file} is ignored: it or its directory belongs to another user.`]);
       chownSync(file, 0, 0);
       chownSync(dirname(file), 65534, 65534);
       expect((await load()).values.size).to.equal('512M');
@@ -255,7 +255,7 @@ describe('The configuration', () => {
       const file = ofProject('size: 4G\n');
       chmodSync(file, 0o646);
       expect((await load()).values.size).to.equal('512M');
-      expect(remarks[0]).to.include('everybody may write it');
+      expect(remarks[0]).to.include('everybody can write to it');
       chmodSync(file, 0o664);
       expect((await load()).values.size).to.equal('4G');
     });
@@ -272,11 +272,11 @@ describe('The configuration', () => {
     const refused: readonly (readonly [string, string])[] = [
       ['latches: [{command: /bin/sh}]', 'latches[0].command must be the name of a program'],
       ['latches: [{command: "a;b"}]', 'latches[0].command must be the name of a program'],
-      ['latches: [{command: cd}]', 'latches[0].command is a word that shells need'],
+      ['latches: [{command: cd}]', 'latches[0].command is a keyword or a builtin of shells'],
       ['latches: [{command: x, reason: "a\\eb"}]', 'latches[0].reason must be one line'],
       ['bridges: [{home: ../x, vault: x}]', 'bridges[0].home must be a relative path'],
       ['bridges: [{home: x, vault: /etc}]', 'bridges[0].vault must be a relative path'],
-      ['mount-point: /etc', 'mount-point must lie below your home'],
+      ['mount-point: /etc', 'mount-point must be below your home directory'],
       ['image: ~root/x', 'image may begin with "~/"'],
       ['plugins: {registry: "file:///x"}', 'plugins.registry must be an address'],
       ['plugins: {allow: [{name: "../x"}]}', 'plugins.allow[0].name must be the name of an npm package'],
@@ -294,7 +294,7 @@ describe('The configuration', () => {
     const file = ofProject('sise: 1G\n');
     const {configuration, faults, files} = await readConfig(surroundings());
     expect(configuration.values).to.deep.equal({size: '512M', engine: 'fuse'});
-    expect(faults.map(({message}) => message)).to.deep.equal([`${file}:1:1: sise is not known; did you mean "size"?`]);
+    expect(faults.map(({message}) => message)).to.deep.equal([`${file}:1:1: sise is unknown; did you mean "size"?`]);
     expect(files.map(({from, state}) => [from, state])).to.deep.equal([
       ['project', 'faulty'],
       ['user', 'found'],
@@ -305,6 +305,6 @@ describe('The configuration', () => {
     const packs = [ofPack('broken', 'sise: 1G\n'), ofPack('whole', 'engine: fuse\n')];
     expect((await load({packs})).values).to.deep.equal({size: '512M', engine: 'fuse'});
     expect(remarks).to.have.length(1);
-    expect(remarks[0]).to.match(/^The defaults of the plugin broken are left out: .*team\.yaml:1:1: sise is not known/);
+    expect(remarks[0]).to.match(/^The defaults of the plugin broken are ignored: .*team\.yaml:1:1: sise is unknown/);
   });
 });

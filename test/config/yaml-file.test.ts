@@ -42,9 +42,9 @@ describe('A YAML file', () => {
 
   it('makes failures of what only its reader can tell, at the place of the key', () => {
     const file = parse('secrets:\n  - name: A\n  - name: A\n');
-    expect(file.failure(['secrets', 1, 'name'], 'is there twice.', 'choose another').toJSON()).to.deep.equal({
+    expect(file.failure(['secrets', 1, 'name'], 'appears twice.', 'choose another').toJSON()).to.deep.equal({
       code: 78,
-      what: 'x.yaml:3:5: secrets[1].name is there twice.',
+      what: 'x.yaml:3:5: secrets[1].name appears twice.',
       next: 'choose another',
     });
   });
@@ -54,20 +54,16 @@ describe('A YAML file', () => {
   });
 
   const faults: readonly (readonly [string, string, ...string[]])[] = [
-    [
-      'an unknown key, with the nearest known one',
-      'imgae: a\n',
-      'x.yaml:1:1: imgae is not known; did you mean "image"?',
-    ],
+    ['an unknown key, with the nearest known one', 'imgae: a\n', 'x.yaml:1:1: imgae is unknown; did you mean "image"?'],
     [
       'an unknown key in a list, with the nearest known one there',
       'secrets:\n  - name: A\n    evn: B\n',
-      'x.yaml:3:5: secrets[0].evn is not known; did you mean "env"?',
+      'x.yaml:3:5: secrets[0].evn is unknown; did you mean "env"?',
     ],
     [
       'an unknown key that is like none, with those that are known',
       'login:\n  password: x\n  user: me\n',
-      'x.yaml:2:3: login.password is not known; known here: user, tries.',
+      'x.yaml:2:3: login.password is unknown; known keys: user, tries.',
     ],
     ['a missing key, at what it is missing in', 'secrets:\n  - env: B\n', 'x.yaml:2:5: secrets[0].name is missing.'],
     ['a value of another type', 'secrets: {}\n', 'x.yaml:1:10: secrets must be a list.'],
@@ -85,8 +81,8 @@ describe('A YAML file', () => {
       'backends:\n  a b: {use: 7}\n',
       'x.yaml:2:14: backends["a b"].use must name a backend.',
     ],
-    ['a key that is there twice', 'image: a\nimage: b\n', 'x.yaml:2:1: The key "image" is there twice.'],
-    ['an alias', 'image: &a x\nengine: *a\n', 'x.yaml:2:9: Aliases are not read here: write the value out.'],
+    ['a key that appears twice', 'image: a\nimage: b\n', 'x.yaml:2:1: The key "image" appears twice.'],
+    ['an alias', 'image: &a x\nengine: *a\n', 'x.yaml:2:9: Aliases are not supported here: write out the value.'],
     ['a tag', 'image: !!js/function x\n', 'x.yaml:1:8: Unresolved tag: tag:yaml.org,2002:js/function.'],
     ['a second document', 'image: a\n---\nimage: b\n', 'x.yaml:2:1: A second document begins here.'],
     ['a text instead of keys', 'hello\n', 'x.yaml:1:1: The file must be a mapping of keys to values.'],
@@ -94,7 +90,7 @@ describe('A YAML file', () => {
       'every fault at once, from top to bottom',
       'count: 9\nimgae: a\nsecrets: [{}]\n',
       'x.yaml:1:8: count must be at most 5.',
-      'x.yaml:2:1: imgae is not known; did you mean "image"?',
+      'x.yaml:2:1: imgae is unknown; did you mean "image"?',
       'x.yaml:3:11: secrets[0].name is missing.',
     ],
   ];
@@ -125,7 +121,7 @@ describe('A YAML file', () => {
 
   it('paints nothing on the terminal with a name of its own choice', async () => {
     const [sentence] = await faultsOf('"\\u001b[2Jx": a\n');
-    expect(sentence).to.include('["\\\\u{1b}[2Jx"] is not known');
+    expect(sentence).to.include('["\\\\u{1b}[2Jx"] is unknown');
   });
 
   it('ends in a value or a Failure (78) in a short time, whatever it holds', function () {
@@ -202,7 +198,7 @@ describe('A YAML file', () => {
       writeFileSync(path(), 'imgae: a\n');
       expect(await failureOf(() => readYamlFile(path(), schema))).to.have.property(
         'message',
-        `${path()}:1:1: imgae is not known; did you mean "image"?`,
+        `${path()}:1:1: imgae is unknown; did you mean "image"?`,
       );
     });
 
@@ -215,7 +211,7 @@ describe('A YAML file', () => {
       writeFileSync(path(), Buffer.from([0x61, 0xff, 0xfe]));
       expect(await refusal()).to.equal('It is not UTF-8.');
       writeFileSync(path(), '#'.repeat(300 * 1024));
-      expect(await refusal()).to.equal('It has more than 256 KiB.');
+      expect(await refusal()).to.equal('It is larger than 256 KiB.');
     });
 
     it('is refused when it may not be read', async function () {
@@ -224,7 +220,9 @@ describe('A YAML file', () => {
         const own = mkdtempSync(join(tmpdir(), 'tazpod-yaml-'));
         writeFileSync(join(own, 'x.yaml'), 'image: a\n');
         chmodSync(join(own, 'x.yaml'), 0);
-        expect((await failureOf(() => readYamlFile(join(own, 'x.yaml'), schema))).why).to.equal('You may not read it.');
+        expect((await failureOf(() => readYamlFile(join(own, 'x.yaml'), schema))).why).to.equal(
+          'You do not have permission to read it.',
+        );
         rmSync(own, {recursive: true});
       } finally {
         if (process.getuid!() === 0) process.seteuid!(0);

@@ -49,8 +49,8 @@ describe('the doctor on memory', () => {
     const noFilter = {'proc/self/coredump_filter': undefined};
     const noLimit = {'proc/self/limits': 'Max core file size        0                    0            bytes     \n'};
     expect(dumps('core')).to.include({verdict: 'ok'});
-    expect(dumps(undefined)).to.include({verdict: 'ok', detail: 'The kernel writes none.'});
-    expect(dumps('|/usr/share/apport/apport -p%p').detail).to.include('/usr/share/apport/apport, whatever');
+    expect(dumps(undefined)).to.include({verdict: 'ok', detail: 'The kernel writes no core dumps.'});
+    expect(dumps('|/usr/share/apport/apport -p%p').detail).to.include('/usr/share/apport/apport, regardless');
     expect(dumps('|/usr/share/apport/apport -p%p')).to.include({verdict: 'ok'});
     expect(dumps('|/a', noFilter)).to.include({verdict: 'ok'});
     expect(dumps('|/a', {...noFilter, ...noLimit})).to.include({verdict: 'warning'});

@@ -173,7 +173,7 @@ describe('the doctor on the privileged half', () => {
     chownSync(at('dist/ghost/main.js'), 1000, 0);
     const {finding} = await examine(context, report);
     expect(finding.detail)
-      .to.match(/^Whoever can change it becomes root/)
+      .to.match(/^Any process that can change it becomes root/)
       .and.to.include('user 1000');
     expect(finding.fix).to.equal('npm install --global --ignore-scripts tazpod');
   });

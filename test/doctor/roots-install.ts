@@ -6,7 +6,7 @@ const files = ['bin/tazpod-ghost', 'package.json', 'dist/ghost/main.js', 'node/b
 
 /** An install that belongs to root, with a Node beside it; only root can make one. Returns its folder. */
 export function makeRootsInstall(): string {
-  // Not in /tmp: every directory above has to be root's.
+  // Not in /tmp: every directory above must be root's.
   const root = mkdtempSync('/usr/local/tazpod-install-');
   chmodSync(root, 0o755);
   for (const file of files) {

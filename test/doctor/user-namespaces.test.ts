@@ -24,6 +24,6 @@ describe('the doctor on user namespaces', () => {
     expect(await examine('apparmor')).to.include({verdict: 'warning'});
     const root = await examine('max_user_namespaces', 0);
     expect(root).to.include({verdict: 'missing', fix: 'sysctl -w user.max_user_namespaces=10000'});
-    expect(root.detail).to.match(/no session can be sealed/);
+    expect(root.detail).to.match(/Sealed sessions need one/);
   });
 });

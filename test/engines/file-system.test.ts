@@ -121,7 +121,7 @@ describe('the file system of a vault', () => {
       const failure = await failureOf(check('/home/u/vault.img'));
       expect(failure).to.deep.include({
         code: 65,
-        message: 'There is no ext4 file system in the vault that can be checked.',
+        message: 'The vault contains no ext4 file system that can be checked.',
       });
     });
 

@@ -36,10 +36,10 @@ function feature(name: string, offset: number, bit: number, says: RegExp): Fault
 const [compat, incompat, roCompat] = [0x5c, 0x60, 0x64];
 const none = /There is no ext4/;
 const unsound = /is not sound/;
-const kind = /of a kind that TazPod does not open/;
+const kind = /of a type that TazPod does not support/;
 const outside = /keeps its journal outside/;
-const options = /brings mount options of its own/;
-const newer = /newer features than this TazPod knows/;
+const options = /contains its own mount options/;
+const newer = /features that this TazPod does not know/;
 const refused = (name: string): RegExp => new RegExp(`has the feature ${name}, which TazPod refuses`);
 
 const refusedFeatures: readonly (readonly [name: string, offset: number, bit: number])[] = [
@@ -112,7 +112,7 @@ export const superblockFaults: readonly Fault[] = [
   ...[0x1, 0x2, 0x10, 0x20, 0x60, 0x80, 0x100, 0x400, 0x800, 0x1000, 0x80000000].map((bits) =>
     word('default_mount_opts', 0x100, 0xc | bits, options),
   ),
-  ...[0, 3, 4, 0xffff].map((value) => half('errors', 0x3c, value, /what an error does to this machine/)),
+  ...[0, 3, 4, 0xffff].map((value) => half('errors', 0x3c, value, /what this machine does on an error/)),
 
   // Sizes.
   ...[3, 6, 31, 0xffffffff].map((value) => word('log_block_size', 0x18, value, unsound)),

@@ -67,7 +67,7 @@ describe('what plugins contribute', () => {
     {
       what: 'a latch that is shell code',
       tazpod: {contract: 1, latches: [{command: 'a;rm -rf ~'}]},
-      says: /tazpod\.latches\.0\.command is "a;rm -rf ~", and must be the name of a program/,
+      says: /tazpod\.latches\.0\.command is "a;rm -rf ~", and must be a program name/,
     },
     {
       what: 'a latch on TazPod itself',
@@ -92,12 +92,12 @@ describe('what plugins contribute', () => {
     {
       what: 'a module that is not there',
       tazpod: {contract: 1, cleanupStrategies: {x: './gone.js'}},
-      says: /tazpod\.cleanupStrategies\.x is "\.\/gone\.js", which is not there/,
+      says: /tazpod\.cleanupStrategies\.x is "\.\/gone\.js", which does not exist/,
     },
     {
       what: 'a name that is none',
       tazpod: {contract: 1, secretBackends: {'../x': './backend.js'}},
-      says: /tazpod\.secretBackends.*must be a name of small letters/,
+      says: /tazpod\.secretBackends.*must consist of lower-case letters/,
     },
   ];
   for (const {what, tazpod, says} of refused) {
@@ -106,7 +106,7 @@ describe('what plugins contribute', () => {
 
       expect(found.plugins).to.deep.equal([]);
       expect(found.problems).to.have.lengthOf(1);
-      expect(found.problems[0]).to.match(/^The plugin tazpod-bad is left out: /);
+      expect(found.problems[0]).to.match(/^The plugin tazpod-bad is ignored: /);
       expect(found.problems[0]).to.match(says);
     });
   }
@@ -117,7 +117,7 @@ describe('what plugins contribute', () => {
 
     const {problems} = await contributionsOf([plugin]);
 
-    expect(problems[0]).to.include('tazpod-bad').and.to.include('leads out of the package');
+    expect(problems[0]).to.include('tazpod-bad').and.to.include('points outside the package');
   });
 
   it('tells two plugins that bring one name, and how to choose', async () => {
@@ -127,7 +127,7 @@ describe('what plugins contribute', () => {
     const {problems} = await contributionsOf(plugins);
 
     expect(problems).to.have.lengthOf(1);
-    expect(problems[0]).to.match(/tazpod-one and tazpod-two both bring the secret backend store.*plugins\.allow/);
+    expect(problems[0]).to.match(/tazpod-one and tazpod-two both provide the secret backend store.*plugins\.allow/);
   });
 
   it('tells two bridges of one directory, unless they lead to one place', async () => {
@@ -137,7 +137,7 @@ describe('what plugins contribute', () => {
     const apart = await contributionsOf([bridgeTo('tazpod-one', 'a'), bridgeTo('tazpod-two', 'b')]);
     const together = await contributionsOf([bridgeTo('tazpod-one', 'a'), bridgeTo('tazpod-two', 'a')]);
 
-    expect(apart.problems[0]).to.match(/tazpod-one and tazpod-two both bring the bridge of ~\/\.x/);
+    expect(apart.problems[0]).to.match(/tazpod-one and tazpod-two both provide the bridge of ~\/\.x/);
     expect(together.problems).to.deep.equal([]);
   });
 

@@ -42,7 +42,9 @@ describe('a plugin that was begun by plugins:create', function () {
       if (kind === 'backend') {
         const unreachable = await tazpod(user, ['plugins', 'link', folder]);
         expect(unreachable.code, unreachable.stderr).to.equal(66);
-        expect(unreachable.stderr).to.equal(`error: ${folder} cannot be read.\n  You may not read it.\n`);
+        expect(unreachable.stderr).to.equal(
+          `error: ${folder} cannot be read.\n  You do not have permission to read it.\n`,
+        );
         chmodSync(parent, 0o755);
         const linked = await tazpod(user, ['plugins', 'link', folder]);
         expect(linked.code, linked.stderr).to.equal(65);

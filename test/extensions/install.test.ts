@@ -151,7 +151,7 @@ describe('plugins from a registry', function () {
     const other = await ask('plugins:install', 'greet');
     expect(other.status).to.equal(77);
     expect(other.error.what).to.equal('The plugin tazpod-greet 1.1.0 is not allowed.');
-    expect(other.error.why).to.match(/not among the plugins that are allowed .*team\.yaml/);
+    expect(other.error.why).to.match(/not in the list of allowed plugins .*team\.yaml/);
 
     const child = await ask('plugins:uninstall', 'bash');
     expect(child.error.next).to.equal('tazpod plugins:uninstall @team/tazpod-pack');
@@ -227,7 +227,7 @@ describe('plugins from a registry', function () {
     const done = await ask('plugins:uninstall', 'greet');
 
     expect(busy.status).to.equal(75);
-    expect(busy.error.why).to.equal(`It is the process ${process.pid}.`);
+    expect(busy.error.why).to.equal(`It is process ${process.pid}.`);
     expect(done.status).to.equal(0);
     expect(existsSync(lock)).to.equal(false);
   });
@@ -277,14 +277,16 @@ describe('plugins from a registry', function () {
       const {status, error} = await ask('plugins:install', 'greet');
       expect(status).to.equal(77);
       expect(error.why).to.match(
-        /^version 1\.1\.0 is not allowed, ~1\.0\.0 is \(plugins\.allow of .*config\.yaml:\d+\)\.$/,
+        /^version 1\.1\.0 is not allowed; allowed: ~1\.0\.0 \(plugins\.allow of .*config\.yaml:\d+\)\.$/,
       );
       await expectDone('plugins:install', 'greet@1.0.0');
     });
 
     it('are installed only with the integrity that is allowed', async () => {
       allow(`{name: tazpod-greet, integrity: sha512-${'A'.repeat(86)}==}`);
-      expect((await ask('plugins:install', 'greet')).error.why).to.match(/its integrity sha512-.* is not the one/);
+      expect((await ask('plugins:install', 'greet')).error.why).to.match(
+        /its integrity sha512-.* is not the allowed one/,
+      );
 
       const [{integrity}] = JSON.parse(
         runNpm(['pack', 'tazpod-greet@1.1.0', '--dry-run', '--json'], makeFolder(), registry.environment),
@@ -316,7 +318,9 @@ describe('plugins from a registry', function () {
       const {result, warnings} = await ask<Overview[]>('plugins');
       expect(result).to.deep.equal([]);
       expect(warnings).to.have.lengthOf(1);
-      expect(warnings[0]).to.match(/^The plugin tazpod-greet is not loaded: it is not among .*config\.yaml/);
+      expect(warnings[0]).to.match(
+        /^The plugin tazpod-greet is not loaded: it is not in the list of allowed plugins .*config\.yaml/,
+      );
     });
 
     it('are not loaded when nobody can say what is allowed', async () => {
@@ -393,7 +397,7 @@ describe('plugins from a registry', function () {
 
       const {warnings} = await ask('plugins');
       expect(warnings).to.deep.equal([
-        'The commands of tazpod-eager are left out: it has no oclif.manifest.json, which its author makes with "oclif manifest".',
+        'The commands of tazpod-eager are ignored: it has no oclif.manifest.json, which its author creates with "oclif manifest".',
       ]);
     });
 
@@ -439,7 +443,7 @@ describe('plugins from a registry', function () {
       );
 
       const {warnings} = await ask('plugins');
-      expect(warnings[0]).to.match(/tazpod-greet is left out: it carries the name of tazpod/);
+      expect(warnings[0]).to.match(/tazpod-greet is ignored: it carries the name of tazpod/);
       expect((await expectDone('help')).stdout).to.include('USAGE');
     });
 
@@ -464,7 +468,7 @@ describe('plugins from a registry', function () {
 
       const {stderr} = await link({name: 'tazpod-two', tazpod: tazpodSection}, {'backend.js': ''});
 
-      expect(stderr).to.match(/tazpod-one and tazpod-two both bring the secret backend store.*plugins\.allow/);
+      expect(stderr).to.match(/tazpod-one and tazpod-two both provide the secret backend store.*plugins\.allow/);
     });
   });
 });

@@ -35,15 +35,15 @@ describe('the module of a plugin', () => {
   const faults: [string, string, RegExp][] = [
     ['throws', 'throw new Error("top secret");', /threw an error/],
     ['throws what is no error', 'throw null;', /threw an error/],
-    ['hangs', 'await new Promise(() => {});', /not there after 0\.3 s/],
+    ['hangs', 'await new Promise(() => {});', /did not load within 0\.3 s/],
     ['is not JavaScript', 'nonsense nonsense', /is not JavaScript/],
-    ['has no default export', 'export const plan = () => [];', /default export .* is no object/],
-    ['has another contract', 'export default {contract: 2, plan: () => []};', /does not say "contract: 1"/],
+    ['has no default export', 'export const plan = () => [];', /default export .* is not an object/],
+    ['has another contract', 'export default {contract: 2, plan: () => []};', /does not declare "contract: 1"/],
     ['lacks a function', 'export default {contract: 1};', /has no function "plan"/],
     [
-      'throws when it is looked at',
+      'throws when its properties at',
       'export default {contract: 1, get plan() { throw 1; }};',
-      /throws when it is looked/,
+      /throws when its properties/,
     ],
   ];
   for (const [what, code, says] of faults) {
@@ -84,7 +84,7 @@ describe('the module of a plugin', () => {
     const odd = await failureOf(loadModule(found, 'shells', '$(reboot)'));
 
     expect(backend.code).to.equal(69);
-    expect(backend.message).to.equal('No plugin brings the secret backend infisical.');
+    expect(backend.message).to.equal('No installed plugin provides the secret backend infisical.');
     expect(backend.next).to.equal('tazpod plugins:install tazpod-infisical');
     expect(smart.next).to.equal('tazpod plugins:install tazpod-smart-cleanup');
     expect(odd.next).to.equal('tazpod plugins');

@@ -37,7 +37,7 @@ describe('what is named to be installed', () => {
 
   it('a folder is to be linked instead', () => {
     expect(() => parsePackageSpec('./', makeFolder()))
-      .to.throw(/is a folder/)
+      .to.throw(/is a directory/)
       .with.property('next')
       .that.matches(/^tazpod plugins:link /);
   });
@@ -52,7 +52,7 @@ describe('what is named to be installed', () => {
 
   it('an archive that is not there is told', () => {
     expect(() => parsePackageSpec('./gone.tgz', '/'))
-      .to.throw(/There is no \/gone\.tgz/)
+      .to.throw(/\/gone\.tgz does not exist/)
       .with.property('code', 66);
   });
 });

@@ -66,7 +66,7 @@ describe('the start of a command, with plugins in the user’s folder', () => {
     const {result, warnings} = await plugins();
 
     expect(result.map(({name}) => name)).to.deep.equal(['tazpod-p']);
-    expect(warnings.map((warning) => /^The plugin (\S+) is left out: /.exec(warning)?.[1])).to.have.members([
+    expect(warnings.map((warning) => /^The plugin (\S+) is ignored: /.exec(warning)?.[1])).to.have.members([
       ...['tazpod-removed', 'tazpod-l', 'gone'],
     ]);
   });
@@ -115,7 +115,7 @@ describe('the start of a command, with plugins in the user’s folder', () => {
 
     const {warnings} = await plugins();
 
-    expect(warnings[0]).to.match(/tazpod-rc is left out: .*no "oclif" section/);
+    expect(warnings[0]).to.match(/tazpod-rc is ignored: .*no "oclif" section/);
     expect(existsSync(ran)).to.equal(false);
   });
 
@@ -128,7 +128,7 @@ describe('the start of a command, with plugins in the user’s folder', () => {
     const asRoot = await tazpod(root, ['plugins', '--json'], {env: {HOME: user.home}});
 
     expect(open.result).to.deep.equal([]);
-    expect(open.warnings[0]).to.match(/is not trusted: everybody may write there/);
+    expect(open.warnings[0]).to.match(/is not trusted: everybody can write to it/);
     const {result, warnings} = JSON.parse(asRoot.stdout) as Answer;
     expect(result).to.deep.equal([]);
     expect(warnings[0]).to.match(/No installed plugin is loaded: .* is not trusted: it belongs to another user/);

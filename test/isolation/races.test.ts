@@ -134,7 +134,7 @@ describe('A process of the same user that changes what names lead to', () => {
       row('exchanges the image for a link to somebody else’s', ({user, vault, victims}) =>
         withLink(user, vault.image, victims),
       ),
-      row('exchanges the folder of the image for a link to somebody else’s', ({user, vault, victim}) =>
+      row('exchanges the directory of the image for a link to somebody else’s', ({user, vault, victim}) =>
         withLink(user, dirname(vault.image), victim.home),
       ),
       row('exchanges the mount point for a link to somebody else’s folder', ({user, vault, victim}) =>

@@ -41,8 +41,8 @@ describe('Bridges', () => {
     'what TazPod reads while the vault is closed': [[['.config/tazpod', 'x']], /TazPod itself needs/],
     'above that': [[['.local', 'x']], /TazPod itself needs/],
     'the mount point': [[['work/secrets', 'x']], /the mount point is the same/],
-    'above the mount point': [[['work', 'x']], /the mount point lies on the same way/],
-    'below the mount point': [[['work/secrets/a', 'x']], /the mount point lies on the same way/],
+    'above the mount point': [[['work', 'x']], /the mount point overlaps it/],
+    'below the mount point': [[['work/secrets/a', 'x']], /the mount point overlaps it/],
     'above the image': [[['project', 'x']], /the image, the key file or TazPod itself/],
     'above the key file': [[['.keys', 'x']], /the image, the key file or TazPod itself/],
     'one in another in the home': [
@@ -50,35 +50,35 @@ describe('Bridges', () => {
         ['.a', 'x'],
         ['.a/b', 'y'],
       ],
-      /in the home it and another one lie in each other/,
+      /in the home it overlaps another bridge/,
     ],
     'one around another in the home': [
       [
         ['.a/b', 'x'],
         ['.a', 'y'],
       ],
-      /in the home it and another one/,
+      /in the home it overlaps another bridge/,
     ],
     'one in another in the vault': [
       [
         ['.a', 'x'],
         ['.b', 'x/y'],
       ],
-      /in the vault it and another one/,
+      /in the vault it overlaps another bridge/,
     ],
     'two of one place in the home': [
       [
         ['.a', 'x'],
         ['.a', 'y'],
       ],
-      /same place in the home/,
+      /same path in the home/,
     ],
     'two of one place in the vault': [
       [
         ['.a', 'x'],
         ['.b', 'x'],
       ],
-      /same place in the vault/,
+      /same path in the vault/,
     ],
   };
   for (const [name, [bridges, pattern]] of Object.entries(refused)) {

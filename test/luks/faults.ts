@@ -58,7 +58,7 @@ function withExtra(text: string, value: string): string {
 const unsound = {says: /is not sound/};
 const noEncryption = {says: /asks for no encryption/};
 const unknownCipher = {says: /a cipher that TazPod does not open/};
-const reencryption = {says: /reencryption of this image has begun/};
+const reencryption = {says: /reencryption of this image was started/};
 const unknownFeature = {says: /needs a feature/};
 const tooLong = {says: /too long/};
 
@@ -66,8 +66,8 @@ const tooLong = {says: /too long/};
 export const binaryFaults: readonly Fault[] = [
   field('magic', 'LUKS\xba\xbf', 'danger', {beforeChecksum: true}),
   field('version', 0n, 'damage'),
-  field('version', 3n, 'danger', {beforeChecksum: true, says: /a later kind/}),
-  field('version', 0xffffn, 'danger', {beforeChecksum: true, says: /a later kind/}),
+  field('version', 3n, 'danger', {beforeChecksum: true, says: /a later version of LUKS/}),
+  field('version', 0xffffn, 'danger', {beforeChecksum: true, says: /a later version of LUKS/}),
   ...[0n, 1n, 0x1000n, 0x3fffn, 0x4001n, 0x8000n, 0x400000n, 0x800000n, 1n << 31n, 1n << 63n, (1n << 64n) - 1n].map(
     (size) => field('headerSize', size, 'damage'),
   ),
@@ -208,9 +208,11 @@ export function placeFaults(metadata: JsonTree): readonly Fault[] {
     ...['18446744073709551616', '-1', '01', '0x1', '1.0', ''].map((tweak) =>
       place('segments.0.iv_tweak', tweak, 'damage'),
     ),
-    place('segments.0.type', 'linear', 'danger', {says: /not encrypted the way/}),
-    place('segments.0.type', 'hw-opal', 'danger', {says: /not encrypted the way/}),
-    place('segments.0.type', 'hw-opal-crypt', 'danger', {says: /not encrypted the way/}),
+    place('segments.0.type', 'linear', 'danger', {says: /does not support how the data of this image is encrypted/}),
+    place('segments.0.type', 'hw-opal', 'danger', {says: /does not support how the data of this image is encrypted/}),
+    place('segments.0.type', 'hw-opal-crypt', 'danger', {
+      says: /does not support how the data of this image is encrypted/,
+    }),
     place('segments.0.integrity', {type: 'hmac(sha256)'}, 'danger', {says: /integrity layer/}),
     place('segments.0.integrity', null, 'danger', {says: /integrity layer/}),
     place('segments.0.flags', [], 'difference'),

@@ -51,8 +51,8 @@ describe('The JSON of a header', () => {
   });
 
   it('is refused with a key twice, also when one of them is escaped', () => {
-    expect(() => parse('{"a":1,"b":{"a":2},"a":3}')).to.throw(MalformedHeaderJson, 'a key comes twice');
-    expect(() => parse('{"a":1,"\\u0061":3}')).to.throw(MalformedHeaderJson, 'a key comes twice');
+    expect(() => parse('{"a":1,"b":{"a":2},"a":3}')).to.throw(MalformedHeaderJson, 'a key appears twice');
+    expect(() => parse('{"a":1,"\\u0061":3}')).to.throw(MalformedHeaderJson, 'a key appears twice');
     expect(plain(parse('{"a":{"a":1},"b":{"a":1}}'))).to.deep.equal({a: {a: 1}, b: {a: 1}});
   });
 

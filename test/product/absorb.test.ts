@@ -37,7 +37,7 @@ describe('Files in the mount point of a locked vault', function () {
   it('are told at unlock, in the status and by the doctor, with the command that moves them', async () => {
     writeOutside('kubeconfig', 'token\n');
     const told =
-      /\/secrets has something outside the vault: "kubeconfig"\. It is not encrypted, and a session does not see it\./;
+      /\/secrets contains files outside the vault: "kubeconfig"\. They are not encrypted, and sessions do not see them\./;
     const {code, stderr} = await tazpod(owner, ['exec', ...vault.flags, '--', 'true']);
     expect(code, stderr).to.equal(0);
     expect(stderr).to.match(told);
@@ -62,7 +62,7 @@ describe('Files in the mount point of a locked vault', function () {
     const refused = await absorb();
     expect(refused.code, refused.stderr).to.equal(75);
     await session.leave();
-    expect(session.unlock.stderr()).to.include('something outside the vault');
+    expect(session.unlock.stderr()).to.include('contains files outside the vault');
     expect(readdirSync(vault.mountPoint)).to.deep.equal(['kubeconfig']);
   });
 

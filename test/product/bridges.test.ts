@@ -95,7 +95,7 @@ describe('A bridge', function () {
         );
         expect(first.stdout, first.stderr).to.equal('secretsub/state\n100000\n');
         expect(warningsOf(first)).to.deep.equal([
-          '~/.agent lives in the vault from now on: what was in it (4 entries, 98 KiB) was moved there.',
+          '~/.agent is now in the vault: TazPod moved its files (4 entries, 98 KiB) there.',
         ]);
         expect(outside()).to.deep.equal([]);
         const second = await open('cat ~/.agent/token; ls -A ~/secrets ~/secrets/.tazpod/bridges', [agent], options());
@@ -122,7 +122,9 @@ describe('A bridge', function () {
     truncateSync(join(owner.home, '.agent/large'), 2 ** 30);
     const ended = await open('cat ~/.agent/token');
     expect(ended.stdout, ended.stderr).to.equal('secret');
-    expect(warningsOf(ended).join()).to.match(/~\/\.agent is not bridged and stays as it is.*no room for its 1025 MiB/);
+    expect(warningsOf(ended).join()).to.match(
+      /~\/\.agent is not bridged, and its files stay outside the vault.*no space for its 1025 MiB/,
+    );
     expect(outside().sort()).to.deep.equal(['large', 'token']);
   });
 
@@ -175,7 +177,7 @@ describe('A bridge', function () {
   const hostile: Readonly<Record<string, readonly BridgePlan[]>> = {
     'over the mount point': [{home: 'secrets', vault: 'x'}],
     'in the mount point': [{home: 'secrets/x', vault: 'x'}],
-    'over the folder of the image': [{home: 'IMAGE', vault: 'x'}],
+    'over the directory of the image': [{home: 'IMAGE', vault: 'x'}],
     'in TazPod’s own part of the vault': [{home: '.agent', vault: '.tazpod/tmp'}],
     'over TazPod’s configuration': [{home: '.config', vault: 'config'}],
     'in another one': [agent, {home: '.agent/sub', vault: 'x'}],
@@ -224,7 +226,7 @@ describe('A bridge', function () {
       writeOutside('token', 'secret');
       const {code, stdout, stderr} = await exec('cat ~/.agent/token ~/secrets/agent/token');
       expect({code, stdout}, stderr).to.deep.equal({code: 0, stdout: 'secretsecret'});
-      expect(stderr).to.match(/warning: ~\/\.agent lives in the vault from now on: .*1 entry/);
+      expect(stderr).to.match(/warning: ~\/\.agent is now in the vault: .*1 entry/);
       expect(outside()).to.deep.equal([]);
     });
 

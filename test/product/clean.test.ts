@@ -65,7 +65,7 @@ describe('vault clean', function () {
 
     it('finds nothing where nothing is left', async () => {
       const {code, stdout} = await clean();
-      expect([code, stdout]).to.deep.equal([0, 'There is nothing of the vault but its image.\n']);
+      expect([code, stdout]).to.deep.equal([0, 'Nothing to clean: only the image exists.\n']);
     });
 
     it('shows what it would do, and does it without asking where no process is concerned', async () => {
@@ -87,7 +87,7 @@ describe('vault clean', function () {
       const session = await openSession(vault);
       const refused = await clean();
       expect(refused.code).to.equal(75);
-      expect(refused.stderr).to.include('Live processes use the vault, and nothing was done.');
+      expect(refused.stderr).to.include('Running processes use the vault; nothing was done.');
       expect((await session.ask('echo alive')).output).to.include('alive');
       const {code, stdout, stderr} = await clean('--yes');
       expect(code, stdout + stderr).to.equal(0);

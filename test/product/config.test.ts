@@ -118,7 +118,7 @@ describe('The configuration of a project and its user', function () {
     try {
       const {code, stderr} = await inProject(['exec', '--', 'true'], {env: {TAZPOD_MOUNT_POINT: '~/by-environment'}});
       expect(code).to.equal(0);
-      expect(stderr.match(/config\.yaml is not read: everybody may write it/g)).to.have.length(1);
+      expect(stderr.match(/config\.yaml is ignored: everybody can write to it/g)).to.have.length(1);
     } finally {
       chmodSync(config(), 0o600);
     }

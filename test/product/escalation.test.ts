@@ -73,12 +73,10 @@ describe('A user who becomes root', function () {
       it('with a password, and no terminal to type it at, is told so', async () => {
         const args = ['exec', ...adminsVault, '--', ...map];
         const without = await tazpod(admin, args, {within: [...within, ...fuseForAll]});
-        expect(without.stderr).to.match(
-          /^warning: The isolation is private, not sealed: sudo asks for a password first/m,
-        );
+        expect(without.stderr).to.match(/^warning: The isolation is private, not sealed: sudo needs a password/m);
         const refused = await tazpod(admin, [...args.slice(0, 1), '--isolation', 'sealed', ...args.slice(1)], {within});
         expect(refused.code, refused.stderr).to.equal(77);
-        expect(refused.stderr).to.match(/^error: A sealed session needs root\.\n {2}Sudo asks for a password first/);
+        expect(refused.stderr).to.match(/^error: A sealed session needs root\.\n {2}Sudo needs a password/);
       });
 
       it('and may not is told how to do without root', async () => {
@@ -133,6 +131,6 @@ describe('A user who becomes root', function () {
     const args = ['exec', '--isolation', 'sealed', ...vault.flags, '--', 'true'];
     const {code, stderr} = await runAs(owner, ['setpriv', '--no-new-privs', 'tazpod', ...args]);
     expect(code, stderr).to.equal(77);
-    expect(stderr).to.include('This process has no_new_privs, with which nothing can become root.');
+    expect(stderr).to.include('This process has no_new_privs set, so it cannot become root.');
   });
 });

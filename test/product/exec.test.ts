@@ -106,7 +106,7 @@ describe('A command run by exec', () => {
     const script = `mkdir gone; cd gone; rmdir ../gone; exec ${inScript()} pwd`;
     const {code, stderr} = await runAs(owner, ['bash', '-c', script]);
     expect(code).to.equal(66);
-    expect(stderr).to.match(/error: The working folder is gone\.\n.*\n {2}Next: cd\n/);
+    expect(stderr).to.match(/error: The working directory no longer exists\.\n.*\n {2}Next: cd\n/);
   });
 
   it('ignores no signal and blocks none', async () => {

@@ -76,7 +76,7 @@ describe('The image of an open vault', function () {
     ]) {
       const second = await tazpod(owner, command);
       expect([second.code, second.stdout], second.stderr).to.deep.equal([75, '']);
-      expect(second.stderr).to.match(/not the file at this path/);
+      expect(second.stderr).to.match(/no longer the vault that is open here/);
     }
     const lock = await tazpod(owner, ['lock', '--image', vault.image]);
     expect(lock.code, lock.stderr).to.equal(0);
@@ -123,7 +123,7 @@ describe('The image of an open vault', function () {
       expect(lock.code, lock.stderr).to.equal(74);
       const {code, stderr} = await session.unlock.ended;
       expect(code).to.equal(74);
-      expect(stderr).to.match(/could not be saved, and is lost/);
+      expect(stderr).to.match(/could not save it, and its data is lost/);
     } finally {
       for (const folder of [dirname(vault.image), owner.home]) spawnSync('chattr', ['-i', folder]);
     }

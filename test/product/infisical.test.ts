@@ -137,7 +137,7 @@ describe('Secrets of Infisical', function () {
     double.breakNext('list', 'unavailable', 2);
     const failed = await session.ask('tazpod pull');
     expect(failed.code).to.equal(69);
-    expect(failed.output).to.include('is not in service: it answers with 503');
+    expect(failed.output).to.include('is unavailable: it answers with 503');
     const offline = await session.ask('tazpod pull --offline-ok');
     expect(offline.code, offline.output).to.equal(0);
     expect(offline.output).to.include('Offline: ');
@@ -146,7 +146,7 @@ describe('Secrets of Infisical', function () {
   /** Whoever may write into the project may name secrets as they like. What was pulled before stays as it is. */
   async function refuseHostileNames(session: TestSession): Promise<void> {
     const hostile: [string, RegExp][] = [
-      ['../../.bashrc', /cannot be the name of a file/],
+      ['../../.bashrc', /is not a valid file name/],
       ['a\0b', /a\\u\{0\}b .* cannot be seen/],
       ['LD_PRELOAD', /changes how programs load/],
     ];
@@ -175,7 +175,7 @@ describe('Secrets of Infisical', function () {
       `echo ${wrong} | tazpod login --client-id ${clientId} --client-secret-file - --json`,
     );
     expect(login.code).to.equal(77);
-    expect(login.output).to.include('does not take this client id with this client secret').and.not.to.include(wrong);
+    expect(login.output).to.include('rejected this client id with this client secret').and.not.to.include(wrong);
     expect((await session.ask('tazpod pull')).code).to.equal(77);
   }
 

@@ -82,14 +82,14 @@ describe('A command inside a ghost', function () {
 
   it('refuses to open the vault once more, to make, adopt or clean one, and to take the tour', async () => {
     const refused = {
-      'unlock < /dev/null': 'The vault is open around this shell already.',
-      [`unlock ${vault.flags.join(' ')} < /dev/null`]: 'The vault is open around this shell already.',
+      'unlock < /dev/null': 'This shell is already inside the vault.',
+      [`unlock ${vault.flags.join(' ')} < /dev/null`]: 'This shell is already inside the vault.',
       [`vault create --image ~/new.img --passphrase-file ${vault.passphraseFile}`]:
-        'A vault cannot be made inside a ghost.',
+        'A vault cannot be created inside a ghost.',
       'vault clean --dry-run': 'Leftovers of a vault cannot be removed from inside a ghost.',
       [`vault clean --image ${other.image} --yes`]: 'Leftovers of a vault cannot be removed from inside a ghost.',
       [`vault adopt --image ${other.image} --yes`]: 'A vault cannot be adopted inside a ghost.',
-      tour: 'The tour cannot be taken inside a ghost.',
+      tour: 'The tour does not run inside a ghost.',
     };
     for (const [command, sentence] of Object.entries(refused)) {
       const {code, output} = await session.ask(`tazpod ${command}`);

@@ -147,7 +147,7 @@ describe('create overwrites nothing:', () => {
       const before = picture();
       const {code, stdout, stderr} = await tazpod(owner, createFlags(vault));
       expect({code, stdout}, stderr).to.deep.equal({code: 73, stdout: ''});
-      expect(stderr).to.match(/error: There is something at .* already/);
+      expect(stderr).to.match(/error: .* already exists/);
       expect(picture()).to.deep.equal(before);
       expect(readdirSync(dirname(vault.image))).to.deep.equal(beside);
       if (name === 'a link to a file') expect(readFileSync(readlinkSync(vault.image), 'utf8')).to.equal('mine');

@@ -113,7 +113,7 @@ describe('A session and the login around it', function () {
     try {
       const {code, stderr} = await exec('true');
       expect(code).to.equal(0);
-      expect(stderr).to.match(/~\/\.cache\/git\/credential is no directory that can be kept apart/);
+      expect(stderr).to.match(/~\/\.cache\/git\/credential cannot be made private/);
     } finally {
       rmSync(folder);
     }

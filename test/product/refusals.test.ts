@@ -75,7 +75,7 @@ describe('A refusal', () => {
     const flags = ['--image', vault.image, '--passphrase-file', wrong];
     await expectRefused(
       vault,
-      {code: 77, what: /passphrase or key is wrong/, also: /opens no key slot of \S+vault\.img/},
+      {code: 77, what: /passphrase or key is wrong/, also: /does not open any key slot of \S+vault\.img/},
       flags,
     );
   });
@@ -213,7 +213,7 @@ describe('A refusal', () => {
       ];
       const {code, stderr, stdout} = await tazpod(owner, ['vault', 'create', ...args]);
       expect({code, stdout}, stderr).to.deep.equal({code: 73, stdout: ''});
-      expect(stderr).to.match(/error: There is not enough space/);
+      expect(stderr).to.match(/error: Not enough space/);
       expect(readdirSync(folder)).to.deep.equal([]);
       const free = spawnSync('stat', ['-f', '-c', '%f %b', folder], {encoding: 'utf8'}).stdout.trim().split(' ');
       expect(free[0]).to.equal(free[1]);
@@ -254,7 +254,7 @@ describe('A refusal', () => {
       const flags = ['--image', vault.image, '--passphrase-file', vault.passphraseFile, '--mount-point', outside];
       const {code, stderr} = await tazpod(owner, ['exec', ...flags, '--', 'true']);
       expect(code, stderr).to.equal(77);
-      expect(stderr).to.match(/mount point \S+ does not lie below your home/);
+      expect(stderr).to.match(/mount point \S+ is not below your home directory/);
     } finally {
       rmSync(outside, {recursive: true});
     }

@@ -74,15 +74,15 @@ describe('Secrets on a terminal', function () {
       terminal.enter(`tazpod pull ${vault.flags.join(' ')}; echo "code=$?"`);
       await terminal.shows(atGhostPrompt);
       expect(terminal.screen()).to.match(
-        /✔ Read safe \/: 1 secret\n✔ Switch everything over: 0 files, 1 variable\nPulled/,
+        /✔ Read safe \/: 1 secret\n✔ Switch to the new secrets: 0 files, 1 variable\nPulled/,
       );
       terminal.clear();
 
       terminal.enter('tazpod get WORD; tazpod __internal_env; tazpod env; tazpod status | tail -n 1; echo done');
       await terminal.shows(/^done$/m);
       expect(terminal.screen())
-        .to.match(/A secret is not shown on a terminal unasked\./)
-        .and.match(/Secrets are not shown on a terminal unasked\./)
+        .to.match(/tazpod get prints a secret on a terminal only with --reveal\./)
+        .and.match(/tazpod env does not print secrets on a terminal\./)
         .and.match(/^Pulled just now: WORD$/m)
         .and.match(/^pulled {7}just now: 0 files, 1 variable$/m)
         .and.not.include('hunter22');
@@ -97,12 +97,12 @@ describe('Secrets on a terminal', function () {
       terminal.enter('tazpod get WORD --reveal');
       await terminal.shows(/^hunter22-hunter22$/m);
       terminal.enter('tazpod get WRD');
-      await terminal.shows(/There is no WRD among what was pulled\.\s+Next: tazpod get WORD$/m);
+      await terminal.shows(/There is no WRD among the pulled secrets\.\s+Next: tazpod get WORD$/m);
 
       const twice = '[{name: WORD, env: WORD}, {name: WORD, as: OTHER_WORD, env: OTHER}]';
       writeAs(owner, join(project, 'secrets.yml'), `backend: safe\nsecrets: ${twice}\n`);
       terminal.enter('tazpod pull');
-      await terminal.shows(/^To have them in this shell: eval "\$\(tazpod env\)"$/m);
+      await terminal.shows(/^To set them in this shell: eval "\$\(tazpod env\)"$/m);
       terminal.enter('eval "$(tazpod env)"; echo "${#OTHER}"');
       await terminal.shows(/^17$/m);
       terminal.enter('exit 0');
@@ -153,7 +153,7 @@ describe('Secrets on a terminal', function () {
     const {stdout, stderr} = await tazpod(owner, [...login, '-'], {cwd: project, stdin: 'other-word-other\nmore'});
     expect(stdout, stderr).to.equal('Logged in to safe as robot.\n');
     const asked = await tazpod(owner, ['login', ...vault.flags], {cwd: project});
-    expect(asked).to.include({code: 64}).and.have.property('stderr').that.includes('There is no terminal to ask on.');
+    expect(asked).to.include({code: 64}).and.have.property('stderr').that.includes('There is no terminal to ask.');
     const shell =
       'cat ~/secrets/.tazpod/backends/*/session; tazpod logout; tazpod pull || echo $?; ls ~/secrets/.tazpod/backends\n';
     const pulled = await tazpod(owner, ['pull', ...vault.flags], {cwd: project, stdin: shell});

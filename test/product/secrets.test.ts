@@ -68,7 +68,7 @@ templates:
 
   it('are checked without a store and without a vault', async () => {
     expect((await command('secrets', 'check')).stdout).to.match(
-      /secrets\.yml is right: 3 entries, 1 template, 0 profiles\./,
+      /secrets\.yml is valid: 3 entries, 1 template, 0 profiles\./,
     );
     const wrong = writeAs(owner, join(project, 'wrong.yml'), 'backend: exec\nsecrets:\n  - {name: A, env: PATH}\n');
     const {code, stderr} = await command('secrets', 'check', '--secrets-file', wrong);
@@ -163,7 +163,7 @@ templates:
       'cp poor.json answer.json; tazpod pull; echo $?; cp error.json answer.json; tazpod pull; echo $?; tazpod pull --offline-ok; echo $?; cat "$KUBECONFIG"',
     );
     expect(stderr)
-      .to.include('error: The store does not have TOKEN (mine:/), BINARY (mine:/).')
+      .to.include('error: The backend does not have TOKEN (mine:/), BINARY (mine:/).')
       .and.include('error: The store is on the moon.');
     expect(stdout).to.match(/^66\n69\nOffline: 3 files, 3 variables, as they were .*\n0\napiVersion: v2\n$/);
   });
@@ -175,7 +175,7 @@ templates:
     expect(withheld.stdout).to.equal('<>\n');
     expect(withheld.stderr)
       .to.include('tazpod: the variables in this vault were not pulled by this account, and are not set.')
-      .and.include('error: What is in this vault was not pulled by this account on this machine.');
+      .and.include('error: The secrets in this vault were not pulled by this account on this machine.');
     expect((await inGhost('tazpod env --trust > /dev/null')).code).to.equal(0);
     expect(await inGhost('echo "<$API_TOKEN>"')).to.include({stdout: '<other-other>\n', stderr: ''});
   });
@@ -202,9 +202,9 @@ templates:
       `${pulled}; ${pulled} --replace; ls .env; ${pulled} --remove-sources; ls .env; tazpod get LEGACY; ${pulled}`,
     );
     expect(stderr)
-      .to.include('This vault was filled by another secrets.yml.')
-      .and.include('/.env" still has in the clear what is in the vault')
-      .and.include('/.env". It may still be in backups')
+      .to.include('This vault was pulled with another secrets.yml.')
+      .and.include('/.env" still contains secrets of the vault in plain text')
+      .and.include('/.env". Copies may remain in backups')
       .and.include("cannot access '.env'");
     expect(stdout).to.equal(
       'Pulled 0 files, 2 variables.\n.env\nNothing has changed: 0 files, 2 variables.\nit is legacyNothing has changed: 0 files, 2 variables.\n',

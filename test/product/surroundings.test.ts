@@ -72,7 +72,7 @@ describe('Odd surroundings', function () {
       expect(code, stderr).to.equal(0);
       // A user namespace of root's has the whole range; one of the user's would have one id.
       expect(stdout).to.match(/^\/\n\s+0\s+0\s+4294967295\n$/);
-      expect(stderr).to.equal('tazpod: the working folder cannot be entered from inside; starting in /\n');
+      expect(stderr).to.equal('tazpod: the working directory is not accessible inside; starting in /\n');
     });
 
     it('whose name is not UTF-8 are refused, but not by what needs no such name', async () => {
@@ -159,7 +159,7 @@ describe('Odd surroundings', function () {
       const wrong = await finding({XDG_RUNTIME_DIR: '/home', TMPDIR: '/nowhere'});
       expect(wrong).to.include({verdict: 'warning', fix: 'unset XDG_RUNTIME_DIR TMPDIR'});
       expect(wrong.detail).to.match(
-        /XDG_RUNTIME_DIR is \/home, and you may not write there\..*TMPDIR is \/nowhere, and it does not exist\./,
+        /XDG_RUNTIME_DIR is \/home, and you do not have permission to write there\..*TMPDIR is \/nowhere, and it does not exist\./,
       );
     });
   });
@@ -196,7 +196,7 @@ describe('Odd surroundings', function () {
       expectRefused(
         await tazpod(owner, [...noMountPoint(), 'true'], {env: {HOME: home}}),
         77,
-        /home is refused: others may change/,
+        /home is refused: other users can change/,
       );
     });
 
@@ -225,7 +225,7 @@ describe('Odd surroundings', function () {
       const {flags} = {...vault, flags: ['--image', vault.image, '--passphrase-file', vault.passphraseFile]};
       const ended = await tazpod(owner, ['exec', ...flags, '--mount-point', owner.home, '--', 'true']);
       rmSync(config, {recursive: true});
-      expectRefused(ended, 77, /mount point \S+ does not lie below your home/);
+      expectRefused(ended, 77, /mount point \S+ is not below your home directory/);
     });
   });
 
@@ -303,14 +303,14 @@ describe('Odd surroundings', function () {
           size,
         ]);
       expectRefused(await create('2000T'), 64, /A vault of 2000T is too large/);
-      expectRefused(await create('900T'), 73, /not enough space for the image/);
+      expectRefused(await create('900T'), 73, /Not enough space for the image/);
     });
 
     it('like a directory that takes no vault are told before the passphrase is read', async () => {
       const args = ['vault', 'create', '--passphrase-file', '/nonexistent', '--size', '32M'];
       const refused = await tazpod(owner, args, {cwd: '/usr'});
-      expectRefused(refused, 73, /There can be no vault in \/usr\/\.tazpod-vault/);
-      expect(refused.stderr).to.include('You may not write there.');
+      expectRefused(refused, 73, /A vault cannot be created in \/usr\/\.tazpod-vault/);
+      expect(refused.stderr).to.include('You do not have permission to write there.');
     });
   });
 });

@@ -84,22 +84,22 @@ profiles:
   });
 
   for (const [what, text, expected, bridgeEnds] of [
-    ['leaves the vault', one('{name: A, file: ../x}'), '3:15: secrets[0].file leaves the vault.'],
+    ['leaves the vault', one('{name: A, file: ../x}'), '3:15: secrets[0].file points outside the vault.'],
     ['is absolute', one('{name: A, file: /etc/x}'), '3:15: secrets[0].file must be relative to the mount point.'],
     ['has a dot in its way', one('{name: A, file: a/./b}'), '3:15: secrets[0].file has an empty component.'],
     [
       'has a control character',
       one('{name: A, file: "a\\u202eb"}'),
-      '3:15: secrets[0].file has a character that cannot be seen.',
+      '3:15: secrets[0].file contains an invisible character.',
     ],
-    ['is TazPod’s', one('{name: A, file: .TazPod/x}'), '3:15: secrets[0].file is in .tazpod, which has its own use.'],
+    ['is TazPod’s', one('{name: A, file: .TazPod/x}'), '3:15: secrets[0].file is in .tazpod, which is reserved.'],
     [
       'is a bridge’s',
       one('{name: A, file: .auth/x}'),
-      '3:15: secrets[0].file is in .auth, which has its own use.',
+      '3:15: secrets[0].file is in .auth, which is reserved.',
       ['.auth'],
     ],
-    ['is there twice', one('{name: A, file: x}\n  - {name: B, file: x}'), '4:15: secrets[1].file is there twice.'],
+    ['is there twice', one('{name: A, file: x}\n  - {name: B, file: x}'), '4:15: secrets[1].file appears twice.'],
     [
       'differs in case only',
       one('{name: A, file: x}\n  - {name: B, file: X}'),
@@ -132,7 +132,7 @@ profiles:
     it(`may set ${name} only where it is allowed by name, and then wants the user's agreement`, async () => {
       const entry = one(`{name: A, env: ${name}}`);
       expect(await refusalOf(entry)).to.equal(
-        `3:15: secrets[0].env is a variable that changes how programs load: name it in allow-env if that is meant.`,
+        `3:15: secrets[0].env is a variable that changes how programs load: list it in allow-env if you want it.`,
       );
       expect(mappingOf(`allow-env: [${name}]\n${entry}`).allowEnv).to.deep.equal([name]);
     });
@@ -186,40 +186,40 @@ profiles:
     [
       'gives a folder a variable',
       one('{folder: /, env: A}'),
-      '3:17: secrets[0].env is for one secret, and this is a folder.',
+      '3:17: secrets[0].env is for one secret, and this is a directory.',
     ],
     [
       'has a name twice',
       one('{name: A, env: A}\n  - {name: A, env: B}'),
-      '4:5: secrets[1] has the name of another one.',
+      '4:5: secrets[1] has the same name as another one.',
     ],
-    ['has a variable twice', one('{name: A, env: A}\n  - {name: B, env: A}'), '4:15: secrets[1].env is there twice.'],
+    ['has a variable twice', one('{name: A, env: A}\n  - {name: B, env: A}'), '4:15: secrets[1].env appears twice.'],
     ['has no backend', 'secrets: [{name: A, env: A}]', '1:11: secrets[0] has no backend.'],
     [
       'inherits in a circle',
       'profiles: {a: {inherits: b}, b: {inherits: a}}',
-      '1:16: profiles.a.inherits goes round in a circle.',
+      '1:16: profiles.a.inherits leads back to itself.',
     ],
     [
       'inherits from nowhere',
       'profiles: {a: {inherits: b}}',
-      '1:16: profiles.a.inherits names no profile of this file.',
+      '1:16: profiles.a.inherits does not name a profile of this file.',
     ],
     ['has no such profile', profiled, '7:1: profiles has no "prd".', 'prd'],
     [
       'has a partial in a template',
       'templates: [{file: a, text: "{{>b}}"}]',
-      '1:23: templates[0].text has a partial ({{>…}}): there are none here.',
+      '1:23: templates[0].text has a partial ({{>…}}): partials are not supported.',
     ],
     [
       'has an open section',
       'templates: [{file: a, text: "{{#b}}"}]',
-      '1:23: templates[0].text is no mustache template: Unclosed section at 6.',
+      '1:23: templates[0].text is not a valid mustache template: Unclosed section at 6.',
     ],
     [
       'has a template without text',
       'templates: [{file: a}]',
-      '1:13: templates[0] needs one of template (a file) and text.',
+      '1:13: templates[0] needs either template (a file) or text.',
     ],
   ] as const) {
     it(`is refused, with line and column, where it ${what}`, async () => {

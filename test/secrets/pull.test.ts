@@ -97,7 +97,7 @@ describe('A pull', () => {
     await pull(request(yaml));
     store.set({KUBE: 'other'});
     const failure = await failureOf(() => pull(request(yaml.replace('default: "80"', 'mode: "0600"'))));
-    expect(failure).to.include({code: 66, message: 'The store does not have TOKEN (mine:/), PORT (mine:/).'});
+    expect(failure).to.include({code: 66, message: 'The backend does not have TOKEN (mine:/), PORT (mine:/).'});
     expect(inVault('kube/config')).to.equal('kube');
   });
 
@@ -124,7 +124,7 @@ describe('A pull', () => {
 
   for (const [name, value, why] of [
     ['LD_PRELOAD', 'x', /as a variable is a variable that changes how programs load/],
-    ['$(id)', 'x', /as a variable is not a name/],
+    ['$(id)', 'x', /as a variable is not a valid variable name/],
     ['A', 'a\0b', /has a NUL in it/],
     ['A', 'x'.repeat(131_070), /is too long for a variable/],
   ] as const) {
@@ -149,7 +149,7 @@ describe('A pull', () => {
     await pull(request(folderOf('["spring.*", PATH, "old/**"]')));
     expect(listPulled(vault, undefined).map(({name}) => name)).to.deep.equal(['A', 'B']);
     expect((await failureOf(() => pull(request(folderOf('["spring.*"]'))))).next).to.equal(
-      'leave it out with exclude: ["PATH"], or say optional: true',
+      'leave it out with exclude: ["PATH"], or set optional: true',
     );
     // One that is wanted by its name is there although the folder leaves it out.
     store.secrets = [
@@ -191,7 +191,9 @@ describe('A pull', () => {
 
   it('takes "content" for backends that know it only', async () => {
     const text = 'backend: f\nsecrets: [{name: TOKEN, env: TOKEN, content: file}]';
-    expect((await failureOf(() => pull(request(text)))).message).to.match(/content is no setting of the backend f\.$/);
+    expect((await failureOf(() => pull(request(text)))).message).to.match(
+      /content is not a setting of the backend f\.$/,
+    );
     const load = async () => ({...store.backend, contents: ['file', 'first-line']});
     await pull(request(text, {load}));
     expect(store.asked.at(-1)).to.include({content: 'file'});
@@ -220,14 +222,14 @@ describe('A pull', () => {
     expect(JSON.parse(inVault('app.json'))).to.deep.equal({key: 'two\nlines "quoted"'});
     expect(warnings).to.have.length(1);
     expect((await failureOf(() => pull(template('a', '{{KEY | html}}')))).message).to.match(
-      /has a filter that is none of base64, dotenv, json, shell, yaml\.$/,
+      /has a filter that is not one of base64, dotenv, json, shell, yaml\.$/,
     );
   });
 
   it('refuses two secrets of folders that want one place, in whatever case', async () => {
     store.set({Key: '1', KEY: '2'});
     const failure = await failureOf(() => pull(request('backend: f\nsecrets: [{folder: /, files: all}]')));
-    expect(failure.message).to.equal('Two secrets want the file all/KEY.');
+    expect(failure.message).to.equal('Two secrets have the same target: the file all/KEY.');
   });
 
   it('makes files of templates, byte for byte, without escaping for HTML', async () => {
@@ -278,7 +280,7 @@ templates: [{file: out, template: t.mustache, env: OUT}]
     store.onRead = () => new Promise(() => {});
     const late = request(yaml);
     const failure = await failureOf(() => pull({...late, surroundings: {...late.surroundings, timeoutMs: 5}}));
-    expect(failure.message).to.equal('The backend mine does not come to an end.');
+    expect(failure.message).to.equal('The backend mine timed out after 0.005 s.');
   });
 
   it('waits for another pull of the same vault', async () => {
@@ -338,7 +340,7 @@ templates: [{file: out, template: t.mustache, env: OUT}]
     const mapping = makeMapping(parseYaml(yaml, other, secretsSchema));
     await pull({...request(yaml), mapping});
     const failure = await failureOf(() => pull(request(yaml)));
-    expect(failure).to.include({code: 73, why: `It is ${other}, and what it has brought would go away.`});
+    expect(failure).to.include({code: 73, why: `It is ${other}, and its secrets would be removed.`});
     await pull(request(yaml, {replace: true}));
     await pull({...request(yaml), mapping, replace: true});
     rmSync(other);

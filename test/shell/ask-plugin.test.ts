@@ -32,7 +32,7 @@ describe('A plugin that is asked for a text', () => {
     ];
     for (const [answer, isRight] of answers) {
       const {why} = await failureOf(() => askPlugin(plugin, 'x', () => answer, isRight));
-      expect(why, JSON.stringify(answer)).to.equal('Its x did not return what it is to return.');
+      expect(why, JSON.stringify(answer)).to.equal('Its x did not return what it must return.');
     }
   });
 });

@@ -48,7 +48,7 @@ describe('The marked block in a start-up file', () => {
 
   it('ends a last line without an end, says that this is odd, and takes the end away again', () => {
     const {content, odd} = withBlock('before', line);
-    expect(odd).to.equal('its last line has no end');
+    expect(odd).to.equal('its last line does not end with a newline');
     expect(withoutBlock(content!, line).content).to.equal('before');
     expect(withoutBlock(`${content!}after\n`, line).content).to.equal('before\nafter\n');
   });

@@ -54,9 +54,9 @@ describe('The bridges of a plan', () => {
     expect(bridges).to.deep.equal([{home: '.b', vault: 'x'}]);
     expect(remarks).to.have.length(2);
     expect(remarks[0]).to.match(
-      /which the plugin tazpod-x brings: .*, that of \/home\/dev\/.config\/tazpod\/config.yaml:3\./,
+      /from the plugin tazpod-x, is ignored: .*, that of \/home\/dev\/.config\/tazpod\/config.yaml:3\./,
     );
-    expect(remarks[1]).to.match(/"\.\.\/etc".* which the plugin tazpod-evil brings/);
+    expect(remarks[1]).to.match(/"\.\.\/etc".*, from the plugin tazpod-evil, is ignored/);
   });
 
   it('lead through no symbolic link, not even the user’s', async () => {

@@ -23,12 +23,12 @@ describe('A FUSE mount of the user', () => {
   it('is refused where root would have to look into it, for the image and for the passphrase', async () => {
     expect(await failureOf(() => refuseWhatRootCannotSee('/home/ada/remote/v.img', typed, mounts))).to.include({
       code: 77,
-      message: 'Root cannot look into /home/ada/remote, where the image is.',
+      message: 'Root cannot access /home/ada/remote, which contains the image.',
     });
     const key = file('/home/ada/remote/pw');
     expect(await failureOf(() => refuseWhatRootCannotSee('/home/ada/v.img', key, mounts))).to.include({
       code: 77,
-      message: 'Root cannot look into /home/ada/remote, where the passphrase or key is.',
+      message: 'Root cannot access /home/ada/remote, which contains the passphrase or key.',
     });
   });
 

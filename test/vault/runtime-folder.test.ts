@@ -43,12 +43,12 @@ describe('The directory of temporary files', () => {
     expect(refusal(join(top, 'file'))).to.equal('it is not a directory');
     expect(refusal('run')).to.equal('it is not an absolute path');
     expect(refusal(long)).to.equal('its path is too long for a socket');
-    expect(refusal('/proc/sys')).to.match(/read-only|may not write/);
+    expect(refusal('/proc/sys')).to.match(/read-only|do not have permission to write/);
   });
 
   it('is none in which another user could put something else in the place of the plan', function () {
     chmodSync(top, 0o777);
-    expect(refusal(top)).to.equal('other users may change what is in it');
+    expect(refusal(top)).to.equal('other users can change its files');
     chmodSync(top, 0o1777);
     expect(refusal(top)).to.equal(undefined);
     if (uid !== 0) skip(this, 'only root can give a directory to somebody else');

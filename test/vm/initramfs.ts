@@ -14,7 +14,7 @@ import {gzipSync} from 'node:zlib';
 import {root} from '../../scripts/setup.js';
 import type {Kernel} from './kernel.ts';
 
-/** What has to be in the kernel before its root can be mounted. */
+/** What must be in the kernel before its root can be mounted. */
 const modules = ['virtio_pci', '9pnet_virtio', '9p', 'overlay'];
 
 /**

@@ -39,8 +39,8 @@ async function readFolder(context: BackendContext, folder: Folder): Promise<Fold
   );
   if (gone.length > 0) {
     throw failure('not-found', `There is no ${gone.map(({path}) => shown(context, path)).join(', nor ')}.`, {
-      why: 'What was in it would be removed from the vault.',
-      next: 'take it out of secrets.yml, put it back, or say {file: PATH, optional: true} if it was never there',
+      why: 'Its secrets would be removed from the vault.',
+      next: 'remove it from secrets.yml, restore it, or write {file: PATH, optional: true} if it was never there',
     });
   }
   const parsed = await Promise.all(
@@ -95,7 +95,7 @@ async function read(context: BackendContext, path: string, found: Stats): Promis
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
     throw failure('unavailable', `Line ${error.line} of ${shown(context, path)} ${error.message}.`, {
-      why: 'No line of it is left out, because it may be a secret.',
+      why: 'TazPod skips no line, because it may be a secret.',
     });
   } finally {
     bytes.fill(0);
@@ -115,7 +115,7 @@ function inDoubt(context: BackendContext, doubtful: readonly Doubtful[]): Error 
     `${lineCount} a value that ${readersOf(context.settings).join(', ')} read differently.`,
     {
       why: `${lines.join('; ')}${more}. Nothing was changed.`,
-      next: `write NAME='value', or name the readers that you use in secrets.yml: readers: [dotenv, node]`,
+      next: `write NAME='value', or list the readers that you use in secrets.yml: readers: [dotenv, node]`,
     },
   );
 }

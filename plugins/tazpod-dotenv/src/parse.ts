@@ -44,7 +44,7 @@ export function parseDotenv(bytes: Buffer, readers: readonly Reader[] = allReade
       continue;
     }
     const match = head.exec(text.slice(at, end));
-    if (match === null) throw new ParseError(line, 'is no assignment');
+    if (match === null) throw new ParseError(line, 'is not an assignment');
     const [whole, exported, name, before, sign, after] = match as unknown as [string, string?, ...string[]];
     const {form, raw, behind, next} = readValue(text, at + whole.length, end, line);
     const isText = isUtf8(Buffer.from(raw, 'latin1'));
@@ -78,10 +78,10 @@ function readValue(text: string, start: number, end: number, line: number): Valu
     return {form: 'unquoted', raw, behind: '', next: end + 1};
   }
   const close = closingQuote(text, start);
-  if (close === -1) throw new ParseError(line, 'begins a quotation that has no end');
+  if (close === -1) throw new ParseError(line, 'has an opening quotation mark without a closing one');
   const last = endOfLine(text, close);
   const behind = text.slice(close + 1, last);
-  if (!/^[ \t\r]*(#.*)?$/s.test(behind)) throw new ParseError(line, 'has something behind its quotation');
+  if (!/^[ \t\r]*(#.*)?$/s.test(behind)) throw new ParseError(line, 'has text after its closing quotation mark');
   return {form, raw: text.slice(start + 1, close), behind, next: last + 1};
 }
 

@@ -55,7 +55,7 @@ const rules: readonly Rule[] = [
   },
   // Node looks for the value on the next line then.
   {
-    why: 'a blank is all of its value',
+    why: 'its value is only blanks',
     readers: ['node'],
     applies: ({after, form, raw}) => after !== '' && form === 'unquoted' && raw === '',
   },
@@ -66,7 +66,7 @@ const rules: readonly Rule[] = [
   },
   // For some it begins a comment anywhere, for some behind a blank only, and what counts as a blank differs too.
   {why: 'there is a "#" outside of quotes', readers, applies: inForm(['unquoted'], /#/)},
-  {why: 'there is a "#" right behind the quotes', readers, applies: ({behind}) => behind.startsWith('#')},
+  {why: 'there is a "#" right after the quotes', readers, applies: ({behind}) => behind.startsWith('#')},
   {
     why: 'there is a "$"',
     readers: ['compose', 'python', 'shell'],

@@ -12,18 +12,18 @@ const known = ['file', 'files', 'readers'];
 /** What is wrong with the settings, a sentence each. */
 export function checkSettings(settings: Settings): readonly string[] {
   const strange = Object.keys(settings).filter((key) => !known.includes(key));
-  const faults = strange.map((key) => `${JSON.stringify(key)} is no setting of this backend.`);
+  const faults = strange.map((key) => `${JSON.stringify(key)} is not a setting of this backend.`);
   if (settings['file'] !== undefined && settings['files'] !== undefined)
     faults.push('file and files are the same setting.');
   const files: readonly unknown[] = listed(settings);
   if (files.length === 0 || !files.every(isFile)) {
-    faults.push('files has to be a path, or a list of paths and of {file: PATH, optional: true}; default .env.');
+    faults.push('files must be a path, or a list of paths and of {file: PATH, optional: true}; default .env.');
   }
   const {readers} = settings;
   const usable =
     readers === undefined ||
     (Array.isArray(readers) && readers.length > 0 && readers.every((each) => allReaders.includes(each as Reader)));
-  return usable ? faults : [...faults, `readers has to be a list out of ${allReaders.join(', ')}.`];
+  return usable ? faults : [...faults, `readers must be a list out of ${allReaders.join(', ')}.`];
 }
 
 /** The settings say that something is read outside of the project. */

@@ -47,11 +47,11 @@ describe('A .env file', () => {
   });
 
   for (const [text, line, sentence] of [
-    ['A=1\nhunter2\n', 2, 'is no assignment'],
-    ['\nA="1\n2', 2, 'begins a quotation that has no end'],
-    ["A='1' 2", 1, 'has something behind its quotation'],
-    ['A="\n\n"\n=x', 4, 'is no assignment'],
-    ['export A', 1, 'is no assignment'],
+    ['A=1\nhunter2\n', 2, 'is not an assignment'],
+    ['\nA="1\n2', 2, 'has an opening quotation mark without a closing one'],
+    ["A='1' 2", 1, 'has text after its closing quotation mark'],
+    ['A="\n\n"\n=x', 4, 'is not an assignment'],
+    ['export A', 1, 'is not an assignment'],
   ] as const) {
     it(`is refused with the line, and no word of it: ${JSON.stringify(text)}`, () => {
       const parse = () => parseDotenv(Buffer.from(text));

@@ -21,13 +21,13 @@ export function parseAnswer(stdout: Buffer, code: number, folder: Folder, name: 
   if (isObject(answer) && isObject(answer['error'])) throw said(answer['error'], name);
   if (code !== 0) {
     throw failure('unavailable', `The program of the backend ${name} ended with ${code}.`, {
-      why: 'What it says about it is on standard error.',
+      why: 'Its message is on standard error.',
     });
   }
-  if (!isObject(answer)) throw noAnswer(name, 'It has not printed one JSON object.');
+  if (!isObject(answer)) throw noAnswer(name, 'It did not print exactly one JSON object.');
   if (answer['unchanged'] === true) return {state: 'unchanged'};
   const {validator} = answer;
-  if (validator !== undefined && typeof validator !== 'string') throw noAnswer(name, 'Its validator is no text.');
+  if (validator !== undefined && typeof validator !== 'string') throw noAnswer(name, 'Its validator is not a string.');
   return {
     state: 'read',
     secrets: secretsIn(answer['secrets'], folder, name),
@@ -52,7 +52,10 @@ function secretsIn(secrets: unknown, folder: Folder, backend: string): Secret[] 
           ? Buffer.from(base64, 'base64')
           : undefined;
     if (typeof name !== 'string' || name === '' || typeof path !== 'string' || bytes === undefined) {
-      throw noAnswer(backend, `Number ${index + 1} of its secrets has no name, or not one of value and base64.`);
+      throw noAnswer(
+        backend,
+        `Number ${index + 1} of its secrets has no name, or not exactly one of value and base64.`,
+      );
     }
     return {name, path, value: bytes};
   });
@@ -68,7 +71,7 @@ function said(error: Record<string, unknown>, name: string): BackendError {
 }
 
 function noAnswer(name: string, why: string): BackendError {
-  return failure('unavailable', `The program of the backend ${name} does not keep to the protocol.`, {
+  return failure('unavailable', `The program of the backend ${name} does not follow the protocol.`, {
     why,
     next: 'the README.md of tazpod-exec has the protocol',
   });

@@ -21,11 +21,11 @@ export default backend;
 function checkSettings(settings: BackendContext['settings']): readonly string[] {
   const faults = Object.keys(settings)
     .filter((key) => !known.includes(key))
-    .map((key) => `${JSON.stringify(key)} is no setting of this backend.`);
+    .map((key) => `${JSON.stringify(key)} is not a setting of this backend.`);
   const words = wordsOf(settings);
   const usable =
     words.length > 0 && words.every((word) => typeof word === 'string' && !word.includes('\0')) && words[0] !== '';
-  return usable ? faults : [...faults, 'command has to be a program, or a list of a program and its arguments.'];
+  return usable ? faults : [...faults, 'command must be a program, or a list of a program and its arguments.'];
 }
 
 function wordsOf({command}: BackendContext['settings']): readonly string[] {

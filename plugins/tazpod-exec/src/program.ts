@@ -62,7 +62,7 @@ export async function runProgram(
             }),
           );
         } else if (size > outputLimitBytes) {
-          reject(failure('unavailable', `The program of the backend ${name} prints without end.`));
+          reject(failure('unavailable', `The program of the backend ${name} printed too much output.`));
         } else fulfil({code: code ?? 128 + constants.signals[by!], stdout: Buffer.concat(chunks)});
       });
     });
@@ -75,12 +75,12 @@ export async function runProgram(
 
 function notStarted(program: string, {code}: NodeJS.ErrnoException) {
   const why: Readonly<Record<string, string>> = {
-    ENOENT: 'It is not there, or the program in its first line is not.',
-    EACCES: 'It may not be executed.',
-    ENOEXEC: 'It is no program: a script needs a first line as #!/bin/sh.',
+    ENOENT: 'It does not exist, or the program in its first line does not.',
+    EACCES: 'It is not executable.',
+    ENOEXEC: 'It is not a program: a script needs a first line such as #!/bin/sh.',
   };
   return failure('unavailable', `${JSON.stringify(program)} cannot be started.`, {
-    why: why[code ?? ''] ?? `The kernel answered ${code ?? 'with an error'}.`,
+    why: why[code ?? ''] ?? `The kernel returned ${code ?? 'an error'}.`,
     ...(code === 'EACCES' ? {next: `chmod +x ${program}`} : {}),
   });
 }

@@ -84,14 +84,10 @@ describe('The exec backend', () => {
 
   for (const [what, body, expected] of [
     ['ends with a code', 'echo secret; exit 3', /^The program of the backend mine ended with 3\.$/],
-    ['prints no JSON', 'echo secret', /does not keep to the protocol/],
-    ['prints a list', 'echo "[]"', /does not keep to the protocol/],
-    ['gives a number', `echo '{"secrets": {"A": 1}}'`, /does not keep to the protocol/],
-    [
-      'gives half a base64',
-      `echo '{"secrets": [{"name": "A", "base64": "?secret"}]}'`,
-      /does not keep to the protocol/,
-    ],
+    ['prints no JSON', 'echo secret', /does not follow the protocol/],
+    ['prints a list', 'echo "[]"', /does not follow the protocol/],
+    ['gives a number', `echo '{"secrets": {"A": 1}}'`, /does not follow the protocol/],
+    ['gives half a base64', `echo '{"secrets": [{"name": "A", "base64": "?secret"}]}'`, /does not follow the protocol/],
   ] as const) {
     it(`says so when the program ${what}, and repeats nothing of it`, async () => {
       const told = await failureOf(script(body));
@@ -108,7 +104,7 @@ describe('The exec backend', () => {
   });
 
   it('says why a program cannot be started', async () => {
-    expect((await failureOf({command: './missing'})).why).to.match(/not there/);
+    expect((await failureOf({command: './missing'})).why).to.match(/does not exist/);
     writeFileSync(join(project, 'plain'), '');
     expect((await failureOf({command: './plain'})).next).to.equal('chmod +x ./plain');
   });

@@ -67,7 +67,7 @@ export async function readCliSession(context: BackendContext, settings: Settings
   passphrase.fill(0);
   if (opened === undefined) {
     throw failure('unavailable', 'The session of the Infisical CLI cannot be opened.', {
-      why: 'Its passphrase is neither in its configuration nor in INFISICAL_VAULT_FILE_PASSPHRASE, or its form is new.',
+      why: 'Its passphrase is neither in its configuration nor in INFISICAL_VAULT_FILE_PASSPHRASE, or its format is unknown.',
       next: 'infisical login',
     });
   }
@@ -113,13 +113,13 @@ function tokenIn(opened: Buffer): string | undefined {
 
 function notLoggedIn(): Error {
   return failure('not-logged-in', 'The Infisical CLI has no session here.', {
-    why: 'In the vault its folders ~/.infisical and ~/infisical-keyring are the vault’s own.',
+    why: 'In the vault its directories ~/.infisical and ~/infisical-keyring are the vault’s own.',
     next: 'infisical login',
   });
 }
 
 function notUnderstood(): Error {
-  return failure('unavailable', 'The session of the Infisical CLI is not in a form that TazPod knows.', {
+  return failure('unavailable', 'The session of the Infisical CLI has a format that TazPod does not know.', {
     next: 'tazpod plugins update',
   });
 }

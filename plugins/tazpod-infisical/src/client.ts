@@ -72,7 +72,7 @@ export async function connect(context: BackendContext, settings: Settings, url: 
   const sdk = new InfisicalSDK({siteUrl: url});
   const seam = (sdk as unknown as {apiClient?: Partial<Seam>}).apiClient;
   if (typeof seam?.request !== 'function' || typeof seam.defaultHeaders !== 'object') {
-    throw failure('unavailable', 'The installed @infisical/sdk is not one that tazpod-infisical knows.', {
+    throw failure('unavailable', 'The installed @infisical/sdk is not a version that tazpod-infisical supports.', {
       next: 'tazpod plugins update',
     });
   }

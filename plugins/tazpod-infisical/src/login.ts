@@ -91,7 +91,7 @@ async function keepToken(
   }
   const secret = request.secret ?? (await request.askSecret('Access token:'));
   const token = Buffer.from(secret).toString('utf8').trim();
-  if (!isToken(token)) throw failure('settings', 'This is no access token.', {next: 'tazpod login'});
+  if (!isToken(token)) throw failure('settings', 'This is not an access token.', {next: 'tazpod login'});
   const identity = identityOf(token) ?? request.identity ?? 'an access token';
   const expiresMs = expiryOf(token);
   await writeSession(context, {url, token, identity, given: true, ...(expiresMs === undefined ? {} : {expiresMs})});

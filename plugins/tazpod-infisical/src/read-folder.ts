@@ -83,16 +83,12 @@ function secretsOf(listed: Listed, folder: Folder, path: string, context: Backen
         hidden.push(secret.secretKey);
         return;
       }
-      throw failure(
-        'no-permission',
-        `This identity may see that there is ${quoted(secret.secretKey)}, and not read it.`,
-        {
-          next: 'Give the identity a role in the project that may read the values of secrets.',
-        },
-      );
+      throw failure('no-permission', `This identity can list ${quoted(secret.secretKey)}, but not read it.`, {
+        next: 'Give the identity a role in the project that can read the values of secrets.',
+      });
     }
     if (!secret.secretValue.isWellFormed()) {
-      throw failure('unreachable', `The value of ${quoted(secret.secretKey)} did not arrive whole.`);
+      throw failure('unreachable', `The value of ${quoted(secret.secretKey)} arrived incomplete.`);
     }
     found.set(key, {name: secret.secretKey, path: at, value: Buffer.from(secret.secretValue, 'utf8')});
   };
@@ -102,11 +98,11 @@ function secretsOf(listed: Listed, folder: Folder, path: string, context: Backen
   if (!folder.recursive) for (const secret of imported) take(secret, path);
   else if (imported.length > 0) {
     context.warn(
-      `Imports are left out of what is read with all folders below ${quoted(path)}: Infisical does not say which folder imports them. Read that folder by itself.`,
+      `Imports are left out of what is read include all folders below it ${quoted(path)}: Infisical does not say which folder imports them. Read that folder by itself.`,
     );
   }
   if (hidden.length > 0)
-    context.warn(`Left out, because this identity may not read them: ${hidden.map(quoted).join(', ')}.`);
+    context.warn(`Skipped, because this identity cannot read them: ${hidden.map(quoted).join(', ')}.`);
   const secrets = [...found.values()].filter((secret) => isWanted(folder, secret));
   warnOfReferences(secrets, context);
   return secrets;
@@ -132,7 +128,7 @@ function warnOfReferences(secrets: readonly Secret[], context: BackendContext): 
 function warnOfPlainHttp(context: BackendContext, url: string): void {
   const {protocol, hostname} = new URL(url);
   if (protocol === 'https:' || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)) return;
-  context.warn(`${url} is not encrypted: whoever is on the way reads token and secrets. Use https.`);
+  context.warn(`${url} is not encrypted: anybody on the network path can read the token and the secrets. Use https.`);
 }
 
 function isEtag(text: string): boolean {

@@ -47,8 +47,8 @@ export type About = {
 
 /** A 200 that is JSON and yet nothing that Infisical says. */
 export function notInfisical(url: string): BackendError {
-  return failure('unreachable', `${url} answers, but not as Infisical does.`, {
-    next: 'Look at url in secrets.yml.',
+  return failure('unreachable', `${url} answers, but not like Infisical.`, {
+    next: 'Check url in secrets.yml.',
   });
 }
 
@@ -64,18 +64,18 @@ export function explainLogin(refusal: Refusal, {url}: About): BackendError {
     });
   }
   if (status === 401 && /usage limit/.test(sentence)) {
-    return failure('no-permission', 'This client secret has been used as often as it may be.', {
+    return failure('no-permission', 'This client secret has reached its usage limit.', {
       next: 'Make a new client secret for the identity in Infisical, then: tazpod login',
     });
   }
   if (status === 401) {
-    return failure('no-permission', 'Infisical does not take this client id with this client secret.', {
+    return failure('no-permission', 'Infisical rejected this client id with this client secret.', {
       why: 'One of them is wrong, or the secret was revoked. After three wrong ones Infisical locks the identity for a while.',
       next: 'tazpod login',
     });
   }
   if (status === 422) {
-    return failure('settings', 'Infisical does not take the form of this client id or client secret.', {
+    return failure('settings', 'Infisical rejected the format of this client id or client secret.', {
       next: 'tazpod login',
     });
   }
@@ -91,10 +91,10 @@ export function explainToken({kind, sentence}: Refusal, {settings}: About): Back
   }[settings.auth];
   if (/expired/.test(sentence)) return failure('not-logged-in', 'The session with Infisical has expired.', {next});
   if (/revoked/.test(sentence)) {
-    return failure('not-logged-in', 'The session with Infisical was ended at the server.', {next});
+    return failure('not-logged-in', 'The session with Infisical was ended by the server.', {next});
   }
-  const why = kind === 'TokenError' ? 'It is no token of this server, or it was damaged.' : 'Its reason is not known.';
-  return failure('not-logged-in', 'Infisical does not take the token.', {why, next});
+  const why = kind === 'TokenError' ? 'It is not a token of this server, or it is damaged.' : 'The reason is unknown.';
+  return failure('not-logged-in', 'Infisical rejected the token.', {why, next});
 }
 
 /** A refused list, but for the token and for what a probe has to tell apart. */
@@ -104,17 +104,17 @@ export function explainList(refusal: Refusal, about: About): BackendError {
   const project = quoted(settings.project);
   if (kind === 'ProjectMembershipNotFound') {
     return failure('no-permission', `This identity is not a member of the project ${project}.`, {
-      next: 'Add the identity to the project in Infisical (Access Control), with a role that may read secrets.',
+      next: 'Add the identity to the project in Infisical (Access Control), with a role that can read secrets.',
     });
   }
   if (status === 403 || refusal.isAboutPermission) {
-    return failure('no-permission', `This identity may not read ${place(about)}.`, {
-      next: 'Give the identity a role in the project that may read secrets there.',
+    return failure('no-permission', `This identity cannot read ${place(about)}.`, {
+      next: 'Give the identity a role in the project that can read secrets there.',
     });
   }
   if (status === 404 && /bot lookup|^Project/.test(sentence)) {
     return failure('not-found', `There is no project with the id ${project}.`, {
-      why: `${url} knows none. The id of a project is a UUID, not its name.`,
+      why: `${url} does not have it. The id of a project is a UUID, not its name.`,
       next: 'Look into the settings of the project in Infisical, and put its id as project into secrets.yml.',
     });
   }
@@ -124,31 +124,31 @@ export function explainList(refusal: Refusal, about: About): BackendError {
 export function missingEnvironment({environment = '', settings}: About): BackendError {
   return failure(
     'not-found',
-    `The project ${quoted(settings.project)} has no environment ${quoted(environment)} that this identity may see.`,
+    `The project ${quoted(settings.project)} has no environment ${quoted(environment)} that this identity can see.`,
     {
-      why: 'The short name (slug) of an environment counts: dev, staging, prod.',
-      next: 'Look at environment in secrets.yml.',
+      why: 'TazPod needs the short name (slug) of an environment: dev, staging, prod.',
+      next: 'Check environment in secrets.yml.',
     },
   );
 }
 
 export function missingFolder({environment = '', path = ''}: About): BackendError {
   return failure('not-found', `The environment ${quoted(environment)} has no folder ${quoted(path)}.`, {
-    next: 'Look at path in secrets.yml.',
+    next: 'Check path in secrets.yml.',
   });
 }
 
 /** What is left: an error that the API has for everybody, or one that nobody has told us of. */
 function explainRest({status, kind}: Refusal, url: string): BackendError {
   if (status === 404 && kind === 'Not Found') {
-    return failure('unreachable', `${url} does not know what it is asked for.`, {
+    return failure('unreachable', `${url} does not know this request.`, {
       why: 'It is another program, or a version of Infisical that is too old or too new.',
-      next: 'Look at url in secrets.yml.',
+      next: 'Check url in secrets.yml.',
     });
   }
   const named = /^[A-Za-z ]{1,40}$/.test(kind) ? ` (${kind})` : '';
   if (status >= 500) {
-    return failure('unreachable', `${url} has failed: ${status}${named}.`, {next: 'Try again later.'});
+    return failure('unreachable', `${url} failed: ${status}${named}.`, {next: 'Try again later.'});
   }
   return failure('unreachable', `${url} refuses with ${status}${named}.`, {next: 'tazpod secrets check'});
 }

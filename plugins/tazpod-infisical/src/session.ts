@@ -52,8 +52,8 @@ export async function currentToken(
     throw failure('not-logged-in', 'Nobody is logged in to Infisical.', {next: 'tazpod login'});
   }
   if (session.url !== url) {
-    throw failure('not-logged-in', `The session is one with ${quoted(session.url)}, not with ${quoted(url)}.`, {
-      why: 'secrets.yml names another server than when you logged in.',
+    throw failure('not-logged-in', `The session is with ${quoted(session.url)}, not with ${quoted(url)}.`, {
+      why: 'secrets.yml names a different server than at login.',
       next: 'tazpod login',
     });
   }

@@ -73,7 +73,7 @@ export function needsTrust(given: BackendContext['settings']): readonly string[]
 export function readSettings({settings, projectFolder, environment}: BackendContext): Settings {
   const {problems, understood} = understand(settings, projectFolder, environment['HOME'] ?? homedir());
   if (problems.length > 0) {
-    throw failure('settings', 'The settings for Infisical in secrets.yml are not right.', {
+    throw failure('settings', 'The settings for Infisical in secrets.yml are invalid.', {
       why: problems.join(' '),
       next: 'tazpod secrets check',
     });
@@ -85,17 +85,17 @@ function understand(given: BackendContext['settings'], projectFolder: string, ho
   const problems: string[] = [];
   const known = Object.entries(names).flatMap(([name, others]) => [name, ...others]);
   for (const name of Object.keys(given).filter((each) => !known.includes(each))) {
-    problems.push(`${quoted(name)} is no setting of this backend.`);
+    problems.push(`${quoted(name)} is not a setting of this backend.`);
   }
   const value = (name: string): unknown => {
     const there = [name, ...names[name]!].filter((each) => given[each] !== undefined && given[each] !== null);
-    if (there.length > 1) problems.push(`${there.join(' and ')} are the same setting: one of them is enough.`);
+    if (there.length > 1) problems.push(`${there.join(' and ')} are the same setting: use one of them.`);
     return there[0] === undefined ? undefined : given[there[0]];
   };
   const text = (name: string): string | undefined => {
     const found = value(name);
     if (found === undefined || (typeof found === 'string' && found !== '')) return found;
-    problems.push(`${name} has to be a text.`);
+    problems.push(`${name} must be a text.`);
     return undefined;
   };
   const path = (name: string): string | undefined => {
@@ -106,18 +106,18 @@ function understand(given: BackendContext['settings'], projectFolder: string, ho
 
   const project = text('project');
   if (project === undefined && value('project') === undefined) {
-    problems.push('project is missing: the id of the project, which stands in its settings in Infisical.');
+    problems.push('project is missing: the id of the project, from its settings in Infisical.');
   } else if (project !== undefined && !/^[A-Za-z0-9-]{1,64}$/.test(project)) {
-    problems.push('project has to be the id of a project, of letters, digits and "-".');
+    problems.push('project must be the id of a project, of letters, digits and "-".');
   }
   const auth = text('auth') ?? 'universal-auth';
-  if (!methods.includes(auth)) problems.push(`auth has to be one of ${methods.join(', ')}.`);
+  if (!methods.includes(auth)) problems.push(`auth must be one of ${methods.join(', ')}.`);
   const keep = value('keep-client-secret') ?? false;
-  if (typeof keep !== 'boolean') problems.push('keep-client-secret has to be true or false.');
+  if (typeof keep !== 'boolean') problems.push('keep-client-secret must be true or false.');
   const givenUrl = text('url');
   const url = givenUrl === undefined ? undefined : readUrl(givenUrl);
   if (givenUrl !== undefined && url === undefined) {
-    problems.push('url has to be the address of a server, as https://infisical.example.com.');
+    problems.push('url must be the address of a server, as https://infisical.example.com.');
   }
   const isGiven = (name: string) => given[name] !== undefined && given[name] !== null;
   if (isGiven('token-file') && auth !== 'access-token') problems.push('token-file needs auth: access-token.');

@@ -71,7 +71,7 @@ export async function makeTransport(options: TransportOptions): Promise<Transpor
       }
     } catch (error) {
       if (isFailure(error)) throw error;
-      if (signal.aborted) throw failure('unreachable', `The request to ${server} was given up.`);
+      if (signal.aborted) throw failure('unreachable', `The request to ${server} was cancelled.`);
       if (timeout.signal.aborted) {
         throw failure('unreachable', `${server} did not answer within ${timeoutMs / 1000} s.`, {
           next: 'Try again, or give it longer with --timeout.',
@@ -113,7 +113,7 @@ async function keepAway(
 ): Promise<void> {
   if (performance.now() + waitMs >= deadlineMs) {
     const seconds = Math.ceil(waitMs / 1000);
-    throw failure('unreachable', `${server} takes no more requests for ${seconds} s.`, {
+    throw failure('unreachable', `${server} accepts no requests for ${seconds} s.`, {
       why: status === 429 ? 'Its limit for requests is reached.' : 'It says that it is overloaded or down.',
       next: `Try again in ${seconds} s.`,
     });
@@ -151,7 +151,7 @@ function makeAgents(environment: TransportOptions['environment'], ca: string[] |
   } catch {
     // Its own words may repeat a password that stands in the address.
     throw failure('settings', 'The proxy that the environment names has no valid address.', {
-      next: 'Look at HTTPS_PROXY and HTTP_PROXY.',
+      next: 'Check HTTPS_PROXY and HTTP_PROXY.',
     });
   }
 }
@@ -183,7 +183,7 @@ function send(asked: Asked, signal: AbortSignal, agents: Agents): Promise<Raw> {
     response.on('data', (chunk: Buffer) => {
       sizeBytes += chunk.length;
       if (sizeBytes > maximumBodyBytes) {
-        request.destroy(failure('unreachable', `${url.origin} answers with more than can be an answer.`));
+        request.destroy(failure('unreachable', `${url.origin} sent an answer that is too large.`));
       } else chunks.push(chunk);
     });
     response.on('end', () => {
@@ -205,13 +205,17 @@ function read({status, headers, body}: Raw, server: string): Answered {
   if (status === 304) return {status, etag: headers.etag, json: undefined};
   if (status >= 300 && status < 400) {
     const target = URL.parse(headers.location ?? '', server)?.origin;
-    throw failure('unreachable', `${server} sends elsewhere${target === undefined ? '' : `, to ${quoted(target)}`}.`, {
-      why: 'A token is not sent where a redirection leads.',
-      next: 'Write the address that is meant as url into secrets.yml.',
-    });
+    throw failure(
+      'unreachable',
+      `${server} redirects ${target === undefined ? 'to another address' : `to ${quoted(target)}`}.`,
+      {
+        why: 'TazPod does not send a token to the target of a redirection.',
+        next: 'Set url in secrets.yml to the right address.',
+      },
+    );
   }
   if (status >= 500 && !isJson(headers)) {
-    throw failure('unreachable', `${server} is not in service: it answers with ${status}.`, {next: 'Try again later.'});
+    throw failure('unreachable', `${server} is unavailable: it answers with ${status}.`, {next: 'Try again later.'});
   }
   if (!isJson(headers)) {
     const isPage = /html/i.test(headers['content-type'] ?? '');
@@ -219,15 +223,15 @@ function read({status, headers, body}: Raw, server: string): Answered {
       'unreachable',
       `${server} answers with ${isPage ? 'a web page' : 'something else'}, not as Infisical.`,
       {
-        why: 'Something in between may want a login of its own (a captive portal, a proxy), or url is another site.',
-        next: `Open ${server} in a browser, and look at url in secrets.yml.`,
+        why: 'A captive portal or a proxy may want its own login first, or url is another site.',
+        next: `Open ${server} in a browser, and check url in secrets.yml.`,
       },
     );
   }
   try {
     return {status, etag: headers.etag, json: JSON.parse(body.toString('utf8'))};
   } catch {
-    throw failure('unreachable', `${server} answers with what should be JSON and is none.`, {next: 'Try again.'});
+    throw failure('unreachable', `${server} sent invalid JSON.`, {next: 'Try again.'});
   } finally {
     body.fill(0);
   }
@@ -242,21 +246,21 @@ function unreachable(server: string, error: unknown): Error {
   if (certificateCodes.test(code)) {
     return failure('unreachable', `The certificate of ${server} is not trusted.`, {
       why: `Node says ${code}.`,
-      next: 'Name the certificate of your own authority as ca-file in secrets.yml, or in NODE_EXTRA_CA_CERTS.',
+      next: 'Set ca-file in secrets.yml, or NODE_EXTRA_CA_CERTS, to the certificate of your own authority.',
     });
   }
   const sentence =
     {
       ECONNREFUSED: 'Nothing listens there.',
-      ENOTFOUND: 'Its name is not known.',
+      ENOTFOUND: 'Its name does not exist.',
       EAI_AGAIN: 'Its name cannot be looked up: is there a network?',
       ECONNRESET: 'The connection broke off.',
-      ENETUNREACH: 'There is no way to it: is there a network?',
-      EHOSTUNREACH: 'There is no way to it: is there a network?',
+      ENETUNREACH: 'There is no route to it: is there a network?',
+      EHOSTUNREACH: 'There is no route to it: is there a network?',
     }[code] ?? (/^[A-Z0-9_]+$/.test(code) ? `The system says ${code}.` : 'The connection failed.');
   return failure('unreachable', `${server} cannot be reached.`, {
     why: sentence,
-    next: 'Look at the network and at url in secrets.yml, and try again.',
+    next: 'Check the network and url in secrets.yml, and try again.',
   });
 }
 

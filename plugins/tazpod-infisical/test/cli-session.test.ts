@@ -105,7 +105,9 @@ describe('The session of the Infisical CLI', () => {
 
   it('in a form that is not known is said to be', async () => {
     logInWithCli({config: {loggedInUserEmail: 7}});
-    expect((await troubleOf(backend.readFolder(context, root))).what).to.match(/not in a form that TazPod knows\.$/);
+    expect((await troubleOf(backend.readFolder(context, root))).what).to.match(
+      /has a format that TazPod does not know\.$/,
+    );
   });
 });
 

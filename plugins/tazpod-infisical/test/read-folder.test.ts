@@ -53,7 +53,7 @@ describe('A folder of Infisical', () => {
     expect(stored.value).to.match(/✓\n.*-----\n$/);
   });
 
-  it('is read with all folders below, each secret where it lies, and says what imports it leaves out', async () => {
+  it('is read include all folders below it, each secret where it lies, and says what imports it leaves out', async () => {
     const values = valuesOf(await backend.readFolder(context, {...root, recursive: true}));
     expect(values).to.include({
       '/GITHUB_TOKEN': 'ghp_devTESTtoken0001',

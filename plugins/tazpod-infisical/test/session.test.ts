@@ -62,7 +62,7 @@ describe('A session with Infisical', () => {
     const wrong = newClientSecret();
     const first = await attempt(wrong);
     expect(first.kind).to.equal('no-permission');
-    expect(first.what).to.equal('Infisical does not take this client id with this client secret.');
+    expect(first.what).to.equal('Infisical rejected this client id with this client secret.');
     expect(first.why).to.include('After three wrong ones');
     expect(double.count('login')).to.equal(1);
     await attempt(wrong);
@@ -77,7 +77,7 @@ describe('A session with Infisical', () => {
   it('says when a client secret has been used as often as it may be', async () => {
     await logIn(context, double, 'oneuse');
     const trouble = await troubleOf(logIn(context, double, 'oneuse'));
-    expect(trouble.what).to.equal('This client secret has been used as often as it may be.');
+    expect(trouble.what).to.equal('This client secret has reached its usage limit.');
   });
 
   it('is renewed before it ends, once', async () => {
@@ -154,7 +154,7 @@ describe('A session with Infisical', () => {
     const json = {statusCode: 401, error: 'PermissionDenied', message: 'You are not allowed to read on secrets'};
     double.breakNext('list', {json, status: 401});
     const trouble = await troubleOf(backend.readFolder(context, root));
-    expect(trouble.what).to.equal('This identity may not read the secrets of "/" in "dev".');
+    expect(trouble.what).to.equal('This identity cannot read the secrets of "/" in "dev".');
     expect(double.count('renew')).to.equal(0);
   });
 
@@ -214,7 +214,7 @@ describe('A session with Infisical', () => {
     const troubles = await Promise.all(
       ['/', '/ssh', '/shared', '/ssh/keys'].map((path) => troubleOf(backend.readFolder(context, {...root, path}))),
     );
-    for (const {what} of troubles) expect(what).to.match(/^Infisical does not take this client id/);
+    for (const {what} of troubles) expect(what).to.match(/^Infisical rejected this client id/);
     expect(double.count('login'), 'four wrong logins lock the identity').to.equal(1);
   });
 
@@ -225,7 +225,7 @@ describe('A session with Infisical', () => {
       backend.readFolder({...context, settings: {...context.settings, url: other.url}}, root),
     );
     expect(trouble.kind).to.equal('not-logged-in');
-    expect(trouble.what).to.equal(`The session is one with "${double.url}", not with "${other.url}".`);
+    expect(trouble.what).to.equal(`The session is with "${double.url}", not with "${other.url}".`);
     expect(other.requests).to.deep.equal([]);
     await other.close();
   });
@@ -250,7 +250,7 @@ describe('A session with Infisical', () => {
     const stolen = contextFor(double, {auth: 'access-token'});
     await backend.login!(stolen, {secret: Buffer.from(token), ...nobodyThere});
     const trouble = await troubleOf(backend.readFolder(stolen, root));
-    expect(trouble.what).to.equal('The session with Infisical was ended at the server.');
+    expect(trouble.what).to.equal('The session with Infisical was ended by the server.');
   });
 
   it('that has ended already can be logged out of', async () => {

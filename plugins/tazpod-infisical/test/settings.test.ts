@@ -40,19 +40,19 @@ describe('The settings of Infisical', () => {
 
   const wrong: readonly [object, RegExp][] = [
     [{}, /^project is missing/],
-    [{project: 7}, /^project has to be a text/],
-    [{project: 'a/../b'}, /^project has to be the id/],
+    [{project: 7}, /^project must be a text/],
+    [{project: 'a/../b'}, /^project must be the id/],
     [{project, 'project-id': project}, /are the same setting/],
-    [{project, url: 'infisical.example.com'}, /^url has to be the address/],
-    [{project, url: 'file:///etc/passwd'}, /^url has to be the address/],
-    [{project, url: 'https://user:word@infisical.example.com'}, /^url has to be the address/],
-    [{project, auth: 'password'}, /^auth has to be one of universal-auth, access-token, cli/],
-    [{project, 'keep-client-secret': 'yes'}, /^keep-client-secret has to be true or false/],
+    [{project, url: 'infisical.example.com'}, /^url must be the address/],
+    [{project, url: 'file:///etc/passwd'}, /^url must be the address/],
+    [{project, url: 'https://user:word@infisical.example.com'}, /^url must be the address/],
+    [{project, auth: 'password'}, /^auth must be one of universal-auth, access-token, cli/],
+    [{project, 'keep-client-secret': 'yes'}, /^keep-client-secret must be true or false/],
     [{project, 'token-file': 'token'}, /^token-file needs auth: access-token/],
     [{project, auth: 'cli', 'keep-client-secret': true}, /^keep-client-secret needs auth: universal-auth/],
     [{project, 'client-secret-file': 'secret'}, /^client-secret-file needs client-id/],
-    [{project, environment: ''}, /^environment has to be a text/],
-    [{project, 'client-secret': 'in the file'}, /^"client-secret" is no setting/],
+    [{project, environment: ''}, /^environment must be a text/],
+    [{project, 'client-secret': 'in the file'}, /^"client-secret" is not a setting/],
   ];
   for (const [settings, sentence] of wrong) {
     it(`are refused as ${JSON.stringify(settings)}`, async () => {

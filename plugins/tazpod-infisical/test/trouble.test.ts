@@ -23,14 +23,14 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
   it('an environment that is not there, and a folder that is not, told apart by one more request', async () => {
     expect(await read({environment: 'nope'})).to.include({
       kind: 'not-found',
-      what: 'The project "af6942bb-9dc3-4923-b3f0-1bf38e522808" has no environment "nope" that this identity may see.',
+      what: 'The project "af6942bb-9dc3-4923-b3f0-1bf38e522808" has no environment "nope" that this identity can see.',
     });
     expect(double.count('list')).to.equal(1);
     expect((await read({environment: 'nope', path: '/ssh'})).what).to.match(/ has no environment "nope"/);
     expect(await read({path: '/nope'})).to.deep.equal({
       kind: 'not-found',
       what: 'The environment "dev" has no folder "/nope".',
-      next: 'Look at path in secrets.yml.',
+      next: 'Check path in secrets.yml.',
     });
     expect(double.count('list')).to.equal(5);
     expect(double.requests.at(-1)!.url).to.include('viewSecretValue=false');
@@ -50,7 +50,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
     expect(outside.what).to.match(/^This identity is not a member of the project "af6942bb/);
     await logIn(context, double, 'noaccess');
     const inside = await read({path: '/ssh'});
-    expect(inside.what).to.equal('This identity may not read the secrets of "/ssh" in "dev".');
+    expect(inside.what).to.equal('This identity cannot read the secrets of "/ssh" in "dev".');
   });
 
   it('a token that is none of this server’s', async () => {
@@ -60,7 +60,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
       const nobody = () => Promise.reject(new Error('asked'));
       await backend.login!(context, {secret: Buffer.from(given), ask: nobody, askSecret: nobody});
       const trouble = await read();
-      expect(trouble).to.include({kind: 'not-logged-in', what: 'Infisical does not take the token.'});
+      expect(trouble).to.include({kind: 'not-logged-in', what: 'Infisical rejected the token.'});
       expect(JSON.stringify(trouble)).not.to.include(given);
     }
   });
@@ -77,7 +77,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
     const all = await read();
     expect(all).to.include({
       kind: 'no-permission',
-      what: 'This identity may see that there is "UNSEEN", and not read it.',
+      what: 'This identity can list "UNSEEN", but not read it.',
     });
     expect((await read({names: ['UNSEEN']})).what).to.equal(all.what);
     const wanted = await backend.readFolder(context, {...root, names: ['SEEN']});
@@ -90,28 +90,28 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
       double.answerNext('list', json);
       expect(await read()).to.include({
         kind: 'unreachable',
-        what: `${double.url} answers, but not as Infisical does.`,
+        what: `${double.url} answers, but not like Infisical.`,
       });
     }
     double.answerNext('login', {accessToken: 'a b', expiresIn: 1});
-    expect((await troubleOf(logIn(context, double))).what).to.match(/not as Infisical does/);
+    expect((await troubleOf(logIn(context, double))).what).to.match(/not like Infisical/);
   });
 
   it('values that are no text', async () => {
     double.answerNext('list', {secrets: [{secretKey: 'TORN', secretValue: '\ud800', secretPath: '/'}]});
-    expect((await read()).what).to.equal('The value of "TORN" did not arrive whole.');
+    expect((await read()).what).to.equal('The value of "TORN" arrived incomplete.');
   });
 
   const broken: readonly {fault: Fault; what: RegExp; why?: RegExp}[] = [
     {fault: 'reset', what: / cannot be reached\.$/, why: /broke off/},
     {fault: 'half-body', what: / cannot be reached\.$/, why: /broke off/},
     {fault: 'html', what: / answers with a web page, not as Infisical\.$/, why: /captive portal/},
-    {fault: 'unavailable', what: / is not in service: it answers with 503\.$/},
+    {fault: 'unavailable', what: / is unavailable: it answers with 503\.$/},
     {
       fault: {redirect: 'https://elsewhere.example/login?next=1'},
-      what: / sends elsewhere, to "https:\/\/elsewhere\.example"\.$/,
+      what: / redirects to "https:\/\/elsewhere\.example"\.$/,
     },
-    {fault: {retryAfterSeconds: 60}, what: / takes no more requests for 60 s\.$/},
+    {fault: {retryAfterSeconds: 60}, what: / accepts no requests for 60 s\.$/},
   ];
   for (const {fault, what, why} of broken) {
     it(`a server with the fault ${JSON.stringify(fault)}, at the login and at a folder, with one request each`, async () => {
@@ -145,7 +145,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
     const controller = new AbortController();
     const trouble = read({}, {signal: controller.signal, timeoutMs: 60_000});
     setTimeout(() => controller.abort(), 50);
-    expect((await trouble).what).to.match(/ was given up\.$/);
+    expect((await trouble).what).to.match(/ was cancelled\.$/);
   });
 
   it('a server that wants to be left alone for a second is, and is then asked again', async () => {
@@ -160,7 +160,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
     double.breakNext('list', {retryAfterSeconds: 60}, 20);
     const all = Array.from({length: 20}, () => read());
     const troubles = await Promise.all(all);
-    for (const trouble of troubles) expect(trouble.what).to.match(/ takes no more requests for \d+ s\.$/);
+    for (const trouble of troubles) expect(trouble.what).to.match(/ accepts no requests for \d+ s\.$/);
     expect(double.count('list')).to.be.at.most(4);
   });
 
@@ -176,7 +176,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
   it('another program at the address', async () => {
     context = contextFor(double, {url: `${double.url}/elsewhere`});
     const trouble = await troubleOf(logIn(context, double));
-    expect(trouble.what).to.match(/ does not know what it is asked for\.$/);
+    expect(trouble.what).to.match(/ does not know this request\.$/);
   });
 
   it('and none of it holds a token, a secret or a control character of somebody else', async () => {

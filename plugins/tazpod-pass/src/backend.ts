@@ -37,7 +37,7 @@ async function login(context: BackendContext, {wanted}: LoginRequest): Promise<L
     const what =
       wanted === undefined
         ? 'The password store is empty.'
-        : 'The password store has nothing of what secrets.yml wants.';
+        : 'The password store has none of the secrets in secrets.yml.';
     throw failure('not-found', what, {next: 'pass ls'});
   }
   const probes = new Map<string, Entry>();
@@ -80,7 +80,7 @@ async function readFolder(context: BackendContext, folder: Folder): Promise<Fold
       // A single file that cannot be decrypted must not stop a pull that can do without it.
       if (folder.optional === true && ['not-found', 'no-permission'].includes(kindOf(error) ?? '')) {
         unreadable.push(passName);
-        warn(`${(error as BackendError).tazpod.what} It is left out.`);
+        warn(`${(error as BackendError).tazpod.what} It is skipped.`);
         return;
       }
       // One is enough to know, and each of the others would say the same.
@@ -104,7 +104,7 @@ async function readFolder(context: BackendContext, folder: Folder): Promise<Fold
 function cutWords(names: readonly string[]): string {
   const told = names.toSorted().slice(0, 3).map(quoted).join(', ');
   const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
-  return `Only the first line is taken of ${told}${more}. Say content: file for all of it, or content: first-line.`;
+  return `Only the first line of ${told}${more} is used. Set content: file for all of it, or content: first-line.`;
 }
 
 function kindOf(error: unknown): BackendError['tazpod']['kind'] | undefined {

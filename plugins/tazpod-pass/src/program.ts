@@ -80,7 +80,7 @@ export async function run(
         next: 'Try it by hand, or give it longer with --timeout.',
       });
     }
-    if (end === 'abandoned') throw failure('unreachable', `${program} was ended: nobody waits for it any more.`);
+    if (end === 'abandoned') throw failure('unreachable', `${program} was stopped: the request was cancelled.`);
     if (end === 'large') throw failure('unavailable', 'A file of the password store is larger than 16 MiB.');
     return {code, stdout: Buffer.concat(chunks), stderr};
   } finally {
@@ -91,7 +91,7 @@ export async function run(
 }
 
 function missing(program: string, {code}: NodeJS.ErrnoException): Error {
-  const why = code === 'ENOENT' ? 'It is in no folder of PATH.' : 'The system does not let it start.';
+  const why = code === 'ENOENT' ? 'It is not in PATH.' : 'The system refuses to start it.';
   const name = program === 'gpg' ? 'gnupg' : program;
   return failure('unavailable', `The program ${program} cannot be run.`, {why, next: `Install the package ${name}.`});
 }

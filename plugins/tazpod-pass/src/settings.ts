@@ -23,13 +23,13 @@ export const contents: readonly string[] = ['first-line', 'file', 'auto'] satisf
 export function checkSettings(given: BackendContext['settings']): readonly string[] {
   const problems = Object.keys(given)
     .filter((name) => !['store', 'content'].includes(name))
-    .map((name) => `${quoted(name)} is no setting of this backend.`);
+    .map((name) => `${quoted(name)} is not a setting of this backend.`);
   const {store, content} = given;
   if (store !== undefined && (typeof store !== 'string' || store === '' || store.includes('\0'))) {
-    problems.push('store has to be the path of a folder.');
+    problems.push('store must be the path of a directory.');
   }
   if (content !== undefined && !contents.includes(content as string)) {
-    problems.push(`content has to be one of ${contents.join(', ')}.`);
+    problems.push(`content must be one of ${contents.join(', ')}.`);
   }
   return problems;
 }
@@ -38,7 +38,7 @@ export function checkSettings(given: BackendContext['settings']): readonly strin
 export function readSettings({settings, environment, projectFolder}: BackendContext, wanted?: Content): Settings {
   const problems = checkSettings(settings);
   if (problems.length > 0) {
-    throw failure('settings', 'The settings for pass in secrets.yml are not right.', {
+    throw failure('settings', 'The settings for pass in secrets.yml are invalid.', {
       why: problems.join(' '),
       next: 'tazpod secrets check',
     });

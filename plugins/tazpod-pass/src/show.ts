@@ -66,7 +66,7 @@ async function explain(
     });
   }
   if (/^\[GNUPG:\] NODATA/m.test(stderr)) {
-    return failure('not-found', `The file of ${name} is nothing that gpg has encrypted.`, {next: `pass edit ${name}`});
+    return failure('not-found', `The file of ${name} is not encrypted with gpg.`, {next: `pass edit ${name}`});
   }
   const keys = [...stderr.matchAll(/^\[GNUPG:\] ENC_TO ([0-9A-F]{16}) /gm)].map(([, key]) => key!);
   if (/^\[GNUPG:\] DECRYPTION_FAILED/m.test(stderr) && keys.length > 0) {
@@ -79,17 +79,17 @@ async function explain(
     });
     if (found === 0 || stdout.includes('\nssb:')) {
       return failure('not-logged-in', `The key for ${await by()} is locked: gpg has to ask for its passphrase.`, {
-        why: 'The agent of gpg does not have it, or not any more; where the key is on a card, the card may be missing.',
+        why: 'The agent of gpg does not have it, or no longer; if the key is on a card, the card may be missing.',
         next: `tazpod login ${context.name}`,
       });
     }
-    return failure('no-permission', `The secret key for ${name} is not here.`, {
+    return failure('no-permission', `The secret key for ${name} is missing.`, {
       why: `It was encrypted for ${await by()}.`,
       next: 'gpg --import KEY-FILE',
     });
   }
   if (/is not in the password store/.test(stderr)) {
-    return failure('not-found', `${name} has just gone from the password store.`, {next: 'pass ls'});
+    return failure('not-found', `${name} has just disappeared from the password store.`, {next: 'pass ls'});
   }
   return failure('unavailable', `pass could not show ${name}: it ended with ${code ?? 'a signal'}.`, {
     next: `Try it by hand: pass show ${name}`,

@@ -23,19 +23,19 @@ export type Entry = {
 export async function listFolder(store: string, folder: Folder, warn: BackendContext['warn']): Promise<Entry[]> {
   const parts = folder.path.split('/').filter((part) => part !== '');
   if (parts.some((part) => part === '.' || part === '..' || part.includes('\0'))) {
-    throw failure('settings', `The path ${quoted(folder.path)} cannot be one of pass.`, {
-      why: '"." and ".." are no folders of a store.',
-      next: 'Look at path in secrets.yml.',
+    throw failure('settings', `The path ${quoted(folder.path)} is not valid for pass.`, {
+      why: 'A path in a password store cannot contain "." or "..".',
+      next: 'Check path in secrets.yml.',
     });
   }
   if (!(await isThere(store))) {
     throw failure('unavailable', `There is no password store at ${quoted(store)}.`, {
-      why: 'In the vault there may be another home than you think of: store in secrets.yml says where it is.',
+      why: 'The home directory may differ in the vault: set store in secrets.yml.',
       next: 'pass init GPG-ID',
     });
   }
   if (parts.length > 0 && !(await isThere(join(store, ...parts)))) {
-    throw failure('not-found', `The password store has no folder ${quoted(`/${parts.join('/')}`)}.`, {
+    throw failure('not-found', `The password store has no directory ${quoted(`/${parts.join('/')}`)}.`, {
       next: 'pass ls',
     });
   }
@@ -76,7 +76,7 @@ async function collect(
     if (entry.name.startsWith('.')) continue;
     const path = [...parts, entry.name];
     if (path.some((part) => part.includes('\ufffd'))) {
-      warn(`${quoted(path.join('/'))} has a name that is not UTF-8, and is left out.`);
+      warn(`${quoted(path.join('/'))} has a name that is not UTF-8, and is skipped.`);
       continue;
     }
     // A link counts as what it leads to, as with pass itself.
@@ -84,7 +84,9 @@ async function collect(
     if (facts?.isDirectory() === true) {
       if (!folder.recursive) continue;
       if (entry.isSymbolicLink() && !(await leadsInto(root, join(real, entry.name)))) {
-        warn(`${quoted(path.join('/'))} is a link out of the password store and is left out; folder: can name it.`);
+        warn(
+          `${quoted(path.join('/'))} is a link out of the password store, and is skipped; to include it, name it with `folder:`.`,
+        );
         continue;
       }
       // A link to a folder above it would have no end.

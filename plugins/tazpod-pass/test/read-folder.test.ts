@@ -37,7 +37,7 @@ describe('A folder of pass', () => {
       '/clients/account': 'the password',
       '/clients/kube': 'apiVersion: v1',
     });
-    expect(warnings[0]).to.match(/^Only the first line is taken of "clients\/account", "clients\/kube"/);
+    expect(warnings[0]).to.match(/^Only the first line of "clients\/account", "clients\/kube"/);
     expect(Object.keys(valuesOf(await backend.readFolder(contextOf(store), everything)))).to.deep.equal([
       '/API_TOKEN',
       '/clients/account',
@@ -100,7 +100,7 @@ describe('A folder of pass', () => {
     utimesSync(file, atime, mtime);
     const validator = first.state === 'read' ? first.validator! : '';
     const trouble = await troubleOf(backend.readFolder(contextOf(store), {...folder, validator}));
-    expect(trouble.what).to.match(/nothing that gpg has encrypted/);
+    expect(trouble.what).to.match(/is not encrypted with gpg/);
     rmSync(file);
   });
 
@@ -159,7 +159,7 @@ describe('A folder of pass', () => {
     const broken = join(store.folder, 'clients/broken.gpg');
     writeFileSync(broken, 'nothing of gpg');
     const folder = {path: '/clients', recursive: false};
-    expect((await troubleOf(backend.readFolder(contextOf(store), folder))).what).to.match(/nothing that gpg/);
+    expect((await troubleOf(backend.readFolder(contextOf(store), folder))).what).to.match(/is not encrypted with gpg/);
     const excluding = {...folder, isExcluded: ({name}: {name: string}) => name === 'broken'};
     expect(Object.keys(valuesOf(await backend.readFolder(contextOf(store), excluding)))).to.have.length(2);
     warnings.length = 0;
@@ -167,7 +167,7 @@ describe('A folder of pass', () => {
     expect(Object.keys(valuesOf(answer))).to.deep.equal(['/clients/account', '/clients/kube']);
     // It is tried again: without a validator nothing can be called unchanged.
     expect(answer).not.to.have.property('validator');
-    expect(warnings).to.deep.equal(['The file of "clients/broken" is nothing that gpg has encrypted. It is left out.']);
+    expect(warnings).to.deep.equal(['The file of "clients/broken" is not encrypted with gpg. It is skipped.']);
     rmSync(broken);
   });
 });

@@ -74,7 +74,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     const trouble = await troubleOf(backend.readFolder({...contextOf(other), environment}, everything));
     expect(trouble).to.deep.equal({
       kind: 'no-permission',
-      what: 'The secret key for "clients/token" is not here.',
+      what: 'The secret key for "clients/token" is missing.',
       why: `It was encrypted for "${owner}".`,
       next: 'gpg --import KEY-FILE',
     });
@@ -90,7 +90,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
       next: 'pass init GPG-ID',
     });
     const missing = await troubleOf(backend.readFolder(contextOf(store), {path: '/nope', recursive: false}));
-    expect(missing).to.include({kind: 'not-found', what: 'The password store has no folder "/nope".'});
+    expect(missing).to.include({kind: 'not-found', what: 'The password store has no directory "/nope".'});
     mkdirSync(join(store.home, 'empty'));
     const empty = contextOf(store, {store: '~/empty'});
     const nobody = () => Promise.reject(new Error('asked'));
@@ -101,7 +101,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     const file = join(store.folder, 'broken.gpg');
     writeFileSync(file, 'plain');
     const trouble = await troubleOf(backend.readFolder(contextOf(store), {...everything, names: ['broken']}));
-    expect(trouble).to.include({kind: 'not-found', what: 'The file of "broken" is nothing that gpg has encrypted.'});
+    expect(trouble).to.include({kind: 'not-found', what: 'The file of "broken" is not encrypted with gpg.'});
     rmSync(file);
   });
 
@@ -134,7 +134,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     const trouble = troubleOf(backend.readFolder(context, everything));
     await until('pass has started gpg', () => existsSync(pidFile));
     controller.abort();
-    expect((await trouble).what).to.equal('pass was ended: nobody waits for it any more.');
+    expect((await trouble).what).to.equal('pass was stopped: the request was cancelled.');
     const pid = readFileSync(pidFile, 'utf8').trim();
     await until('gpg has ended', () => !existsSync(`/proc/${pid}/exe`) || undefined);
   });

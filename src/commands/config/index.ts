@@ -5,10 +5,10 @@ import {type ConfigResult, explain, renderConfig} from '../../config/explain.ts'
 
 export default class ShowConfig extends BaseCommand<ConfigResult> {
   static override description = [
-    'Shows the configuration that holds here.',
-    'A flag comes before the environment, that before the project (.tazpod/config.yaml, in the working folder or one ' +
-      'above), that before the user (~/.config/tazpod/config.yaml), that before the defaults of plugins, and those ' +
-      'before what is built in. What is wrong is told, and the rest is shown; the exit code is 78 then.',
+    'Shows the configuration that applies here.',
+    'Precedence, highest first: flags, environment variables, the project (.tazpod/config.yaml, in the ' +
+      'working directory or a parent), the user (~/.config/tazpod/config.yaml), the defaults of plugins, and ' +
+      'the built-in defaults. Reports invalid settings, shows the valid ones, and exits with 78.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -16,9 +16,9 @@ export default class ShowConfig extends BaseCommand<ConfigResult> {
     '<%= config.bin %> <%= command.id %> --json',
   ];
   static override flags = {
-    explain: Flags.boolean({char: 'e', description: 'say of each value where it is from, and which files are read'}),
+    explain: Flags.boolean({char: 'e', description: 'show the origin of each value, and the files that TazPod reads'}),
   };
-  static override summary = 'Show the configuration, and where each value is from.';
+  static override summary = 'Show the configuration and where each value comes from';
 
   async run(): Promise<ConfigResult> {
     const {flags} = await this.parse(ShowConfig);

@@ -10,21 +10,21 @@ import {
 export default class ConfigSchema extends BaseCommand<EditorSchema> {
   static override args = {
     file: Args.string({
-      description: 'the file that it is for',
+      description: 'the file to describe',
       options: editorSchemaNames,
       required: true,
     }),
   };
   static override description = [
-    'Prints the JSON Schema of config.yaml or of secrets.yml, for editors.',
-    'tazpod init puts both into .tazpod/, where the first line of the files points to, so that editors complete and ' +
-      'check without a network.',
+    'Prints the JSON Schema of config.yaml or secrets.yml, for editors.',
+    '"tazpod init" puts both into .tazpod/ and refers to them in the first line of the files, so that ' +
+      'editors can complete and check without a network.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %> config >config.schema.json',
     '<%= config.bin %> <%= command.id %> secrets --json',
   ];
-  static override summary = 'Print the JSON Schema of a file.';
+  static override summary = 'Print the JSON Schema of a configuration file';
 
   async run(): Promise<EditorSchema> {
     const {args} = await this.parse(ConfigSchema);

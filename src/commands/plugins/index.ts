@@ -5,16 +5,16 @@ import {overview, type PluginOverview, renderOverview} from '../../extensions/ov
 
 export default class Plugins extends BaseCommand<PluginOverview[]> {
   static override description = [
-    'Secret backends, shells, cleanup strategies, bridges, latches, defaults and commands, as each plugin names them ' +
-      'in its package.json.',
-    'None of their code runs for it. What is wrong with one is told, and so is what plugins.allow of config.yaml ' +
-      'does not let in.',
+    'Lists secret backends, shells, cleanup strategies, bridges, latches, defaults and commands, as the ' +
+      'package.json of each plugin declares them.',
+    'None of their code runs for this. It also reports invalid plugins, and those that plugins.allow of ' +
+      'config.yaml does not allow.',
   ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
   static override flags = {
-    core: Flags.boolean({description: 'show what TazPod itself is made of, too'}),
+    core: Flags.boolean({description: 'include the core plugins of TazPod'}),
   };
-  static override summary = 'Show the plugins that are installed, and what they bring.';
+  static override summary = 'List the installed plugins and what they provide';
 
   async run(): Promise<PluginOverview[]> {
     const {flags} = await this.parse(Plugins);

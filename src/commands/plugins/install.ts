@@ -8,10 +8,10 @@ export default class PluginsInstall extends PluginsCommand<PluginChange[]> {
     plugin: Args.string({description: 'short name, package, package@version, archive or address', required: true}),
   };
   static override description = [
-    'Installs plugins with npm, into a folder of yours.',
-    'A name is looked for as tazpod-NAME first. What is installed is looked at before anything of it runs: whether it ' +
-      'is a plugin, what it contributes, and whether plugins.allow of config.yaml allows it. Install scripts do not ' +
-      'run unless they are asked for. The registry is that of TAZPOD_NPM_REGISTRY, of plugins.registry in ' +
+    'Installs plugins with npm into your own directory.',
+    'TazPod looks for a name as tazpod-NAME first. Before any code of a package runs, TazPod checks that it ' +
+      'is a plugin, what it provides, and whether plugins.allow of config.yaml allows it. Install scripts run ' +
+      'only with --allow-scripts. The registry is that of TAZPOD_NPM_REGISTRY, of plugins.registry in ' +
       'config.yaml, or of npm.',
   ].join('\n\n');
   static override examples = [
@@ -21,11 +21,11 @@ export default class PluginsInstall extends PluginsCommand<PluginChange[]> {
     '<%= config.bin %> <%= command.id %> ./tazpod-mine-1.0.0.tgz',
   ];
   static override flags = {
-    'allow-scripts': Flags.boolean({description: 'let the packages run their install scripts'}),
+    'allow-scripts': Flags.boolean({description: 'run the install scripts of the packages'}),
     ...yesFlag,
   };
   static override strict = false;
-  static override summary = 'Install plugins.';
+  static override summary = 'Install plugins';
 
   async run(): Promise<PluginChange[]> {
     const {argv, flags} = await this.parse(PluginsInstall);

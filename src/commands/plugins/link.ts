@@ -3,13 +3,13 @@ import {linkPlugin, type PluginChange} from '../../extensions/install.ts';
 import {PluginsCommand, yesFlag} from '../../plugins-command.ts';
 
 export default class PluginsLink extends PluginsCommand<PluginChange> {
-  static override args = {path: Args.string({description: 'folder of the plugin', default: '.'})};
+  static override args = {path: Args.string({description: 'the directory of the plugin', default: '.'})};
   static override description =
-    'For whoever writes a plugin: its folder is used as it is. Nothing is built or installed in it. plugins.allow of ' +
-    'config.yaml holds for it, too.';
+    'Uses the directory of a plugin as it is, for its authors. TazPod does not build or install anything in ' +
+    'it. plugins.allow of config.yaml applies to it too.';
   static override examples = ['<%= config.bin %> <%= command.id %> ./tazpod-mine'];
   static override flags = {...yesFlag};
-  static override summary = 'Use a folder as a plugin.';
+  static override summary = 'Use a directory as a plugin';
 
   async run(): Promise<PluginChange> {
     const {args, flags} = await this.parse(PluginsLink);

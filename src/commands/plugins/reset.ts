@@ -3,14 +3,13 @@ import {installPlugin, linkPlugin, type PluginChange, resetPlugins} from '../../
 import {PluginsCommand} from '../../plugins-command.ts';
 
 export default class PluginsReset extends PluginsCommand<PluginChange[]> {
-  static override description =
-    'Helps also where the folder of the plugins is in no order any more. Files of linked folders stay.';
+  static override description = 'Works even if the plugin directory is damaged. The files of linked directories stay.';
   static override examples = ['<%= config.bin %> <%= command.id %> --reinstall'];
   static override flags = {
     hard: Flags.boolean({description: 'the same: nothing is ever left of them', hidden: true}),
-    reinstall: Flags.boolean({description: 'install and link all of them again'}),
+    reinstall: Flags.boolean({description: 'install and link all of them again afterwards'}),
   };
-  static override summary = 'Take all plugins away.';
+  static override summary = 'Remove all plugins';
 
   async run(): Promise<PluginChange[]> {
     const {flags} = await this.parse(PluginsReset);

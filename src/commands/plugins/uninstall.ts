@@ -5,11 +5,11 @@ import {PluginsCommand} from '../../plugins-command.ts';
 export default class PluginsUninstall extends PluginsCommand<PluginChange[]> {
   static override aliases = ['plugins:unlink', 'plugins:remove'];
   static override args = {
-    plugin: Args.string({description: 'short name, package, or the folder that is linked', required: true}),
+    plugin: Args.string({description: 'short name, package, or linked directory', required: true}),
   };
   static override examples = ['<%= config.bin %> <%= command.id %> infisical'];
   static override strict = false;
-  static override summary = 'Take plugins away.';
+  static override summary = 'Remove plugins';
 
   async run(): Promise<PluginChange[]> {
     const {argv} = await this.parse(PluginsUninstall);

@@ -5,15 +5,15 @@ import {PluginsCommand, yesFlag} from '../../plugins-command.ts';
 
 export default class PluginsUpdate extends PluginsCommand<PluginChange[]> {
   static override args = {
-    plugin: Args.string({description: 'short name or package; without one: all that are installed'}),
+    plugin: Args.string({description: 'short name or package [default: all]'}),
   };
   static override description =
-    'Each is brought to the newest version of the range or tag that it was installed by. It is looked at as by ' +
-    'plugins:install; where it is refused, the one before stays.';
+    'Updates each plugin to the newest version of the range or tag that you installed. TazPod checks it as ' +
+    'plugins:install does; if it refuses the new version, the old one stays.';
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> infisical'];
   static override flags = {...yesFlag};
   static override strict = false;
-  static override summary = 'Bring plugins up to date.';
+  static override summary = 'Update plugins';
 
   async run(): Promise<PluginChange[]> {
     const {argv, flags} = await this.parse(PluginsUpdate);

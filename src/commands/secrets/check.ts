@@ -18,8 +18,8 @@ export type CheckResult = {
 
 export default class Check extends SecretsCommand<CheckResult | object> {
   static override description = [
-    'Says what is wrong with secrets.yml, with line and column. No store is asked, and no vault is needed.',
-    '--schema prints a JSON Schema for editors instead.',
+    'Reports errors in secrets.yml with line and column. It contacts no backend and needs no vault.',
+    'With --schema, prints a JSON Schema for editors instead.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -29,7 +29,7 @@ export default class Check extends SecretsCommand<CheckResult | object> {
     ...mappingFlags,
     schema: Flags.boolean({description: 'print the JSON Schema of secrets.yml'}),
   };
-  static override summary = 'Check secrets.yml without a network.';
+  static override summary = 'Check secrets.yml without a network';
 
   async run(): Promise<CheckResult | object> {
     const {flags} = await this.parse(Check);
@@ -48,7 +48,7 @@ export default class Check extends SecretsCommand<CheckResult | object> {
     }
     const {file, secrets, templates, backends} = mapping;
     this.log(
-      `${file.path} is right: ${count(secrets.length, 'entry', 'entries')}, ${count(templates.length, 'template')}, ${count(profiles.length, 'profile')}.`,
+      `${file.path} is valid: ${count(secrets.length, 'entry', 'entries')}, ${count(templates.length, 'template')}, ${count(profiles.length, 'profile')}.`,
     );
     return {
       file: file.path,

@@ -5,15 +5,15 @@ import {compare} from '../../secrets/pull/pull.ts';
 
 export default class Diff extends SecretsCommand<readonly Difference[]> {
   static override description = [
-    'Shows what a pull would change: names, sizes, and the beginnings of digests. No value.',
-    'The digests are keyed with a number of the vault’s own: nobody can find a value by trying them out.',
+    'Shows names, sizes and short digests of the secrets that a pull would change. It prints no values.',
+    'The digests are keyed with a random number of the vault, so that nobody can find a value by trial.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --profile prod --json',
   ];
   static override flags = {...storeFlags, ...vaultFlags};
-  static override summary = 'Show what a pull would change.';
+  static override summary = 'Show what a pull would change';
 
   async run(): Promise<readonly Difference[]> {
     const {flags} = await this.parse(Diff);

@@ -14,8 +14,8 @@ export default class Env extends SecretsCommand<EnvResult> {
   static override aliases = ['env'];
   static override description = [
     'Prints the pulled variables as exports, for a shell in the ghost to evaluate.',
-    'On a terminal it says how, and names the variables; values are not shown there. A shell that unlock, pull or exec ' +
-      'has started has them already; this is for one that was there before a pull.',
+    'On a terminal it prints only the names of the variables. A shell that unlock, pull or exec started has ' +
+      'the variables already; use this in a shell that was started before the pull.',
   ].join('\n\n');
   static override examples = [
     'eval "$(<%= config.bin %> <%= command.id %>)"',
@@ -25,17 +25,17 @@ export default class Env extends SecretsCommand<EnvResult> {
     shell: Flags.option({
       options: exportShells,
       default: 'sh' as const,
-      description: 'the language: sh is for bash and zsh too',
+      description: 'the syntax; sh works for bash and zsh too',
     })(),
     trust: Flags.boolean({
-      description: 'what is in this vault was pulled by you, or by somebody you know: use it here',
+      description: 'use the secrets of this vault although another account pulled them',
     }),
   };
-  static override summary = 'Print the variables for a shell to evaluate.';
+  static override summary = 'Print the pulled variables for a shell to evaluate';
 
   async run(): Promise<EnvResult> {
     const {flags} = await this.parse(Env);
-    const {mountPoint} = this.needVault('Secrets do not leave the ghost.');
+    const {mountPoint} = this.needVault('Pulled secrets are available only inside the ghost.');
     const generations = new Generations(mountPoint);
     if (flags.trust) {
       this.needWritableVault('tazpod env --trust');
@@ -48,8 +48,8 @@ export default class Env extends SecretsCommand<EnvResult> {
     const use = loadCommand(flags.shell);
     this.log(
       checked === undefined
-        ? 'Nothing was pulled into this vault yet. Next: tazpod pull'
-        : `Pulled ${describeAge(checked)}: ${variables.join(' ') || 'no variable'}\nTo have them in this shell: ${use}`,
+        ? 'Nothing has been pulled into this vault yet. Next: tazpod pull'
+        : `Pulled ${describeAge(checked)}: ${variables.join(' ') || 'no variable'}\nTo set them in this shell: ${use}`,
     );
     return {variables};
   }

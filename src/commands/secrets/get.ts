@@ -19,30 +19,30 @@ export default class Get extends SecretsCommand<GetResult> {
   static override aliases = ['get'];
   static override args = {
     name: Args.string({
-      description: 'a variable, a file of the vault, or a secret by its name in the store',
+      description: 'a variable, a file of the vault, or the name of a secret in its backend',
       required: true,
     }),
   };
   static override description = [
-    'Writes one pulled secret to standard output, byte for byte and without a newline behind it.',
-    'To a terminal only with --reveal. It works inside of the ghost only, and is written down: tazpod secrets log.',
+    'Writes one pulled secret to standard output, byte for byte and without a trailing newline.',
+    'On a terminal this needs --reveal. It works only inside the ghost, and "tazpod secrets log" records it.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %> DATABASE_URL | psql -f -',
     '<%= config.bin %> <%= command.id %> API_TOKEN --reveal',
   ];
-  static override flags = {reveal: Flags.boolean({description: 'show it on a terminal'})};
-  static override summary = 'Write one secret to a pipe.';
+  static override flags = {reveal: Flags.boolean({description: 'allow output to a terminal'})};
+  static override summary = 'Write one secret to standard output';
 
   async run(): Promise<GetResult> {
     const {args, flags} = await this.parse(Get);
-    const {mountPoint} = this.needVault('Secrets do not leave the ghost.');
+    const {mountPoint} = this.needVault('Pulled secrets are available only inside the ghost.');
     // First: of a name that is misspelt there is nothing to reveal.
     findPulled(mountPoint, args.name);
     const onTerminal = isatty(1);
     if (onTerminal && !flags.reveal) {
-      throw new Failure(exitCode.noPermission, 'A secret is not shown on a terminal unasked.', {
-        why: 'Whoever looks over your shoulder, and what keeps your scrollback, would have it.',
+      throw new Failure(exitCode.noPermission, 'tazpod get prints a secret on a terminal only with --reveal.', {
+        why: 'People nearby could read it, and it would stay in the scrollback.',
         next: `tazpod get ${args.name} --reveal, or give it to a program: tazpod get ${args.name} | PROGRAM`,
       });
     }

@@ -3,10 +3,11 @@ import {listPulled, type PulledState} from '../../secrets/list.ts';
 
 export default class List extends SecretsCommand<readonly PulledState[]> {
   static override description =
-    'Lists what was pulled and what secrets.yml names, with the state of each. No value, and no store is asked.';
+    'Lists pulled secrets and those of secrets.yml, with their states. It prints no values and contacts no ' +
+    'backend.';
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
   static override flags = {...mappingFlags, ...vaultFlags};
-  static override summary = 'List the secrets and their states.';
+  static override summary = 'List the secrets and their states';
 
   async run(): Promise<readonly PulledState[]> {
     const {flags} = await this.parse(List);
@@ -16,7 +17,7 @@ export default class List extends SecretsCommand<readonly PulledState[]> {
     const lines = states.map(({kind, name, state, sizeBytes}) =>
       `${kind.padEnd(8)}  ${name.padEnd(width)}  ${state}${sizeBytes === undefined ? '' : `, ${sizeBytes} bytes`}`.trimEnd(),
     );
-    this.log(lines.length === 0 ? 'Nothing was pulled.' : lines.join('\n'));
+    this.log(lines.length === 0 ? 'Nothing has been pulled.' : lines.join('\n'));
     return states;
   }
 
@@ -24,7 +25,7 @@ export default class List extends SecretsCommand<readonly PulledState[]> {
     try {
       return await this.mapping(flags);
     } catch (error) {
-      this.remark(`Only what was pulled is listed: ${(error as Error).message}`);
+      this.remark(`Listing only pulled secrets: ${(error as Error).message}`);
       return undefined;
     }
   }

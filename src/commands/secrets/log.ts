@@ -4,18 +4,19 @@ import {type AuditEntry, readAudit} from '../../secrets/audit.ts';
 
 export default class Log extends SecretsCommand<readonly AuditEntry[]> {
   static override description = [
-    'Shows who has pulled, read and revealed which secret, and when: names, never values.',
-    'It lies in the vault, and what runs in the ghost could change it: it is for finding one’s own mistakes.',
+    'Shows who pulled, read and revealed which secret, and when: names, never values.',
+    'The log is in the vault, where programs in the ghost can change it. It helps to find mistakes and is ' +
+      'not proof against an attacker.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --last 5 --json',
   ];
   static override flags = {
-    last: Flags.integer({description: 'only the last entries', helpValue: 'N', min: 1}),
+    last: Flags.integer({description: 'show only the last N entries', helpValue: 'N', min: 1}),
     ...vaultFlags,
   };
-  static override summary = 'Show who has used which secret.';
+  static override summary = 'Show the log of secret accesses';
 
   async run(): Promise<readonly AuditEntry[]> {
     const {flags} = await this.parse(Log);
@@ -23,7 +24,7 @@ export default class Log extends SecretsCommand<readonly AuditEntry[]> {
     const {entries, damaged} = readAudit(this.needVault('').mountPoint);
     if (damaged > 0) this.remark(`${damaged} lines of the log cannot be read.`);
     const shown = flags.last === undefined ? entries : entries.slice(-flags.last);
-    this.log(shown.length === 0 ? 'Nothing was done with secrets yet.' : shown.map(lineOf).join('\n'));
+    this.log(shown.length === 0 ? 'The log is empty.' : shown.map(lineOf).join('\n'));
     return shown;
   }
 }

@@ -21,14 +21,15 @@ export default class Login extends SecretsCommand<LoginResult> {
   static override aliases = ['login'];
   static override args = {
     backend: Args.string({
-      description: 'the name of a backend in secrets.yml, where there are several',
+      description: 'the name of a backend in secrets.yml, if there are several',
       // Standard input is for the secret; oclif would take a missing argument from there.
       ignoreStdin: true,
     }),
   };
   static override description = [
-    'Logs in to a store of secrets. The session lives in the vault, and nothing of it outside.',
-    'What is secret is asked for on the terminal, or read from a file or standard input; it is never an argument.',
+    'Logs in to a backend of secrets.yml. The session is stored in the vault and nowhere else.',
+    'TazPod asks for secrets on the terminal, or reads them from a file or standard input. It never takes ' +
+      'them as arguments.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -36,7 +37,7 @@ export default class Login extends SecretsCommand<LoginResult> {
     'pass show id | <%= config.bin %> <%= command.id %> --client-id ID --client-secret-file -',
   ];
   static override flags = {
-    'client-id': Flags.string({description: 'who logs in', helpValue: 'ID'}),
+    'client-id': Flags.string({description: 'the client ID to log in with', helpValue: 'ID'}),
     'client-secret-file': Flags.string({
       description: 'read the secret from the first line of FILE; - is standard input',
       helpValue: 'FILE',
@@ -44,7 +45,7 @@ export default class Login extends SecretsCommand<LoginResult> {
     ...storeFlags,
     ...vaultFlags,
   };
-  static override summary = 'Log in to a store of secrets.';
+  static override summary = 'Log in to a backend';
 
   async run(): Promise<LoginResult> {
     const {args, flags} = await this.parse(Login);

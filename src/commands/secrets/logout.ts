@@ -13,16 +13,18 @@ export type LogoutResult = {
 export default class Logout extends SecretsCommand<LogoutResult> {
   static override aliases = ['logout'];
   static override args = {
-    backend: Args.string({description: 'the name of a backend in secrets.yml, where there are several'}),
+    backend: Args.string({description: 'the name of a backend in secrets.yml, if there are several'}),
   };
-  static override description = 'Ends the session with a store, there and in the vault. What was pulled stays.';
+  static override description = 'Ends the session with a backend, at the server and in the vault. Pulled secrets stay.';
   static override examples = ['<%= config.bin %> <%= command.id %>'];
   static override flags = {
     ...storeFlags,
-    forget: Flags.boolean({description: 'forget the session although the store cannot be told; it lives on there'}),
+    forget: Flags.boolean({
+      description: 'delete the session here even if the backend is unreachable; it stays valid at the server',
+    }),
     ...vaultFlags,
   };
-  static override summary = 'Log out of a store of secrets.';
+  static override summary = 'Log out of a backend';
 
   async run(): Promise<LogoutResult> {
     const {args, flags} = await this.parse(Logout);

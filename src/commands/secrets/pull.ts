@@ -15,9 +15,10 @@ import {sessionShell, usersShell} from '../../vault/open-vault.ts';
 export default class Pull extends SecretsCommand<PullResult> {
   static override aliases = ['pull', 'sync'];
   static override description = [
-    'Fills the vault with what secrets.yml names, and gives a shell in it where there was none.',
-    'Everything is fetched first and then switched over at once: whatever happens, the vault has the old set or the ' +
-      'new one. What is no longer named goes away. What you have put into the vault yourself is never overwritten.',
+    'Pulls the secrets of secrets.yml into the vault, and starts a shell in the vault if it was locked.',
+    'TazPod fetches everything first and then switches over at once: even after a crash, the vault has the ' +
+      'old set or the new one. It removes secrets that secrets.yml no longer lists, and never overwrites your ' +
+      'own files.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -30,17 +31,17 @@ export default class Pull extends SecretsCommand<PullResult> {
     shell: Flags.boolean({
       allowNo: true,
       default: true,
-      description: 'stay in the vault with a shell, where it was closed before',
+      description: 'start a shell in the vault after the pull, if the vault was locked',
     }),
-    'offline-ok': Flags.boolean({description: 'be content with what was pulled before when a store cannot be reached'}),
+    'offline-ok': Flags.boolean({description: 'use the last pulled values if a backend is unreachable'}),
     'remove-sources': Flags.boolean({
-      description: 'remove the .env files in the project of which everything is in the vault now, without asking',
+      description: 'remove .env files of the project without asking, once all of their secrets are in the vault',
     }),
-    overwrite: Flags.boolean({description: 'take what the store has, also for pulled files that were edited here'}),
-    replace: Flags.boolean({description: 'take away what the secrets.yml of another project has brought'}),
+    overwrite: Flags.boolean({description: 'overwrite pulled files that you edited'}),
+    replace: Flags.boolean({description: 'remove the secrets that the secrets.yml of another project pulled'}),
     ...vaultFlags,
   };
-  static override summary = 'Fill the vault from the stores of secrets.yml.';
+  static override summary = 'Pull secrets from the backends into the vault';
 
   async run(): Promise<PullResult> {
     const {flags} = await this.parse(Pull);
@@ -59,14 +60,13 @@ export default class Pull extends SecretsCommand<PullResult> {
       overwrite: flags.overwrite,
       replace: flags.replace,
     });
-    for (const path of result.kept)
-      this.remark(`${path} was edited here and is left so; --overwrite takes the store's.`);
-    if (result.absent.length > 0) this.remark(`Not in the store, and optional: ${result.absent.join(', ')}.`);
+    for (const path of result.kept) this.remark(`${path} was edited here and is kept; --overwrite replaces it.`);
+    if (result.absent.length > 0) this.remark(`Optional, and not in the backend: ${result.absent.join(', ')}.`);
     for (const {backend, secret, why} of result.leftOut)
-      this.remark(`Left out ${printable(secret)} of ${backend}: ${why}`);
+      this.remark(`Skipped ${printable(secret)} of ${backend}: ${why}`);
     this.log(describe(result));
     if (result.state === 'changed' && result.variables > 0 && this.#shellHasOldVariables()) {
-      this.log(`To have them in this shell: ${loadCommand(usersShell().endsWith('/fish') ? 'fish' : 'sh')}`);
+      this.log(`To set them in this shell: ${loadCommand(usersShell().endsWith('/fish') ? 'fish' : 'sh')}`);
     }
     if (result.state !== 'offline') await this.#offerRemoval(request, result, flags['remove-sources']);
     return result;
@@ -86,18 +86,18 @@ export default class Pull extends SecretsCommand<PullResult> {
     if (copies.length === 0) return;
     const list = copies.map((path) => JSON.stringify(path)).join(', ');
     const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
-    if (agreed || (canAsk && (await confirm(`Everything in ${list} is in the vault now. Remove it there?`, 'no')))) {
+    if (agreed || (canAsk && (await confirm(`Every secret in ${list} is in the vault now. Remove the file?`, 'no')))) {
       // Somebody may have changed one while the question stood.
       const unchanged = new Set(await find());
       const removed = copies.filter((path) => unchanged.has(path));
       removeClearCopies(removed);
-      if (removed.length < copies.length) this.remark('A file has changed meanwhile and was not removed.');
+      if (removed.length < copies.length) this.remark('A file changed in the meantime and was not removed.');
       if (removed.length === 0) return;
       this.remark(
-        `Removed ${removed.map((path) => JSON.stringify(path)).join(', ')}. It may still be in backups, and in the history of git: renew what matters.`,
+        `Removed ${removed.map((path) => JSON.stringify(path)).join(', ')}. Copies may remain in backups and in the git history: rotate important secrets.`,
       );
     } else {
-      this.remark(`${list} still has in the clear what is in the vault: tazpod pull --remove-sources`);
+      this.remark(`${list} still contains secrets of the vault in plain text: tazpod pull --remove-sources`);
     }
   }
 }

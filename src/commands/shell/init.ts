@@ -15,16 +15,16 @@ export type ShellInitResult = {
 export default class Init extends BaseCommand<ShellInitResult> {
   static override args = {
     shell: Args.string({
-      description: 'the shell: bash, zsh, fish, or what a plugin brings [default: your login shell]',
+      description: 'the shell: bash, zsh, fish, or one from a plugin [default: your login shell]',
     }),
   };
   static override description = [
-    'Prints the code that makes a shell comfortable with the vault: the function tazpod, the latches, the mark in the ' +
-      'prompt, completion.',
-    'To have it in every shell, "shell install" is better: it needs no process when a shell starts.',
+    'Prints the code that integrates TazPod into a shell: the function tazpod, the latches, the prompt mark ' +
+      'and completion.',
+    '"shell install" does the same for every new shell, and starts no process when a shell starts.',
   ].join('\n\n');
   static override examples = ['eval "$(<%= config.bin %> <%= command.id %> bash)"'];
-  static override summary = 'Print the code for a shell.';
+  static override summary = 'Print the integration code for a shell';
 
   async run(): Promise<ShellInitResult> {
     const {args} = await this.parse(Init);

@@ -8,16 +8,16 @@ import {usersShell} from '../../vault/open-vault.ts';
 export default class Install extends BaseCommand<ShellInstallResult[]> {
   static override args = {
     shell: Args.string({
-      description: 'the shell: bash, zsh, fish, or what a plugin brings [default: your login shell]',
+      description: 'the shell: bash, zsh, fish, or one from a plugin [default: your login shell]',
     }),
   };
   static override description = [
-    'Puts one marked block into the start-up file of a shell. It reads a file that is written now, so that no process ' +
-      'of TazPod runs when a shell starts.',
-    'Type it again after you have installed plugins that bring latches: the file is made anew.',
+    "Adds one marked block to the shell's startup file. The block reads a file that TazPod writes now, so no " +
+      'TazPod process runs when a shell starts.',
+    'Run it again after you install plugins with latches, to update that file.',
   ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> zsh'];
-  static override summary = 'Make a shell comfortable with the vault.';
+  static override summary = 'Integrate TazPod into a shell';
 
   async run(): Promise<ShellInstallResult[]> {
     const {args} = await this.parse(Install);
@@ -29,14 +29,14 @@ export default class Install extends BaseCommand<ShellInstallResult[]> {
       if (result.backup !== undefined) this.remark(`${result.file}: ${result.odd!}. A copy is ${result.backup}.`);
       for (const {command, file, line} of result.aliases ?? []) {
         this.remark(
-          `${printable(file, 4096)}:${line} has an alias for ${command}, which the shell prefers: ` +
-            `${command} then runs outside the vault too. Make it a function or remove it.`,
+          `${printable(file, 4096)}:${line} has an alias for ${command}, which takes precedence: ` +
+            `${command} runs outside the vault too. Make it a function or remove it.`,
         );
       }
       this.log(
         result.changed
-          ? `${result.file} reads ${result.snippet} from now on. Shells that are started now have it.`
-          : `${result.file} is as it was; ${result.snippet} is up to date.`,
+          ? `${result.file} now reads ${result.snippet}. New shells use it.`
+          : `${result.file} is unchanged; ${result.snippet} is up to date.`,
       );
     }
     return results;

@@ -7,13 +7,13 @@ import {usersShell} from '../../vault/open-vault.ts';
 export default class Uninstall extends BaseCommand<ShellInstallResult[]> {
   static override args = {
     shell: Args.string({
-      description: 'the shell: bash, zsh, fish, or what a plugin brings [default: your login shell]',
+      description: 'the shell: bash, zsh, fish, or one from a plugin [default: your login shell]',
     }),
   };
   static override description =
-    'Takes the block out of the start-up file, which is then byte for byte as it was before.';
+    'Removes the block from the startup file, which then has its earlier content again, byte for byte.';
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> zsh'];
-  static override summary = 'Take TazPod out of a shell again.';
+  static override summary = 'Remove TazPod from a shell';
 
   async run(): Promise<ShellInstallResult[]> {
     const {args} = await this.parse(Uninstall);
@@ -23,7 +23,11 @@ export default class Uninstall extends BaseCommand<ShellInstallResult[]> {
       const result = await uninstallShell(shell, this.config);
       results.push(result);
       if (result.backup !== undefined) this.remark(`${result.file}: ${result.odd!}. A copy is ${result.backup}.`);
-      this.log(result.changed ? `${result.file} is as it was before.` : `${result.file} had nothing of TazPod's.`);
+      this.log(
+        result.changed
+          ? `${result.file} has its earlier content again.`
+          : `${result.file} contains nothing from TazPod.`,
+      );
     }
     return results;
   }

@@ -7,23 +7,24 @@ import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
 export default class Absorb extends BaseCommand<AbsorbResult> {
   static override description = [
-    'Moves files that lie in the mount point outside the vault into the vault.',
-    'A file written to ~/secrets while the vault is locked stays on the disk, unencrypted, and sessions do not see it. ' +
-      'TazPod copies each file, syncs and compares the copy, and only then removes the file outside. It never ' +
-      'overwrites a file of the vault. Backups may still have the unencrypted file: renew secrets that matter.',
+    'Moves files that are in the mount point, but outside the vault, into the vault.',
+    'A file written to ~/secrets while the vault is locked stays on the disk, unencrypted, and sessions do ' +
+      'not see it. TazPod copies each file, syncs and compares the copy, and only then removes the file ' +
+      'outside. It never overwrites a file of the vault. Backups may still contain the unencrypted file: ' +
+      'rotate important secrets.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --image ~/team.img',
   ];
   static override flags = {...imageFlags, ...keyFlags, ...openFlags};
-  static override summary = 'Move files from the locked mount point into the vault.';
+  static override summary = 'Move files from the locked mount point into the vault';
 
   async run(): Promise<AbsorbResult> {
     const {flags} = await this.parse(Absorb);
     if (vaultHere() !== undefined) {
-      throw new Failure(exitCode.busy, 'A session does not see what lies outside its vault.', {
-        next: 'exit, and then tazpod vault absorb',
+      throw new Failure(exitCode.busy, 'A session cannot see files outside its vault.', {
+        next: 'exit, then tazpod vault absorb',
       });
     }
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
@@ -31,7 +32,7 @@ export default class Absorb extends BaseCommand<AbsorbResult> {
     const count = result.absorbed.length;
     this.log(
       count === 0
-        ? `There is nothing in ${result.mountPoint} outside the vault.`
+        ? `${result.mountPoint} contains no files outside the vault.`
         : `Moved ${count} ${count === 1 ? 'entry' : 'entries'} from ${result.mountPoint} into the vault.`,
     );
     return result;

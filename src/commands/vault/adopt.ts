@@ -11,11 +11,11 @@ import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
 export default class Adopt extends BaseCommand<AdoptResult> {
   static override description = [
-    'Makes every file in a vault yours.',
-    'A vault that was filled on another machine, where your account has another number, or by root, as plain mkfs.ext4 ' +
-      'leaves it, cannot be read or written by you. This command opens it, changes the owner and group of everything in ' +
-      'it to yours, and closes it. It needs sudo or root, changes no permission bits, and leaves devices alone. If it is ' +
-      'interrupted, run it again.',
+    'Changes the owner and group of everything in a vault to you.',
+    'You need this for a vault that was used on another machine, where your account has another number, or ' +
+      'that root wrote to, as plain mkfs.ext4 does. The command opens the vault, changes the owner, and closes ' +
+      'it. It needs sudo or root, changes no permission bits, and leaves devices alone. If it is interrupted, ' +
+      'run it again.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -29,7 +29,7 @@ export default class Adopt extends BaseCommand<AdoptResult> {
     isolation: openFlags.isolation,
     yes: Flags.boolean({char: 'y', description: 'change the owner without asking'}),
   };
-  static override summary = 'Make every file in a vault yours.';
+  static override summary = 'Make every file in a vault yours';
 
   async run(): Promise<AdoptResult> {
     const {flags} = await this.parse(Adopt);
@@ -51,8 +51,8 @@ export default class Adopt extends BaseCommand<AdoptResult> {
   async #agree(image: string): Promise<void> {
     const canAsk = process.stdin.isTTY && !this.jsonEnabled();
     if (canAsk && (await confirm(`Change the owner of everything in ${image} to you?`, 'no'))) return;
-    throw new Failure(exitCode.usage, 'Nothing was changed: adopt asks first.', {
-      why: canAsk ? 'The answer was no.' : 'There is no terminal to ask on.',
+    throw new Failure(exitCode.usage, 'Nothing was changed: adopt needs a confirmation.', {
+      why: canAsk ? 'The answer was no.' : 'There is no terminal to ask.',
       next: 'tazpod vault adopt --yes',
     });
   }

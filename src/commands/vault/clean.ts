@@ -18,10 +18,10 @@ import {imageFlags} from '../../vault/vault-flags.ts';
 
 export default class Clean extends BaseCommand<CleanResult> {
   static override description = [
-    'Removes what is left of a vault: mounts, mappings, loop devices and processes, also those of other programs.',
-    'Shows what it has found and what it will do, and asks before it touches what a live process uses. What is done is ' +
-      'planned by a strategy that a plugin brings; root checks that every action is about this image and no other. ' +
-      'The exit code is 75 when something is left.',
+    'Removes mounts, mappings, loop devices and processes of a vault, including those of other programs.',
+    'Shows what it found and what it will do, and asks before it touches anything that a running process ' +
+      'uses. A strategy from a plugin plans the actions; root checks that every action concerns this image and ' +
+      'no other. Exits with 75 if leftovers remain.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %> --dry-run',
@@ -29,14 +29,14 @@ export default class Clean extends BaseCommand<CleanResult> {
   ];
   static override flags = {
     ...imageFlags,
-    'dry-run': Flags.boolean({char: 'n', description: 'show what would be done, and do nothing'}),
+    'dry-run': Flags.boolean({char: 'n', description: 'show the actions without running them'}),
     strategy: Flags.string({
-      description: 'who plans [default: cleanup.strategy of the configuration, or smart]',
+      description: 'the strategy that plans the actions [default: cleanup.strategy of the configuration, or smart]',
       helpValue: 'NAME',
     }),
-    yes: Flags.boolean({char: 'y', description: 'do not ask, also where live processes use the vault'}),
+    yes: Flags.boolean({char: 'y', description: 'do not ask, even if running processes use the vault'}),
   };
-  static override summary = 'Remove what is left of a vault.';
+  static override summary = 'Remove the leftovers of a vault';
 
   async run(): Promise<CleanResult> {
     const {flags} = await this.parse(Clean);
@@ -50,15 +50,15 @@ export default class Clean extends BaseCommand<CleanResult> {
     const cleaning = await planCleaning(image, strategy, await findContributions(this.config), presentation);
     const {found, actions} = cleaning;
 
-    this.#show(isClean(found) ? 'There is nothing of the vault but its image.' : 'Found:', describeObservation(found));
+    this.#show(isClean(found) ? 'Nothing to clean: only the image exists.' : 'Found:', describeObservation(found));
     const planned = {image, strategy, found, actions: actions.map((action) => ({action}))};
     if (actions.length === 0) return planned;
     if (flags['dry-run']) {
-      this.#show('Would be done:', planned.actions.map(describeAction));
+      this.#show('These actions would run:', planned.actions.map(describeAction));
       return planned;
     }
     if (found.ghosts.length + found.holders.length > 0 && !flags.yes) {
-      this.#show('Will be done:', planned.actions.map(describeAction));
+      this.#show('These actions will run:', planned.actions.map(describeAction));
       await this.#agree(describeObservation(found));
     }
     const result = await carryOutCleaning(strategy, cleaning, presentation);
@@ -73,7 +73,7 @@ export default class Clean extends BaseCommand<CleanResult> {
   async #agree(found: readonly string[]): Promise<void> {
     const canAsk = process.stdin.isTTY && !this.jsonEnabled();
     if (canAsk && (await confirm('Live processes use the vault. Go on?', 'no'))) return;
-    throw new Failure(exitCode.busy, 'Live processes use the vault, and nothing was done.', {
+    throw new Failure(exitCode.busy, 'Running processes use the vault; nothing was done.', {
       why: `${found.join('; ')}.`,
       next: 'tazpod vault clean --yes',
     });

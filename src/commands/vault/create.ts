@@ -7,9 +7,9 @@ import {createFlags, imageFlags, keyFlags, openFlags} from '../../vault/vault-fl
 
 export default class Create extends BaseCommand<CreateResult> {
   static override description = [
-    'Makes an empty vault: one LUKS2 image with an ext4 file system in it.',
-    'The space is really allocated, the passphrase is asked for twice, nothing is ever overwritten, and a ' +
-      'vault that is not whole has no name. The image opens with plain cryptsetup too.',
+    'Creates one LUKS2 image with an ext4 file system in it. Plain cryptsetup can open it too.',
+    'TazPod allocates all of the space, asks for the passphrase twice, and never overwrites a file. The ' +
+      'image gets its name only when it is complete.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -23,16 +23,16 @@ export default class Create extends BaseCommand<CreateResult> {
     isolation: openFlags.isolation,
     ...createFlags,
   };
-  static override summary = 'Make an empty vault.';
+  static override summary = 'Create an empty vault';
 
   async run(): Promise<CreateResult> {
     const {flags} = await this.parse(Create);
-    if ((await this.inside({})) !== undefined) throw onlyOutside('A vault cannot be made inside a ghost.');
+    if ((await this.inside({})) !== undefined) throw onlyOutside('A vault cannot be created inside a ghost.');
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
     const created = await createVault(settings, this.presentation(flags));
     if (typeof created === 'number') this.exit(created);
     this.log(
-      `Made ${created.image}, ${formatSize(created.sizeBytes)}. Open it with: ${vaultCommand('unlock', flags.image)}`,
+      `Created ${created.image}, ${formatSize(created.sizeBytes)}. Open it with: ${vaultCommand('unlock', flags.image)}`,
     );
     return created;
   }

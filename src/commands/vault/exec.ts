@@ -12,7 +12,7 @@ export default class Exec extends SessionCommand {
   static override aliases = ['exec'];
   static override description = [
     'Opens the vault for one command, and closes it when the command ends.',
-    "Standard input, output, error and signals are the command's, and so is the exit code.",
+    "Standard input, output and error, signals and the exit code are the command's.",
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %> -- kubectl --kubeconfig ~/secrets/kube/config get pods',
@@ -26,14 +26,14 @@ export default class Exec extends SessionCommand {
     ...shareFlags,
     ...readOnlyFlags,
     only: Flags.string({
-      description: 'give it these of the pulled variables, and no other',
+      description: 'pass only these pulled variables to the command',
       helpValue: 'NAME,NAME',
     }),
-    'without-env': Flags.boolean({description: 'give it none of the pulled variables', exclusive: ['only']}),
-    redact: Flags.boolean({description: 'mask every pulled value in its output'}),
+    'without-env': Flags.boolean({description: 'pass no pulled variables to the command', exclusive: ['only']}),
+    redact: Flags.boolean({description: 'mask every pulled value in the output'}),
   };
   static override strict = false;
-  static override summary = 'Run one command in a ghost.';
+  static override summary = 'Run one command in the vault';
   static override usage = '<%= command.id %> [FLAGS] -- COMMAND [ARGUMENTS]';
 
   async run(): Promise<SessionResult> {
@@ -43,7 +43,7 @@ export default class Exec extends SessionCommand {
     const {argv, flags} = await this.parse(Exec, words.slice(0, separator));
     const command = [...(argv as string[]), ...words.slice(separator + 1)];
     if (command.length === 0 || command[0] === '' || command[0]!.includes('=')) {
-      throw new Failure(exitCode.usage, 'There is no command to run.', {next: 'tazpod vault exec -- COMMAND'});
+      throw new Failure(exitCode.usage, 'No command was given.', {next: 'tazpod vault exec -- COMMAND'});
     }
     const choice: VariableChoice = flags['without-env']
       ? 'none'
@@ -75,7 +75,7 @@ function namesOf(list: string): string[] {
   const names = list.split(',').map((name) => name.trim());
   const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
   if (wrong === undefined) return names;
-  throw new Failure(exitCode.usage, 'What is behind --only are no names of variables.', {
+  throw new Failure(exitCode.usage, `--only expects variable names: ${JSON.stringify(wrong)} is not one.`, {
     next: 'tazpod exec --only A,B -- COMMAND',
   });
 }

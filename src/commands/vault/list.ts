@@ -3,9 +3,10 @@ import {describeState} from '../../vault/describe.ts';
 import {listOpenVaults, type VaultState} from '../../vault/state.ts';
 
 export default class List extends BaseCommand<readonly VaultState[]> {
-  static override description = 'Lists the vaults that are open now, as the kernel knows them. Root sees everybody’s.';
+  static override description =
+    'Lists the vaults that are open now, as the kernel reports them. Root sees those of every user.';
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
-  static override summary = 'List the open vaults.';
+  static override summary = 'List the open vaults';
 
   async run(): Promise<readonly VaultState[]> {
     await this.parse(List);

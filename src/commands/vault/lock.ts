@@ -23,10 +23,11 @@ export type AllLocked = {
 export default class Lock extends BaseCommand<LockResult | AllLocked> {
   static override aliases = ['lock'];
   static override description = [
-    'Closes the vault: ends the ghost from any other shell, or from inside it.',
-    "The session's processes get SIGHUP, and SIGKILL after the grace time. The session's own unlock ends with 79.",
-    'With a strategy, what others hold of the vault (a mount made by hand, a container that died) is removed then, ' +
-      'whoever uses it. "tazpod vault clean --dry-run" shows what that would be.',
+    'Ends the session and closes the vault, from any other shell or from inside.',
+    "The session's processes get SIGHUP, and SIGKILL after the grace time. The unlock command of the session " +
+      'exits with 79.',
+    'With a strategy, TazPod then also removes what other programs hold of the vault, such as a manual mount ' +
+      'or the remains of a container. To see that first, run "tazpod vault clean --dry-run".',
   ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --grace 10'];
   static override flags = {
@@ -41,11 +42,12 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
       min: 0,
     }),
     strategy: Flags.string({
-      description: 'clean up behind it; where it does not close, cleanup.strategy of the configuration does',
+      description:
+        'clean up leftovers afterwards [default: cleanup.strategy of the configuration, if the vault does not close]',
       helpValue: 'NAME',
     }),
   };
-  static override summary = 'Close the vault.';
+  static override summary = 'Lock the vault';
 
   async run(): Promise<LockResult | AllLocked> {
     const {flags} = await this.parse(Lock);
@@ -116,7 +118,7 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
     const {actions, left} = await carryOutCleaning(strategy, cleaning, presentation);
     for (const action of actions) this.log(describeAction(action));
     if (left === undefined || isClean(left)) return {...result, cleaned: actions};
-    throw new Failure(exitCode.busy, 'Something of the vault is left.', {
+    throw new Failure(exitCode.busy, 'Leftovers of the vault remain.', {
       why: `${describeObservation(left).join('; ')}.`,
       next: 'tazpod vault clean --dry-run',
     });

@@ -12,13 +12,13 @@ import {imageFlags} from '../../vault/vault-flags.ts';
 export default class Status extends BaseCommand<VaultState> {
   static override aliases = ['status'];
   static override description = [
-    'Says whether the vault is absent, locked or open, as the kernel knows it.',
-    'No state file is asked. For an open vault it says which engine serves it, how the session is ' +
-      'isolated, where it is mounted, since when, and which processes are in it; inside of its ghost also how old the pulled secrets are.',
+    'Shows whether the vault is absent, locked or open. TazPod asks the kernel and keeps no state file.',
+    'For an open vault, it shows the engine, the isolation of the session, the mount point, the start time, ' +
+      'and the processes. Inside the ghost it also shows the age of the pulled secrets.',
   ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
   static override flags = {...imageFlags};
-  static override summary = 'Show the state of the vault.';
+  static override summary = 'Show the state of the vault';
 
   async run(): Promise<VaultState> {
     const {flags} = await this.parse(Status);

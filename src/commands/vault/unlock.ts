@@ -21,10 +21,10 @@ import {sessionShell} from '../../vault/open-vault.ts';
 export default class Unlock extends SessionCommand {
   static override aliases = ['unlock'];
   static override description = [
-    'Opens the vault for one shell only, and gives that shell.',
-    'In it the mount point holds the files of the vault; everywhere else it is an empty directory. The ' +
-      "vault closes when the shell ends. The exit code is the shell's; 79 says that the vault was locked " +
-      'under it.',
+    'Opens the vault and starts a shell that sees its files at the mount point. Everywhere else the mount ' +
+      'point is an empty directory.',
+    "The vault closes when the shell ends. The exit code is the shell's, or 79 if the vault was locked while " +
+      'the shell was running.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -33,7 +33,7 @@ export default class Unlock extends SessionCommand {
     '<%= config.bin %> <%= command.id %> --read-only --image /media/usb/vault.img',
     {
       command: 'echo "ls ~/secrets" | <%= config.bin %> <%= command.id %> --passphrase-file FILE',
-      description: 'Without a terminal the shell reads its commands from standard input:',
+      description: 'Without a terminal, the shell reads its commands from standard input:',
     },
   ];
   static override flags = {
@@ -44,22 +44,19 @@ export default class Unlock extends SessionCommand {
     ...shareFlags,
     ...readOnlyFlags,
     ...createFlags,
-    quiet: Flags.boolean({
-      char: 'q',
-      description: 'show no steps and no welcome, and add no mark to the prompt',
-    }),
+    quiet: Flags.boolean({char: 'q', description: 'show no steps, no first line and no mark in the prompt'}),
     create: Flags.boolean({
-      description: 'make the vault first if there is none, without asking',
+      description: 'create the vault without asking if it does not exist',
       exclusive: ['read-only'],
     }),
   };
-  static override summary = 'Open the vault for one shell.';
+  static override summary = 'Open the vault in a private shell';
 
   async run(): Promise<SessionResult> {
     const {flags} = await this.parse(Unlock);
     const here = await this.inside(flags);
     if (here !== undefined) {
-      throw new Failure(exitCode.usage, 'The vault is open around this shell already.', {
+      throw new Failure(exitCode.usage, 'This shell is already inside the vault.', {
         why: `It is ${here.image}, at ${here.mountPoint}.`,
         next: 'tazpod status',
       });

@@ -61,12 +61,12 @@ function inTheWay(luksUuid: string, {name, scaffolds}: MappingNames): Mapping[] 
 /** The Failure for a mapping of this very image, or of none any more. */
 function alreadyOpen(mapping: Mapping, names: MappingNames): Failure {
   if (isEmpty(mapping, names)) {
-    return new Failure(exitCode.busy, 'The vault was closed, and something still holds on to what it was.', {
-      why: `A process has ${mapping.device} open or mounted, which answers with errors only.`,
+    return new Failure(exitCode.busy, 'The vault was closed, but a process still uses its old mapping.', {
+      why: `A process has ${mapping.device} open or mounted, which now returns only errors.`,
       next: `sudo dmsetup info ${mapping.name}; lsblk /dev/${mapping.device}`,
     });
   }
-  return new Failure(exitCode.busy, 'The vault is open already, by hand or by another program.', {
+  return new Failure(exitCode.busy, 'The vault is already open, by hand or in another program.', {
     why: `The kernel has a mapping of its image, ${printable(mapping.name)}.`,
     next: `sudo cryptsetup close ${printable(mapping.name)}`,
   });

@@ -84,7 +84,7 @@ async function attach(request: AttachRequest): Promise<AttachedDevice> {
 async function withFreeNode(make: () => Promise<HeldLoop>): Promise<HeldLoop> {
   const free = await prepareFreeLoop();
   if (!free.usable) {
-    throw new Failure(exitCode.unavailable, 'The kernel did not make a mapping for the vault.', {
+    throw new Failure(exitCode.unavailable, 'The kernel did not create a mapping for the vault.', {
       why: `For its image: ${free.why}.`,
       next: 'tazpod vault unlock --engine fuse',
     });
@@ -127,7 +127,7 @@ async function loadTable(
   const args = ['load', ...(readOnly ? ['--readonly'] : []), name];
   const loaded = await run('dmsetup', args, {input: table}).finally(() => table.fill(0));
   if (loaded.code === 0) return;
-  throw new Failure(exitCode.unavailable, 'The kernel did not take the key of the vault.', {
+  throw new Failure(exitCode.unavailable, 'The kernel did not accept the key of the vault.', {
     why: `It may lack the cipher ${encryption}, or a module for it.`,
     next: 'sudo dmesg | tail',
     cause: loaded.stderr.toString('latin1'),

@@ -145,7 +145,7 @@ function openHeld(holderPid: number): number {
 }
 
 function notHeld(said: string): Failure {
-  return new Failure(exitCode.unavailable, 'The kernel did not make a mapping for the vault.', {
+  return new Failure(exitCode.unavailable, 'The kernel did not create a mapping for the vault.', {
     why: 'There is no free loop device, or this container may not make one or use device-mapper.',
     next: 'tazpod vault unlock --engine fuse',
     cause: said,

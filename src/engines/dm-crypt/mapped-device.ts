@@ -112,7 +112,7 @@ async function cutOff({name}: MappingNames): Promise<void> {
   ];
   const {code, stderr} = await run('dmsetup', [...args, name]);
   if (code === 0) return;
-  throw new Failure(exitCode.busy, 'The kernel does not let go of the vault.', {
+  throw new Failure(exitCode.busy, 'The kernel does not release the vault.', {
     why: 'Something has it open.',
     next: `sudo dmsetup info ${name}`,
     cause: stderr.toString('latin1'),

@@ -11,7 +11,7 @@ export function refuseSegment({sectorSizeBytes, ivTweak, sizeBytes}: CryptSegmen
   if (whole && ivTweak % BigInt(sectorSizeBytes / 512) === 0n) return undefined;
   return {
     what: 'The dm-crypt engine cannot open this vault.',
-    why: 'Its data segment is no whole number of sectors, or does not begin with one.',
+    why: 'Its data segment is not a whole number of sectors, or does not start at one.',
     next: 'tazpod vault unlock --engine fuse',
   };
 }

@@ -130,8 +130,8 @@ async function mountBlockFile(options: ServeOptions, fuseFd: number): Promise<vo
   const args = [...bareMount, '-t', 'fuse', '-o', mountOptions, mountSource, options.mountFile];
   const {code, stderr} = await run('mount', args, {descriptors: [fuseFd]});
   if (code === 0) return;
-  throw new Failure(exitCode.unavailable, 'The kernel did not let the vault be served through FUSE.', {
-    why: 'Mounting a FUSE file system takes root, or a user namespace of one’s own.',
+  throw new Failure(exitCode.unavailable, 'The kernel refused to mount the vault through FUSE.', {
+    why: 'Mounting a FUSE file system needs root, or a user namespace of one’s own.',
     next: 'tazpod doctor',
     cause: stderr.toString(),
   });
@@ -206,7 +206,7 @@ class BlockFileServer implements AttachedDevice {
   #end(code: number | null, signal: NodeJS.Signals | null): DeviceEnd {
     // A server that is killed because somebody still uses it has said so before.
     if (code === lossExitCode || this.#lossTold) {
-      return {how: 'failed', error: new Error('the image did not take everything that was written')};
+      return {how: 'failed', error: new Error('the image did not accept everything that was written')};
     }
     if (code === 0) return {how: this.#detached ? 'detached' : 'released'};
     if (this.#detached && signal === 'SIGKILL') return {how: 'detached'};

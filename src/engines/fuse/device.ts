@@ -41,13 +41,13 @@ function explain(error: unknown): Refusal {
     case 'ENODEV':
     case 'ENXIO':
       return {
-        what: 'There is no FUSE behind /dev/fuse.',
+        what: '/dev/fuse exists, but the kernel has no FUSE.',
         why: 'The kernel’s module is not loaded, or the kernel was built without it.',
         next: 'sudo modprobe fuse',
       };
     default:
       return {
-        what: '/dev/fuse may not be opened.',
+        what: 'You cannot open /dev/fuse.',
         why: 'It belongs to another user, or the rules of this container forbid it.',
         next: `sudo chmod 666 /dev/fuse; ${inContainer}`,
       };

@@ -19,7 +19,7 @@ export function refuseSegment(segment: CryptSegment): Refusal | undefined {
   if (encryption !== 'aes-xts-plain64') {
     return {
       what: 'The fuse engine cannot open a vault with this cipher.',
-      why: 'It knows aes-xts-plain64 only. The dm-crypt engine, on a kernel with device-mapper, knows the others.',
+      why: 'It supports only aes-xts-plain64. The dm-crypt engine, on a kernel with device-mapper, supports the others.',
       next: 'tazpod vault unlock --engine dm-crypt',
     };
   }
@@ -29,7 +29,7 @@ export function refuseSegment(segment: CryptSegment): Refusal | undefined {
   if (!sectorSizesBytes.includes(sectorSizeBytes) || !fits) {
     return {
       what: 'The data segment of this image is not one of LUKS2.',
-      why: 'Its sectors have no size that LUKS2 knows, or it is no whole number of them.',
+      why: 'LUKS2 does not know the size of its sectors, or it is not a whole number of them.',
       next: 'Restore the header from a backup: cryptsetup luksHeaderRestore',
     };
   }
@@ -48,7 +48,7 @@ export function measureSegment(segment: CryptSegment, imageFd: number): ServedSe
 export function refuseKeySize(): Refusal {
   return {
     what: 'The fuse engine cannot open a vault with a key of this size.',
-    why: 'It knows AES-XTS with 256 and 512 bits. The dm-crypt engine, on a kernel with device-mapper, knows 384 too.',
+    why: 'It supports AES-XTS with 256 and 512 bits. The dm-crypt engine, on a kernel with device-mapper, supports 384 too.',
     next: 'tazpod vault unlock --engine dm-crypt',
   };
 }

@@ -10,8 +10,8 @@ export function latchTemplate({shortName}: NewPlugin): Template {
     },
     files: [],
     compiled: false,
-    usage: `Outside the vault, \`${shortName}\` explains itself instead of running; inside, it runs, and \`~/.${shortName}\` is the
-vault's. A latch is a comfort, not a boundary: what holds is that the files are not there outside.`,
+    usage: `Outside the vault, \`${shortName}\` prints an explanation instead of running; inside, it runs, and \`~/.${shortName}\` is the
+vault’s. A latch is a convenience, not a security boundary: the files do not exist outside.`,
     texts: {
       'test/package.test.js': `import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';

@@ -3,7 +3,7 @@ import type {NewPlugin, Template} from './package-files.ts';
 /** A pack: the plugins of a team, and what holds where nobody says otherwise. */
 export function packTemplate({packageName}: NewPlugin): Template {
   return {
-    description: 'What everybody of the team needs',
+    description: 'Everything that the team needs',
     contributions: {defaults: './team.yaml'},
     files: ['team.yaml'],
     compiled: false,

@@ -65,7 +65,7 @@ async function prepare(home: string, mountPoint: string, bridge: BridgePlan): Pr
   } catch (error) {
     if (error instanceof Obstacle) return {state: 'left out', path: error.path, why: error.why};
     const code = (error as NodeJS.ErrnoException).code ?? 'an error';
-    const why = code === 'EROFS' ? `${readOnly}, and nothing can be moved into it` : `the kernel answered ${code}`;
+    const why = code === 'EROFS' ? `${readOnly}, and nothing can be moved into it` : `the kernel returned ${code}`;
     return {state: 'left out', path: '', why};
   }
 }

@@ -120,16 +120,16 @@ function remarksOn(bridge: BridgePlan, report: Exclude<BridgeReport, {state: 're
   const home = printablePath(`~/${bridge.home}`);
   if (report.state === 'left out') {
     const what = report.path === '' ? '' : ` ${printablePath(`${home}/${report.path}`)}:`;
-    return [`${home} is not bridged and stays as it is, outside the vault too:${what} ${printablePath(report.why)}.`];
+    return [`${home} is not bridged, and its files stay outside the vault:${what} ${printablePath(report.why)}.`];
   }
   const moved = report.moved.map(({place, entries, bytes}) => {
     const size = `${entries} ${entries === 1 ? 'entry' : 'entries'}, ${Math.ceil(bytes / 1024)} KiB`;
     return place === bridge.vault
-      ? `${home} lives in the vault from now on: what was in it (${size}) was moved there.`
-      : `There was something new in ${home} outside the vault (${size}). It was moved to ` +
-          `${printablePath(`${plan.mountPoint}/${place}`)}, beside what the vault has; please compare the two.`;
+      ? `${home} is now in the vault: TazPod moved its files (${size}) there.`
+      : `There were new files in ${home} outside the vault (${size}). TazPod moved them to ` +
+          `${printablePath(`${plan.mountPoint}/${place}`)}; please compare them with those in the vault.`;
   });
-  const remaining = `Something in ${home} could not be removed outside. The vault has a copy of it.`;
+  const remaining = `Some files in ${home} could not be removed outside the vault. The vault has copies of them.`;
   return [...moved, ...(report.remaining > 0 ? [remaining] : [])];
 }
 
@@ -141,20 +141,20 @@ function refusedEnd(
   const path = printablePath(end === 'home' ? `${plan.home}/${bridge.home}` : `${plan.mountPoint}/${bridge.vault}`);
   const reasons: Readonly<Record<string, string>> = {
     ELOOP: 'it is a symbolic link, or not a directory',
-    ENOTDIR: 'a symbolic link or a file is on the way to it, or in its place',
+    ENOTDIR: 'it, or a directory above it, is a symbolic link or a file',
     EPERM: 'it belongs to another user',
-    EACCES: 'the user may not make or open it',
-    ENOSPC: 'there is no room to make it',
+    EACCES: 'the user cannot create or open it',
+    ENOSPC: 'there is no space to create it',
   };
   return new Failure(exitCode.noPermission, `The bridge at ${path} is refused.`, {
-    why: `A bridge is a directory of the user's: ${reasons[code] ?? 'the kernel does not make or open it'}.`,
+    why: `A bridge must be a directory that belongs to the user: ${reasons[code] ?? 'the kernel does not make or open it'}.`,
     next: end === 'home' ? `ls -ld ${path}` : 'tazpod config',
   });
 }
 
 function workerFailed(): Failure {
-  return new Failure(exitCode.software, 'The bridges could not be made ready.', {
-    why: 'The process that does so ended without an answer.',
+  return new Failure(exitCode.software, 'The bridges could not be prepared.', {
+    why: 'The process that prepares them ended without an answer.',
     next: 'tazpod doctor',
   });
 }

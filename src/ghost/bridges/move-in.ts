@@ -85,7 +85,7 @@ async function copy(home: Directory, vault: Directory, desk: Directory, sync: Sy
     copyTree(home, incoming);
     await sync();
     const difference = differenceOf(home, incoming);
-    if (difference !== undefined) throw new Obstacle(difference, 'a program is changing it at this moment');
+    if (difference !== undefined) throw new Obstacle(difference, 'a program is changing it');
     return size;
   } catch (error) {
     emptyTree(incoming);
@@ -223,5 +223,5 @@ function removeFile(directory: Directory, name: string): void {
 }
 
 function noSpace(bytes: number): Obstacle {
-  return new Obstacle('', `the vault has no room for its ${Math.ceil(bytes / 2 ** 20)} MiB`);
+  return new Obstacle('', `the vault has no space for its ${Math.ceil(bytes / 2 ** 20)} MiB`);
 }

@@ -220,7 +220,7 @@ function openFile(from: Directory, name: Buffer, path: string): number {
 
 function unreadable(path: string, error: unknown): unknown {
   const {code} = error as NodeJS.ErrnoException;
-  return code === 'EACCES' || code === 'EPERM' ? new Obstacle(path, 'it may not be read') : error;
+  return code === 'EACCES' || code === 'EPERM' ? new Obstacle(path, 'it cannot be read') : error;
 }
 
 function takeOver(fd: number, {mode, atimeNs, mtimeNs}: BigIntStats): void {

@@ -116,7 +116,7 @@ async function perform(
         return outcomeOf(await run('losetup', ['--detach', `/dev/${action.name}`], {timeoutMs: patienceMs}));
       }
       const isThere = readLoopDevices().some(({name}) => name === action.name);
-      return isThere ? refused('it does not lie on this image') : nothing;
+      return isThere ? refused('it is not on this image') : nothing;
     }
     case 'abort-connection':
       return refused('it does not serve this image');
@@ -162,7 +162,7 @@ async function onMount(
     if (own.mounts.some((each) => each.mountPoint === mountPoint)) {
       return refused('it is mounted in another namespace, and ends with the processes there');
     }
-    return mountsAt(readMounts('self'), mountPoint).length > 0 ? refused('it is not of this image') : nothing;
+    return mountsAt(readMounts('self'), mountPoint).length > 0 ? refused('it does not belong to this image') : nothing;
   }
   const folderFd = openFolder(dirname(mountPoint));
   const folder = `/proc/${process.pid}/fd/${folderFd}`;
@@ -192,13 +192,13 @@ function mountIdOf(path: string): number | undefined {
 
 async function untilEnded(processes: readonly ProcessIdentity[], ms: number): Promise<CleanOutcome> {
   for (const deadlineMs = performance.now() + ms; processes.some((each) => isAlive(each)); await sleep(pollMs)) {
-    if (performance.now() >= deadlineMs) return {outcome: 'failed', why: 'not all have ended'};
+    if (performance.now() >= deadlineMs) return {outcome: 'failed', why: 'some processes have not ended'};
   }
   return done;
 }
 
 function missingMapping(name: string): CleanOutcome {
-  return readMappings().some((mapping) => mapping.name === name) ? refused('it does not lie on this image') : nothing;
+  return readMappings().some((mapping) => mapping.name === name) ? refused('it is not on this image') : nothing;
 }
 
 function outcomeOf({code, stderr}: {readonly code: number | null; readonly stderr: Buffer}): CleanOutcome {

@@ -55,12 +55,12 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
   if (caller.home !== undefined && home !== realHome(caller, caller.home)) refuseForeignHome(caller, home);
   for (const path of [plan.mountPoint, ...plan.bridges.map((bridge) => `${home}/${bridge.home}`)]) {
     if (!path.startsWith(home === '/' ? '/' : `${home}/`)) {
-      throw refused('mount point', `it does not lie under the home ${printablePath(home)}`);
+      throw refused('mount point', `it is not below the home directory ${printablePath(home)}`);
     }
   }
   refuseHostileBridges(plan);
   const opened = asCaller(caller, () => {
-    const imageFolderFd = openStepwise(dirname(plan.image), 'folder of the image', directory, exitCode.noInput);
+    const imageFolderFd = openStepwise(dirname(plan.image), 'directory of the image', directory, exitCode.noInput);
     return {
       imageFolderFd,
       imageName: basename(plan.image),
@@ -97,7 +97,7 @@ function refuseForeignHome(caller: Caller, home: string): void {
     closeSync(fd);
     if (uid !== 0 && uid !== caller.uid) throw refused('home', `${printablePath(path)} belongs to another user`);
     if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0) {
-      throw refused('home', `others may change ${printablePath(path)}`);
+      throw refused('home', `other users can change ${printablePath(path)}`);
     }
     if (path === '/') return;
   }
@@ -122,7 +122,7 @@ export function openBridge(caller: Caller, homeFd: number, mountPoint: string, b
 /** Opens the image of a plan for the lock operation, which needs no more of it than its identity. */
 export function openImageForLock(caller: Caller, image: string): number {
   return asCaller(caller, () => {
-    const folderFd = openStepwise(dirname(image), 'folder of the image', directory, exitCode.noInput);
+    const folderFd = openStepwise(dirname(image), 'directory of the image', directory, exitCode.noInput);
     try {
       return openOwnedImage(caller, folderFd, image, 'reading');
     } finally {
@@ -135,8 +135,8 @@ function openImage(caller: Caller, plan: OpenPlan, folderFd: number): number | u
   if (plan.create === undefined)
     return openOwnedImage(caller, folderFd, plan.image, plan.readOnly ? 'reading' : 'writing');
   if (!exists(folderFd, basename(plan.image))) return undefined;
-  throw new Failure(exitCode.cannotCreate, `There is something at ${printablePath(plan.image)} already.`, {
-    why: 'A vault is never made over anything.',
+  throw new Failure(exitCode.cannotCreate, `${printablePath(plan.image)} already exists.`, {
+    why: 'TazPod never overwrites a file with a new vault.',
     next: 'tazpod vault unlock',
   });
 }
@@ -322,7 +322,7 @@ function cannotOpen(what: string, path: string, error: unknown, missing: ExitCod
       );
     default:
       return new Failure(exitCode.noPermission, `The ${what} at ${printablePath(path)} cannot be opened.`, {
-        why: `The kernel answered ${code ?? 'with an error'}.`,
+        why: `The kernel returned ${code ?? 'an error'}.`,
       });
   }
 }

@@ -24,7 +24,7 @@ export async function enterPrivateGhost(
 ): Promise<number> {
   // In a namespace of its own already, it could not.
   if (process.getuid!() !== caller.sessionUid || caller.isolation !== 'private') {
-    throw new Failure(exitCode.noPermission, 'The ghost was called in a way that only the ghost itself may use.');
+    throw new Failure(exitCode.noPermission, 'This call is reserved for the ghost itself.');
   }
   const {pid, startTicks} = plan.init;
   const running = readOpenVaults().find(

@@ -44,7 +44,7 @@ function launch(orderPath: string): never {
     process.chdir(order.workingFolder);
   } catch {
     process.chdir('/');
-    say('tazpod: the working folder cannot be entered from inside; starting in /');
+    say('tazpod: the working directory is not accessible inside; starting in /');
   }
   process.umask(umaskOf(order));
   process.removeAllListeners('warning');

@@ -72,7 +72,7 @@ async function coverSocketFolder(
   } catch {
     const shown = printablePath(`~/${path}`);
     return [
-      `${shown} is no directory that can be kept apart (a symbolic link, perhaps): a program of the session that ` +
+      `${shown} cannot be made private (it may be a symbolic link): a program of the session that ` +
         `listens there can be reached from outside.`,
     ];
   }

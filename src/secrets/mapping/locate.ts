@@ -50,10 +50,10 @@ export function readSecretsFile(named: string | undefined, workingFolder: string
   throw new Failure(
     exitCode.noInput,
     path === undefined
-      ? 'There is no secrets.yml here, nor in a folder above.'
+      ? 'There is no secrets.yml in this directory or its parents.'
       : `There is no ${printable(path, 4096)}.`,
     {
-      next: 'write one; README.md has an example, and "tazpod secrets check" says what is wrong with it',
+      next: 'write one (README.md has an example), then: tazpod secrets check',
     },
   );
 }
@@ -63,7 +63,7 @@ function owned(path: string): string {
   const stat = statSync(path, {throwIfNoEntry: false});
   if (stat === undefined || stat.uid === uid || stat.uid === 0) return path;
   throw new Failure(exitCode.noPermission, `${printable(path, 4096)} belongs to another user.`, {
-    why: 'Whoever can write it chooses what your programs find in their variables.',
-    next: `cp it to a place of your own, read it, and name it with --secrets-file`,
+    why: 'A user who can write it controls the variables of your programs.',
+    next: `copy it to your own directory, read it, and pass it with --secrets-file`,
   });
 }

@@ -121,9 +121,9 @@ function layersOf(file: YamlFile<SecretsDocument>, profile: string | undefined):
   const chainOf = (name: string): string[] => {
     const chain: string[] = [];
     for (let each: string | undefined = name; each !== undefined; each = profiles[each]?.inherits) {
-      if (chain.includes(each)) throw file.failure(['profiles', name, 'inherits'], 'goes round in a circle.');
+      if (chain.includes(each)) throw file.failure(['profiles', name, 'inherits'], 'leads back to itself.');
       if (!Object.hasOwn(profiles, each)) {
-        throw file.failure(['profiles', chain.at(-1)!, 'inherits'], `names no profile of this file.`);
+        throw file.failure(['profiles', chain.at(-1)!, 'inherits'], `does not name a profile of this file.`);
       }
       chain.unshift(each);
     }
@@ -182,7 +182,7 @@ class BackendRegistry {
   of(name: string | undefined, at: YamlPath): BackendDefinition {
     const chosen = name ?? this.#standard;
     if (chosen === undefined) {
-      throw this.#file.failure(at, 'has no backend.', 'say which with "backend:", here or at the top of the file');
+      throw this.#file.failure(at, 'has no backend.', 'set "backend:" here or at the top of the file');
     }
     const known = this.#known.get(chosen) ?? {name: chosen, type: chosen, settings: {}};
     this.#known.set(chosen, known);
@@ -218,7 +218,7 @@ function wantedSecret(
   if (stray !== undefined) {
     throw file.failure(
       [...at, stray],
-      whole ? 'is for one secret, and this is a folder.' : 'is for a folder, and this is one secret.',
+      whole ? 'is for one secret, and this is a directory.' : 'is for a folder, and this is one secret.',
     );
   }
   const environment = entry.environment ?? defaults.environment;
@@ -226,9 +226,9 @@ function wantedSecret(
   const variable = whole ? entry['env-prefix'] : entry.env;
   const envHolds = entry['env-holds'] ?? (target !== undefined && !whole ? 'path' : 'value');
   if (envHolds === 'path' && target === undefined)
-    throw file.failure([...at, 'env-holds'], 'is "path", and there is no file.');
+    throw file.failure([...at, 'env-holds'], 'is "path", but there is no file.');
   if (whole && target === undefined && variable === undefined) {
-    throw file.failure(at, 'goes nowhere.', 'say files: FOLDER, or env-prefix: PREFIX');
+    throw file.failure(at, 'has no destination.', 'set files: DIRECTORY or env-prefix: PREFIX');
   }
   return {
     at,
@@ -250,7 +250,7 @@ function wantedSecret(
 
 function wantedTemplate(file: YamlFile<SecretsDocument>, at: YamlPath, template: TemplateDocument): WantedTemplate {
   if ((template.template === undefined) === (template.text === undefined)) {
-    throw file.failure(at, 'needs one of template (a file) and text.');
+    throw file.failure(at, 'needs either template (a file) or text.');
   }
   return {
     at,
@@ -272,13 +272,14 @@ function checkDestinations({file, secrets, templates, allowEnv}: Mapping, bridge
     if (fault !== undefined) throw file.failure(at, fault);
     if ((mode & 0o400) === 0) throw file.failure([...at.slice(0, -1), 'mode'], 'does not let you read the file.');
     const other = collidingPath(path, paths);
-    if (other !== undefined) throw file.failure(at, other === path ? 'is there twice.' : `cannot be beside ${other}.`);
+    if (other !== undefined)
+      throw file.failure(at, other === path ? 'appears twice.' : `cannot be combined with ${other}.`);
     paths.push(path);
   };
   const useVariable = (at: YamlPath, name: string) => {
     const fault = faultOfVariable(name, allowEnv);
     if (fault !== undefined) throw file.failure(at, fault);
-    if (variables.has(name)) throw file.failure(at, 'is there twice.');
+    if (variables.has(name)) throw file.failure(at, 'appears twice.');
     variables.add(name);
   };
   for (const wanted of secrets) {
@@ -292,7 +293,11 @@ function checkDestinations({file, secrets, templates, allowEnv}: Mapping, bridge
     if (wanted.env !== undefined && !whole) useVariable([...wanted.at, 'env'], wanted.env);
     if (wanted.alias === undefined) continue;
     if (aliases.has(wanted.alias)) {
-      throw file.failure(wanted.at, 'has the name of another one.', 'give one of them a name of its own with "as:"');
+      throw file.failure(
+        wanted.at,
+        'has the same name as another one.',
+        'give one of them a name of its own with "as:"',
+      );
     }
     aliases.add(wanted.alias);
   }
@@ -303,5 +308,5 @@ function checkDestinations({file, secrets, templates, allowEnv}: Mapping, bridge
   }
   const idle =
     templates.length === 0 ? secrets.find((each) => each.file === undefined && each.env === undefined) : undefined;
-  if (idle !== undefined) throw file.failure(idle.at, 'goes nowhere.', 'say file: PATH, or env: NAME');
+  if (idle !== undefined) throw file.failure(idle.at, 'has no destination.', 'set file: PATH or env: NAME');
 }

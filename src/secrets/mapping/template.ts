@@ -24,7 +24,7 @@ export function parseTemplate(text: string, fail: (sentence: string) => Failure)
   try {
     tokens = mustache.parse(text) as readonly Token[];
   } catch (error) {
-    throw fail(`is no mustache template: ${(error as Error).message.replace(/"[^"]*" /, '')}.`);
+    throw fail(`is not a valid mustache template: ${(error as Error).message.replace(/"[^"]*" /, '')}.`);
   }
   const convert = (each: readonly Token[]): Template =>
     each.flatMap(([type, value, , , inner]): TemplatePart[] => {
@@ -41,7 +41,7 @@ export function parseTemplate(text: string, fail: (sentence: string) => Failure)
         case '=':
           return [];
         default:
-          throw fail('has a partial ({{>…}}): there are none here.');
+          throw fail('has a partial ({{>…}}): partials are not supported.');
       }
     });
   return convert(tokens);
@@ -117,6 +117,6 @@ function textOf(part: TemplatePart | undefined): string {
 function splitFilters(value: string, fail: (sentence: string) => Failure) {
   const [name, ...names] = value.split('|').map((part) => part.trim());
   const strange = names.find((each) => !(filterNames as readonly string[]).includes(each));
-  if (strange !== undefined) throw fail(`has a filter that is none of ${filterNames.join(', ')}.`);
+  if (strange !== undefined) throw fail(`has a filter that is not one of ${filterNames.join(', ')}.`);
   return {name: name!, filters: names as readonly FilterName[]};
 }

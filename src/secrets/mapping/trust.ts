@@ -75,10 +75,10 @@ export function forgetTrust(mountPoint: string): void {
 export function untrusted(mapping: Mapping, demands: readonly string[]): Failure {
   return new Failure(
     exitCode.noPermission,
-    `${printable(mapping.file.path, 4096)} wants more than to fill the vault.`,
+    `${printable(mapping.file.path, 4096)} asks for more than pulling secrets into the vault.`,
     {
-      why: `It may have come from somebody else, and it ${demands.length === 1 ? 'asks for this' : 'asks for these'}: ${demands.join('; ')}.`,
-      next: 'read it, and say --trust if you agree',
+      why: `Somebody else may have written it, and it ${demands.length === 1 ? 'asks for this' : 'asks for these'}: ${demands.join('; ')}.`,
+      next: 'read it, then pass --trust if you agree',
     },
   );
 }

@@ -30,13 +30,13 @@ const shellsOwn =
  * that change how programs load and were agreed to.
  */
 export function faultOfVariable(name: string, allowed: readonly string[] = []): string | undefined {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return 'is not a name that a variable can have.';
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return 'is not a valid variable name.';
   if (name.length > 255) return 'is too long for a variable.';
-  if (shellsOwn.test(name)) return 'is a variable that shells keep for themselves.';
-  if (name.startsWith('TAZPOD')) return 'is a variable of TazPod itself.';
+  if (shellsOwn.test(name)) return 'is a variable that shells reserve.';
+  if (name.startsWith('TAZPOD')) return 'is a variable that TazPod reserves.';
   if (allowed.includes(name)) return undefined;
   return isDecisive(name)
-    ? 'is a variable that changes how programs load: name it in allow-env if that is meant.'
+    ? 'is a variable that changes how programs load: list it in allow-env if you want it.'
     : undefined;
 }
 

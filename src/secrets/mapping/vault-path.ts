@@ -12,15 +12,15 @@ const pathLimitBytes = 1024;
 export function faultOfVaultPath(path: string, bridgeEnds: readonly string[] = []): string | undefined {
   if (path.startsWith('/') || path.startsWith('~')) return 'must be relative to the mount point.';
   const names = path.split('/');
-  if (names.includes('..')) return 'leaves the vault.';
+  if (names.includes('..')) return 'points outside the vault.';
   if (names.some((name) => name === '' || name === '.')) return 'has an empty component.';
-  if (/[\p{Cc}\p{Cf}\u2028\u2029\ufffd]/u.test(path)) return 'has a character that cannot be seen.';
+  if (/[\p{Cc}\p{Cf}\u2028\u2029\ufffd]/u.test(path)) return 'contains an invisible character.';
   if (!path.isWellFormed()) return 'is not Unicode.';
   if (names.some((name) => Buffer.byteLength(name) > nameLimitBytes) || Buffer.byteLength(path) > pathLimitBytes) {
     return 'is too long.';
   }
   const taken = [...reserved, ...bridgeEnds].find((end) => within(foldCase(path), foldCase(end)));
-  return taken === undefined ? undefined : `is in ${taken}, which has its own use.`;
+  return taken === undefined ? undefined : `is in ${taken}, which is reserved.`;
 }
 
 /** One of some paths that cannot stand beside this one: the same, a folder of the other, or different in case only. */

@@ -87,7 +87,7 @@ class Assembly {
         wanted,
         name,
         `is in several folders below ${printable(wanted.path)}.`,
-        'say which with path: FOLDER, without recursive',
+        'set path: FOLDER, without recursive',
       );
     }
     const value = found[0]?.value ?? (wanted.fallback === undefined ? undefined : Buffer.from(wanted.fallback));
@@ -116,7 +116,7 @@ class Assembly {
     const {file} = this.#mapping;
     const at = [...template.at, template.text === undefined ? 'template' : 'text'];
     const text = template.text ?? readText(resolve(this.#mapping.projectFolder, template.source!));
-    if (text === undefined) throw file.failure(at, 'is not there.');
+    if (text === undefined) throw file.failure(at, 'does not exist.');
     const parsed = parseTemplate(text, (why) => file.failure(at, why));
     const names = namesIn(parsed);
     const known = this.#mapping.secrets.flatMap(({alias}) => alias ?? []);
@@ -133,7 +133,7 @@ class Assembly {
         if (this.#missing.some(({alias}) => alias === name)) return;
         throw file.failure(
           at,
-          `needs ${printable(name)}, which is not there.`,
+          `needs ${printable(name)}, which does not exist.`,
           `put {{#${name}}}…{{/${name}}} around it`,
         );
       },
@@ -141,7 +141,7 @@ class Assembly {
         file.failure(
           at,
           `cannot write ${printable(name)} as ${filter}: ${why}.`,
-          'use the filter base64, or a file of its own',
+          'use the filter base64, or a separate file',
         ),
       plain: (name, value, before, after) => {
         const filter = needsFilter(template.file, value, before, after);
@@ -214,12 +214,12 @@ class Assembly {
   ): {readonly sentence: string; readonly next?: string} | undefined {
     const whole = wanted.name === undefined;
     const leaveOut = whole
-      ? {next: `leave it out with exclude: [${JSON.stringify(printable(name))}], or say optional: true`}
+      ? {next: `leave it out with exclude: [${JSON.stringify(printable(name))}], or set optional: true`}
       : {};
-    const toFile = whole ? leaveOut : {next: 'give it a file: instead of env:'};
+    const toFile = whole ? leaveOut : {next: 'use file: instead of env:'};
     if (file !== undefined) {
       // A name with a slash would be a file in a folder that the store does not have.
-      if (whole && name.includes('/')) return {sentence: 'cannot be the name of a file.', ...leaveOut};
+      if (whole && name.includes('/')) return {sentence: 'is not a valid file name.', ...leaveOut};
       const fault = faultOfVaultPath(file, this.#options.bridgeEnds);
       if (fault !== undefined) return {sentence: `as a file of the vault ${fault}`, ...leaveOut};
     }
@@ -229,7 +229,7 @@ class Assembly {
     if (wanted.envHolds === 'path') return undefined;
     if (value.includes(0)) return {sentence: 'has a NUL in it, which no variable can hold.', ...toFile};
     if (env.length + value.length + 2 > variableLimitBytes)
-      return {sentence: 'is too long for a variable: no program could be started.', ...toFile};
+      return {sentence: 'is too long for a variable: no program could start.', ...toFile};
     return undefined;
   }
 
@@ -266,8 +266,8 @@ class Assembly {
       if (source === undefined || !collides(made)) return true;
       const why =
         'name' in made
-          ? `the variable ${made.name} is wanted twice.`
-          : `the file ${printable(made.path)} is wanted twice.`;
+          ? `the variable ${made.name} is defined twice.`
+          : `the file ${printable(made.path)} is defined twice.`;
       this.#leftOut.push({backend: source.wanted.backend.name, secret: source.name, why});
       return false;
     };
@@ -297,9 +297,9 @@ class Assembly {
     }
     const total = this.#variables.reduce((sum, {name, value}) => sum + name.length + value.length + 2, 0);
     if (total <= environmentLimitBytes) return;
-    throw new Failure(exitCode.data, 'All variables together are too long: no program could be started.', {
-      why: `They have ${total} bytes, and ${environmentLimitBytes} can be.`,
-      next: 'give the long ones a file: instead of env:',
+    throw new Failure(exitCode.data, 'All variables together are too long: no program could start.', {
+      why: `They have ${total} bytes, and the limit is ${environmentLimitBytes}.`,
+      next: 'use file: instead of env: for the long ones',
     });
   }
 }
@@ -312,9 +312,9 @@ function collidingPathAbove(folder: string, seen: ReadonlyMap<string, string>): 
 }
 
 function twice(what: string, other: string): Failure {
-  return new Failure(exitCode.data, `Two secrets want ${what}.`, {
-    why: `The other one is ${other}; large and small letters are taken for the same.`,
-    next: 'give one of them another place in secrets.yml',
+  return new Failure(exitCode.data, `Two secrets have the same target: ${what}.`, {
+    why: `The other one is ${other}; TazPod ignores the case of letters here.`,
+    next: 'give one of them another path in secrets.yml',
   });
 }
 
@@ -341,8 +341,8 @@ function missingFailure(missing: readonly WantedSecret[]): Failure {
   const slashed = missing.find(({name}) => /[^/]\/[^/]/.test(name ?? ''))?.name;
   const told = names.slice(0, 10).join(', ');
   const more = names.length > 10 ? `, and ${names.length - 10} more` : '';
-  return new Failure(exitCode.noInput, `The store does not have ${told}${more}.`, {
+  return new Failure(exitCode.noInput, `The backend does not have ${told}${more}.`, {
     why: 'Nothing was changed.',
-    next: `put it there, ${slashed === undefined ? 'name its folder with path:' : pathAdvice(slashed)}, or say optional: true in secrets.yml`,
+    next: `put it there, ${slashed === undefined ? 'name its folder with path:' : pathAdvice(slashed)}, or set optional: true in secrets.yml`,
   });
 }

@@ -27,7 +27,7 @@ export type FetchedFolder = {
   readonly stored: Buffer;
 };
 
-/** Which folders have to be read for a mapping. */
+/** Which folders must be read for a mapping. */
 export function folderRequests({secrets}: Mapping, backends: ReadonlyMap<string, OpenedBackend>): FolderRequest[] {
   const groups = Map.groupBy(secrets, ({backend, environment, path, recursive, content}) =>
     JSON.stringify([backend.name, environment, path, recursive, content]),
@@ -71,7 +71,7 @@ export async function fetchFolder(request: FolderRequest, earlier: Buffer | unde
     opened.backend.readFolder(opened.context, {...folder, ...(validator === undefined ? {} : {validator})}),
   );
   if (answer.state === 'unchanged') {
-    if (validator === undefined) throw misbehaved(opened, 'It says that nothing has changed since nothing.');
+    if (validator === undefined) throw misbehaved(opened, 'It reported no change, but nothing was pulled before.');
     return {request, unchanged: true, secrets: known!.secrets, stored: earlier!};
   }
   // What was not asked for is not kept: a store that lists whole folders may give more.
@@ -79,7 +79,7 @@ export async function fetchFolder(request: FolderRequest, earlier: Buffer | unde
   const fault = answer.secrets.find(
     ({name, path, value}) => typeof name !== 'string' || typeof path !== 'string' || !ArrayBuffer.isView(value),
   );
-  if (fault !== undefined) throw misbehaved(opened, 'A secret that it gave is none.');
+  if (fault !== undefined) throw misbehaved(opened, 'It returned a value that is not a secret.');
   const isWanted = (secret: Secret) => names?.has(secret.name) !== false && folder.isExcluded?.(secret) !== true;
   const secrets = answer.secrets.filter(isWanted);
   for (const secret of answer.secrets.filter((each) => !isWanted(each))) secret.value.fill(0);
@@ -96,8 +96,12 @@ export function wipe(folders: readonly FetchedFolder[]): void {
 }
 
 function misbehaved({definition}: OpenedBackend, why: string): Failure {
-  return new Failure(exitCode.software, `The backend ${definition.name} has met a bug of its own.`, {
-    why,
-    next: 'report it to the author of its plugin',
-  });
+  return new Failure(
+    exitCode.software,
+    `Internal error in the backend ${definition.name}. This is a bug in its plugin.`,
+    {
+      why,
+      next: 'report it to the author of its plugin',
+    },
+  );
 }

@@ -22,10 +22,10 @@ import {faultOfVaultPath} from '../mapping/vault-path.ts';
  * switches all files, all variables and the record over together. Before it a new name's link leads nowhere, which
  * open(2) cannot tell from a name that is not there; after it the same is true of a name that went. So at every moment,
  * also for a program that reads in the middle of a pull, the set is the old or the new one; no journal is needed and
- * nothing has to be rolled forward. Links that lead nowhere, and generations that do not hold, are swept away by the
+ * nothing must be rolled forward. Links that lead nowhere, and generations that do not hold, are swept away by the
  * pull that left them, or by the next.
  *
- * Regular files at the user's paths would have to be renamed one by one: a reader, and whoever comes after a kill, would
+ * Regular files at the user's paths would must be renamed one by one: a reader, and whoever comes after a kill, would
  * see some of each set until somebody finishes the work.
  */
 
@@ -264,11 +264,8 @@ export class Generations {
       const after = files.find((file) => file.path === path);
       if (after?.digest === before.digest) continue;
       throw new Failure(exitCode.cannotCreate, `${printable(path, 1024)} was changed here since it was pulled.`, {
-        why:
-          after === undefined
-            ? 'It is no longer pulled, and would be removed.'
-            : 'In the store there is another one now.',
-        next: `mv it to another name, or tazpod pull --overwrite`,
+        why: after === undefined ? 'It is no longer pulled, and would be removed.' : 'The backend has a new version.',
+        next: `rename it, or tazpod pull --overwrite`,
       });
     }
     return [...edited.keys()];
@@ -489,12 +486,10 @@ function differences(
 }
 
 function inTheWay(path: string, wanted: string): Failure {
-  return new Failure(exitCode.cannotCreate, `Something that is not TazPod's is in the way: ${printable(path, 1024)}.`, {
+  return new Failure(exitCode.cannotCreate, `A file that is not TazPod's is in the way: ${printable(path, 1024)}.`, {
     why:
-      path === wanted
-        ? 'A pull never overwrites what you have put there.'
-        : `It is where ${printable(wanted, 1024)} belongs.`,
-    next: 'mv it to another name, or give the secret another "file" in secrets.yml',
+      path === wanted ? 'A pull never overwrites your own files.' : `It is in the place of ${printable(wanted, 1024)}.`,
+    next: 'rename it, or give the secret another "file" in secrets.yml',
   });
 }
 
@@ -503,8 +498,8 @@ function asFailure(error: unknown): unknown {
   const {code} = error as NodeJS.ErrnoException;
   if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EROFS') return error;
   return new Failure(exitCode.cannotCreate, code === 'EROFS' ? 'The vault is read-only.' : 'The vault is full.', {
-    why: 'What was pulled before is there as it was.',
-    next: code === 'EROFS' ? 'tazpod lock, and look for errors of its file system' : 'make room in it, and pull again',
+    why: 'The secrets of the previous pull are unchanged.',
+    next: code === 'EROFS' ? 'tazpod lock, then check its file system' : 'free some space in it, then: tazpod pull',
     cause: error,
   });
 }

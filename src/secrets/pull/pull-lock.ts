@@ -26,8 +26,8 @@ export async function whileLocked<T>(
       const waited = Date.now() - start;
       if (waited === 0 || waited < pollMs) wait();
       if (waited < withinMs) continue;
-      throw new Failure(exitCode.busy, 'Another pull is at work in this vault.', {
-        why: `It was waited for ${Math.round(withinMs / 1000)} s.`,
+      throw new Failure(exitCode.busy, 'Another pull is running in this vault.', {
+        why: `TazPod waited ${Math.round(withinMs / 1000)} s.`,
         next: 'try again when it has ended',
       });
     }

@@ -70,7 +70,7 @@ const lockPatienceMs = 120_000;
 export async function pull(request: PullRequest): Promise<PullResult> {
   const {surroundings, now = () => new Date()} = request;
   const {mountPoint} = surroundings;
-  const waiting = () => surroundings.warn('another pull is at work in this vault; waiting for it');
+  const waiting = () => surroundings.warn('another pull is running in this vault; waiting for it');
   return whileLocked(mountPoint, lockPatienceMs, waiting, async () => {
     const known = isKnownVault(mountPoint, surroundings.environment);
     const generations = new Generations(mountPoint, known);
@@ -132,9 +132,9 @@ export async function openTrusted(request: Omit<PullRequest, 'progress'>): Promi
 function checkSource({file}: Mapping, generations: Generations): void {
   const source = generations.record()?.source;
   if (source === undefined || source === file.path || !existsSync(source)) return;
-  throw new Failure(exitCode.cannotCreate, 'This vault was filled by another secrets.yml.', {
-    why: `It is ${printable(source, 1024)}, and what it has brought would go away.`,
-    next: 'tazpod pull --replace, or take another vault with --image',
+  throw new Failure(exitCode.cannotCreate, 'This vault was pulled with another secrets.yml.', {
+    why: `It is ${printable(source, 1024)}, and its secrets would be removed.`,
+    next: 'tazpod pull --replace, or use another vault with --image',
   });
 }
 
@@ -165,7 +165,7 @@ async function withFetched<T>(
   const requests = folderRequests(mapping, backends);
   const outcome: (FetchedFolder | undefined)[] = requests.map(() => undefined);
   let assembled: Assembled | undefined;
-  progress.begin([...requests.map(titleOf), 'Switch everything over']);
+  progress.begin([...requests.map(titleOf), 'Switch to the new secrets']);
   try {
     const outcomes = await Promise.allSettled(
       requests.map(async (each, index) => {

@@ -22,7 +22,7 @@ export async function printExports(
 ): Promise<readonly string[]> {
   const record = new Generations(mountPoint).record();
   if (record === undefined) {
-    throw new Failure(exitCode.noInput, 'Nothing was pulled into this vault yet.', {next: 'tazpod pull'});
+    throw new Failure(exitCode.noInput, 'Nothing has been pulled into this vault yet.', {next: 'tazpod pull'});
   }
   needKnownVault(mountPoint, userEnvironment());
   const names = record.variables.map(({name}) => name);

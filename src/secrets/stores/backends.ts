@@ -61,7 +61,7 @@ export function checkSettings({file}: Mapping, {name, settings}: BackendDefiniti
   if (faults.length === 0) return;
   const inBackends = Object.hasOwn(file.value.backends ?? {}, name);
   const said = faults.map((fault) => printable(fault, 400)).join(' ');
-  throw file.failure(inBackends ? ['backends', name] : ['config'], `is not right: ${said}`);
+  throw file.failure(inBackends ? ['backends', name] : ['config'], `is invalid: ${said}`);
 }
 
 function checkContents({file, secrets}: Mapping, {name}: BackendDefinition, backend: SecretBackend): void {
@@ -72,7 +72,7 @@ function checkContents({file, secrets}: Mapping, {name}: BackendDefinition, back
   if (wrong === undefined) return;
   throw file.failure(
     [...wrong.at, 'content'],
-    known.length === 0 ? `is no setting of the backend ${name}.` : `is none of ${known.join(', ')}.`,
+    known.length === 0 ? `is not a setting of the backend ${name}.` : `is not one of ${known.join(', ')}.`,
   );
 }
 
@@ -127,8 +127,8 @@ const codes: Readonly<Record<BackendError['tazpod']['kind'], ExitCode>> = {
 function asFailure(error: unknown, name: string, what: string): Failure {
   const said = (error as Partial<BackendError> | null)?.tazpod;
   if (typeof said !== 'object' || !Object.hasOwn(codes, said.kind)) {
-    return new Failure(exitCode.software, `The backend ${name} has met a bug of its own.`, {
-      why: `It could not ${what}; --debug shows what it says.`,
+    return new Failure(exitCode.software, `Internal error in the backend ${name}. This is a bug in its plugin.`, {
+      why: `It could not ${what}; --debug shows its error.`,
       next: 'report it to the author of its plugin',
       cause: error,
     });
@@ -144,9 +144,8 @@ function asFailure(error: unknown, name: string, what: string): Failure {
 }
 
 function tooLate(name: string, limitMs: number): Failure {
-  const failure = new Failure(exitCode.unavailable, `The backend ${name} does not come to an end.`, {
-    why: `It was waited for ${Math.round(limitMs / 1000)} s.`,
-    next: 'try again, with a longer --timeout if the way to the store is slow',
+  const failure = new Failure(exitCode.unavailable, `The backend ${name} timed out after ${limitMs / 1000} s.`, {
+    next: 'try again, with a longer --timeout if the connection is slow',
   });
   unreachable.add(failure);
   return failure;

@@ -28,7 +28,7 @@ export function chooseBackend(
       exitCode.usage,
       known
         ? `There is nothing to ${needs === 'login' ? 'log in to' : 'log out of'} with ${name}.`
-        : `secrets.yml has no backend ${printable(name)} that anything is wanted of.`,
+        : `No secret in secrets.yml uses a backend ${printable(name)}.`,
       {
         ...(names === '' ? {} : {next: `tazpod ${needs} ${names.split(', ')[0]!}`}),
       },
@@ -79,7 +79,7 @@ function stillLoggedIn({definition: {name}}: OpenedBackend, error: unknown): unk
   if (!(error instanceof Failure)) return error;
   return new Failure(error.code, error.message, {
     why: `${error.why === undefined ? '' : `${error.why} `}The session with ${name} goes on.`,
-    next: `tazpod logout ${name}, when the store can be reached; with --forget TazPod only forgets the session`,
+    next: `tazpod logout ${name}, when the backend is reachable; --forget only deletes the session here`,
     cause: error,
   });
 }

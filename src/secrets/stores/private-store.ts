@@ -92,7 +92,7 @@ export function makeOwnFolder(path: string): void {
   const stat = lstatSync(path, {throwIfNoEntry: false});
   if (stat === undefined) mkdirSync(path, {mode: 0o700});
   else if (!stat.isDirectory()) {
-    throw new Failure(exitCode.cannotCreate, `Something that is not TazPod's is in the way: ${path}.`, {
+    throw new Failure(exitCode.cannotCreate, `A file that is not TazPod's is in the way: ${path}.`, {
       next: `rm ${path}`,
     });
   }

@@ -198,12 +198,12 @@ describe('Cleaning up after a vault that others have opened', () => {
 
     it('not the loop device of another image of the same user', async () => {
       expect(await clean([{do: 'detach-loop', name: otherLoop}])).to.deep.equal([
-        {outcome: 'refused', why: 'it does not lie on this image'},
+        {outcome: 'refused', why: 'it is not on this image'},
       ]);
     });
 
     it('not a mount of another file system, were it over one of its own', async () => {
-      const refusal = {outcome: 'refused', why: 'it is not of this image'};
+      const refusal = {outcome: 'refused', why: 'it does not belong to this image'};
       for (const path of [otherMount, '/proc']) {
         const action = {do: 'unmount', mountPoint: path, pid: 1, lazy: true} as const;
         expect(await clean([action]), path).to.deep.equal([refusal]);

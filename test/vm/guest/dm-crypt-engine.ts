@@ -107,7 +107,7 @@ describe('the dm-crypt engine', () => {
         .and.to.contain(image.path);
     });
 
-    it('has one loop device on this very file, which clears itself and goes past the page cache', async () => {
+    it('has one loop device on this very file, which detaches itself and goes past the page cache', async () => {
       await attach();
       const loops = await loopDevicesOf(identifyFile(image.path));
       expect(loops.map(({name}) => name)).to.deep.equal(mapping().slaves);
@@ -342,7 +342,7 @@ describe('the dm-crypt engine', () => {
 
       const refused = await failureOf(dmCryptEngine.attach(image.request));
       expect(refused).to.deep.include({code: 75});
-      expect(String(refused)).to.contain('something still holds on to what it was');
+      expect(String(refused)).to.contain('a process still uses its old mapping');
       closeSync(fd);
       await expectNothing(image.folder);
       await attach();

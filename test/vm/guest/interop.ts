@@ -88,7 +88,7 @@ describe('the choice of an engine', () => {
       expect((await chooseEngine(segment)).id).to.equal('dm-crypt');
       expect(await failureOf(() => chooseEngine(segment, 'fuse'))).to.deep.include({
         code: 65,
-        why: 'It knows aes-xts-plain64 only. The dm-crypt engine, on a kernel with device-mapper, knows the others.',
+        why: 'It supports only aes-xts-plain64. The dm-crypt engine, on a kernel with device-mapper, supports the others.',
         next: 'tazpod vault unlock --engine dm-crypt',
       });
     });
@@ -203,7 +203,7 @@ describe('an image', function () {
       image = new LuksImage(['--key-size', '384'], {}, mebibyte);
       expect(await failureOf(() => fuseEngine.attach(image.request))).to.deep.include({
         code: 65,
-        why: 'It knows AES-XTS with 256 and 512 bits. The dm-crypt engine, on a kernel with device-mapper, knows 384 too.',
+        why: 'It supports AES-XTS with 256 and 512 bits. The dm-crypt engine, on a kernel with device-mapper, supports 384 too.',
         next: 'tazpod vault unlock --engine dm-crypt',
       });
       await writeBy(dmCryptEngine);
@@ -248,7 +248,7 @@ describe('an image', function () {
       cryptsetup(`reencrypt ${quick} --init-only --resilience checksum ${image.path}`);
       expect(await refusalOf(image.path)).to.deep.include({
         code: 65,
-        message: 'A reencryption of this image has begun and not ended.',
+        message: 'A reencryption of this image was started and not finished.',
         next: 'Finish it: cryptsetup reencrypt --resume-only IMAGE',
       });
     });
