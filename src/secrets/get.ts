@@ -38,11 +38,16 @@ export function findPulled(
     });
   }
   if (first !== undefined) return findPulled(mountPoint, first);
-  const known = [...variables.map((each) => each.name), ...files.map(({path}) => path)];
-  const meant = nearest(name, known);
+  const meant = nearest(name, pulledNames(mountPoint));
   throw new Failure(exitCode.noInput, `There is no ${printable(name)} among the pulled secrets.`, {
     next: meant === undefined ? 'tazpod secrets list' : `tazpod get ${printable(meant)}`,
   });
+}
+
+/** What can be named: the variables and the files of the last pull, without reading any. */
+export function pulledNames(mountPoint: string): string[] {
+  const {files = [], variables = []} = new Generations(mountPoint).record() ?? {};
+  return [...variables.map(({name}) => name), ...files.map(({path}) => path)];
 }
 
 function readVariable(mountPoint: string, name: string): Buffer {

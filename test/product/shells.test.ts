@@ -171,6 +171,17 @@ for (const [name, shell] of Object.entries(shells)) {
       terminal.press('Tab');
       await terminal.shows(/tazpod vault unlock --mount-point/m);
       terminal.press('C-c');
+      for (const [typed, completed] of [
+        ['vault unlock --isolation s', 'vault unlock --isolation sealed'],
+        ['exec --engine=f', 'exec --engine=fuse'],
+        [`shell uninstall --json ${name.slice(0, 2)}`, `shell uninstall --json ${name}`],
+      ]) {
+        terminal.clear();
+        terminal.type(`tazpod ${typed}`);
+        terminal.press('Tab');
+        await terminal.shows(new RegExp(`tazpod ${completed} ?$`, 'm'));
+        terminal.press('C-c');
+      }
     });
 
     const {elsewhere} = shell;

@@ -157,16 +157,26 @@ __tazpod_complete() {
         if [[ $typed == "$id"* && \${#id} -gt \${#best} ]]; then best="$id" flags="\${line#*|}"; fi
         ;;
       *)
-        if [[ $id == "$typed$current"* ]]; then
-          word="\${id#"$typed"}"
-          COMPREPLY+=("\${word%% *}")
-        fi
+        word="\${id#"$typed"}"
+        if [[ -n $word && $id == "$typed$current"* ]]; then COMPREPLY+=("\${word%% *}"); fi
         ;;
     esac
   done <<<"$__tazpod_commands"
   for word in $flags; do
     if [[ $word == "$current"* ]]; then COMPREPLY+=("$word"); fi
   done
+  if [ "\${#COMPREPLY[@]}" = 0 ] && [ -n "$typed" ]; then __tazpod_complete_value; fi
+}
+
+# Only TazPod knows the values. Bash makes a word of each "=".
+__tazpod_complete_value() {
+  local word
+  local -a words=()
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD}"; do
+    if [ "$word" != = ]; then words+=("$word"); fi
+  done
+  if [ "$word" = = ]; then words+=(''); fi
+  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(command tazpod __complete -- "\${words[@]}" 2>/dev/null)
 }
 complete -o default -F __tazpod_complete tazpod
 `;

@@ -151,6 +151,7 @@ function __tazpod_complete
         set typed "$typed$word "
     end
     set -l best ''
+    set -l found no
     set -l flags
     for line in $__tazpod_commands
         set -l fields (string split -m 2 -- '|' $line)
@@ -159,7 +160,8 @@ function __tazpod_complete
                 set best $fields[1]
                 set flags (string split -- ' ' $fields[2])
             end
-        else if string match -q -- "$typed$current*" $fields[1]
+        else if string match -q -- "$typed$current*" $fields[1]; and test "$fields[1]" != "$typed"
+            set found yes
             set -l rest (string split -- ' ' (string sub -s (math (string length -- "$typed") + 1) -- $fields[1]))
             if test -z "$rest[2]"
                 printf '%s\\t%s\\n' $rest[1] $fields[3]
@@ -168,7 +170,13 @@ function __tazpod_complete
             end
         end
     end
-    test -n "$flags"; and printf '%s\\n' $flags
+    if test -n "$flags"; and not string match -q -- '--*=*' "$current"
+        printf '%s\\n' $flags
+    else if test $found = no; and test -n "$typed"
+        # Only TazPod knows the values.
+        set -l values (command tazpod __complete -- (commandline -opc)[2..-1] "$current" 2>/dev/null)
+        test -n "$values"; and printf '%s\\n' $values; or __fish_complete_path "$current"
+    end
     return 0
 end
 complete -c tazpod -f -a '(__tazpod_complete)'

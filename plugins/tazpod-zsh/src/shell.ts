@@ -149,11 +149,16 @@ function _tazpod {
     id="\${line%%|*}"
     if [[ "$current" == -* ]]; then
       if [[ "$typed" == "$id"* && $#id -gt $#best ]]; then best="$id" flags="\${line#*|}"; fi
-    elif [[ "$id" == "$typed$current"* ]]; then
+    elif [[ "$id" == "$typed$current"* && "$id" != "$typed" ]]; then
       found+=("\${\${id#"$typed"}%% *}")
     fi
   done
   found+=(\${=flags})
+  # Only TazPod knows the values.
+  if [[ -n "$typed" && ( "$current" == --*=* || $#found -eq 0 ) ]]; then
+    found=("\${(@f)$(command tazpod __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    found=(\${found:#})
+  fi
   if (( $#found )); then compadd -- "\${(@u)found}"; else _default; fi
 }
 

@@ -1,0 +1,37 @@
+import {Command} from '@oclif/core';
+import {findContributions} from '../extensions/contributions.ts';
+import {readOpenVaults} from '../kernel/open-vaults.ts';
+import {pulledNames} from '../secrets/get.ts';
+import {readSecretsFile} from '../secrets/mapping/locate.ts';
+import {vaultHere} from '../secrets/vault-here.ts';
+import {completeValue, type ValueSources} from '../shell/completions.ts';
+
+/**
+ * `tazpod __complete -- WORDS`: a line for each value that the last word can become. The shells' completion calls it.
+ * It reads names only, never a value of a secret, and says nothing where something is wrong: nobody has asked yet.
+ */
+export default class Complete extends Command {
+  static override hidden = true;
+  static override strict = false;
+  static override summary = 'Print the values that the last word can become';
+
+  async run(): Promise<void> {
+    const {argv} = await this.parse(Complete);
+    const values = await completeValue(argv as string[], this.config.commands, this.#sources()).catch(() => []);
+    for (const value of new Set(values)) if (!/\p{C}/u.test(value)) this.log(value);
+  }
+
+  #sources(): ValueSources {
+    const contributions = async () => (await findContributions(this.config)).plugins;
+    return {
+      images: () => readOpenVaults().map(({image}) => image),
+      secrets: () => {
+        const here = vaultHere();
+        return here === undefined ? [] : pulledNames(here.mountPoint);
+      },
+      plugins: async () => (await contributions()).map(({plugin}) => plugin.name),
+      shells: async () => (await contributions()).flatMap(({contributions: {shells = {}}}) => Object.keys(shells)),
+      backends: async () => Object.keys(readSecretsFile(undefined, process.cwd()).value.backends ?? {}),
+    };
+  }
+}
