@@ -27,6 +27,7 @@ const checks = [
       command: [installed('depcruise'), '--config', '.dependency-cruiser.js', 'src', 'bin', 'plugins'],
     },
   ],
+  [{name: 'prose', command: ['scripts/prose.ts']}],
   [{name: 'lint', command: [installed('eslint'), '.']}],
   [{name: 'types', command: [installed('tsc'), '-p', 'tsconfig.check.json']}],
   [{name: 'format', command: [installed('prettier'), '--check', '--cache', '--log-level=warn', '.']}],

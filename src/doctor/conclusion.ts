@@ -34,7 +34,7 @@ export type Circumstances = {
 /** The best isolation that can be had, and in it the best engine. */
 export function conclude(circumstances: Circumstances): Conclusion {
   if (circumstances.missing.length > 0) {
-    return {isolation: 'none', because: [`It lacks: ${circumstances.missing.join(', ')}.`]};
+    return {isolation: 'none', because: [`This machine lacks: ${circumstances.missing.join(', ')}.`]};
   }
   const {isolation, because} = chooseIsolation(circumstances);
   if (isolation === 'none') return {isolation, because};
@@ -48,26 +48,26 @@ function chooseIsolation(circumstances: Circumstances): {isolation: Isolation | 
   const {uid, sudo, administrator, runnableAsRoot, userNamespaces} = circumstances;
   if (uid === 0) {
     return userNamespaces === 'allowed'
-      ? {isolation: 'sealed', because: ['You are root, who seals sessions.']}
-      : {isolation: 'none', because: ['You are root, but without the right to make namespaces and mounts.']};
+      ? {isolation: 'sealed', because: ['Running as root: sessions are sealed.']}
+      : {isolation: 'none', because: ['Running as root, but without the right to create namespaces and mounts.']};
   }
   const mayBecomeRoot = sudo === 'no password' || sudo === 'password' || (sudo === 'unknown' && administrator);
   if (mayBecomeRoot && runnableAsRoot)
-    return {isolation: 'sealed', because: ['sudo makes you root, who seals sessions.']};
-  const why = mayBecomeRoot ? 'Root has no Node.js that could run the privileged half.' : explanations[sudo];
+    return {isolation: 'sealed', because: ['sudo can start the ghost as root, so sessions are sealed.']};
+  const why = mayBecomeRoot ? 'Root has no Node.js for the privileged half.' : explanations[sudo];
   return userNamespaces === 'allowed'
-    ? {isolation: 'private', because: [why, 'You may make user namespaces.']}
-    : {isolation: 'none', because: [why, 'You may not make user namespaces.']};
+    ? {isolation: 'private', because: [why, 'You may create user namespaces.']}
+    : {isolation: 'none', because: [why, 'You may not create user namespaces.']};
 }
 
 const explanations: Readonly<Record<SudoAnswer, string>> = {
-  'root already': 'You are root.',
-  'no password': 'sudo makes you root.',
-  password: 'sudo makes you root.',
-  unknown: 'sudo does not say whether it would make you root; if it does, sessions are sealed.',
+  'root already': 'Running as root.',
+  'no password': 'sudo can start the ghost as root.',
+  password: 'sudo can start the ghost as root.',
+  unknown: 'sudo does not say whether it lets you run the ghost; if it does, sessions are sealed.',
   refused: 'sudo does not let you run TazPod.',
-  blocked: 'Nothing can become root in this process.',
-  absent: 'There is no sudo.',
+  blocked: 'No program that this process starts can become root.',
+  absent: 'sudo is not installed.',
 };
 
 type EngineChoice =
@@ -79,10 +79,13 @@ function engineOfRoot({deviceMapper, fuse, loop, ext4, fuse2fs}: Circumstances):
   if (deviceMapper !== 'absent' && kernelMounts) {
     return {engine: 'dm-crypt', fileSystem: 'ext4', because: ['The kernel has dm-crypt, loop devices and ext4.']};
   }
-  const without = deviceMapper === 'absent' ? 'There is no dm-crypt.' : 'There is dm-crypt, but not what it needs.';
-  if (fuse === 'absent') return {because: [without, 'There is no /dev/fuse either.']};
+  const without =
+    deviceMapper === 'absent'
+      ? 'The kernel has no dm-crypt.'
+      : 'The kernel has dm-crypt, but lacks loop devices or ext4.';
+  if (fuse === 'absent') return {because: [without, '/dev/fuse does not exist either.']};
   if (kernelMounts) {
-    return {engine: 'fuse', fileSystem: 'ext4', because: [without, 'There are /dev/fuse, loop devices and ext4.']};
+    return {engine: 'fuse', fileSystem: 'ext4', because: [without, 'The kernel has /dev/fuse, loop devices and ext4.']};
   }
   return fuse2fs
     ? {engine: 'fuse', fileSystem: 'fuse2fs', because: [without, 'The kernel cannot mount ext4 here; fuse2fs can.']}
@@ -91,6 +94,6 @@ function engineOfRoot({deviceMapper, fuse, loop, ext4, fuse2fs}: Circumstances):
 
 function engineOfUser({fuse, fuse2fs}: Circumstances): EngineChoice {
   if (fuse !== 'usable') return {because: ['You may not open /dev/fuse.']};
-  if (!fuse2fs) return {because: ['Only root mounts ext4 by the kernel, and fuse2fs is not installed.']};
-  return {engine: 'fuse', fileSystem: 'fuse2fs', because: ['Only root uses dm-crypt and the kernel’s ext4.']};
+  if (!fuse2fs) return {because: ['Only root can mount ext4 with the kernel, and fuse2fs is not installed.']};
+  return {engine: 'fuse', fileSystem: 'fuse2fs', because: ['Only root can use dm-crypt and the kernel’s ext4.']};
 }

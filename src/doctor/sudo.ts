@@ -83,7 +83,7 @@ function describe(
   const without = 'Without root the isolation is private: other processes of yours can enter the session.';
   switch (answer) {
     case 'root already':
-      return {verdict: 'ok', detail: 'You are root.'};
+      return {verdict: 'ok', detail: 'Running as root.'};
     case 'no password':
       return {verdict: 'ok', detail: 'You may run the privileged half of TazPod, without a password.'};
     case 'password':

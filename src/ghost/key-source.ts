@@ -117,7 +117,7 @@ async function askTwice(caller: Caller, channel: CliChannel, image: string): Pro
         weak = first;
         continue;
       }
-      const second = await askOnce(channel, 'The same once more: ').catch((error: unknown) => {
+      const second = await askOnce(channel, 'Repeat passphrase: ').catch((error: unknown) => {
         first.fill(0);
         throw error;
       });

@@ -40,7 +40,7 @@ export const prompts: readonly Prompt[] = [
   {
     name: 'a new passphrase the second time',
     vault: 'made',
-    asks: /The same once more: /,
+    asks: /Repeat passphrase: /,
     come: async (terminal, vault) => {
       create(terminal, vault);
       await terminal.shows(/New passphrase for /);

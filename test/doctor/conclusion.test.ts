@@ -62,7 +62,7 @@ describe('what a machine gets', () => {
     expect(reason({...root, deviceMapper: 'absent', loop: 'absent', fuse2fs: false})).to.match(
       /fuse2fs is not installed/,
     );
-    expect(reason({...alone, userNamespaces: 'apparmor'})).to.equal('You may not make user namespaces.');
+    expect(reason({...alone, userNamespaces: 'apparmor'})).to.equal('You may not create user namespaces.');
     expect(reason({...alone, fuse: 'root only'})).to.equal('You may not open /dev/fuse.');
     expect(reason({...alone, fuse2fs: false})).to.match(/fuse2fs is not installed/);
   });

@@ -170,7 +170,7 @@ describe('A process of the same user that looks into a sealed session', () => {
       ).map(([what, attack, words]) =>
         always(
           `${what}, with every capability in a user namespace of its own`,
-          'No control: capabilities in one’s own user namespace are none in any other, and the kernel has no switch for it.',
+          'No control: a capability counts only in its own user namespace, and the kernel has no switch for that.',
           ({intruder, resident}) => intruder.inOwnUserNamespace().try(attack, resident.pid, ...words),
         ),
       ),

@@ -69,7 +69,7 @@ describe('A process of the same user that turns to the privileged processes', ()
         intruder.try('memory', pid),
         intruder.try('vm_readv', pid),
       ]),
-      row('reads open files and folders', (intruder, pid) => [
+      row('reads open files and directories', (intruder, pid) => [
         intruder.try('list', `/proc/${pid}/fd`),
         intruder.try('link', `/proc/${pid}/fd/0`),
         intruder.try('link', `/proc/${pid}/exe`),

@@ -131,17 +131,17 @@ describe('A process of the same user that changes what names lead to', () => {
   testRows(
     'Names that change while a plan is checked',
     [
-      row('exchanges the image for a link to somebody else’s', ({user, vault, victims}) =>
+      row('replaces the image with a link to another user’s', ({user, vault, victims}) =>
         withLink(user, vault.image, victims),
       ),
-      row('exchanges the directory of the image for a link to somebody else’s', ({user, vault, victim}) =>
+      row('replaces the directory of the image with a link to another user’s', ({user, vault, victim}) =>
         withLink(user, dirname(vault.image), victim.home),
       ),
-      row('exchanges the mount point for a link to somebody else’s folder', ({user, vault, victim}) =>
+      row('replaces the mount point with a link to another user’s directory', ({user, vault, victim}) =>
         withLink(user, vault.mountPoint, join(victim.home, 'folder')),
       ),
       row(
-        'exchanges the home’s end of a bridge for a link to a folder of /etc',
+        'replaces the home’s end of a bridge with a link to a directory in /etc',
         ({user}) => {
           const bridge = join(user.home, '.bridge');
           if (!existsSync(bridge)) mkdirSync(bridge);
@@ -151,7 +151,7 @@ describe('A process of the same user that changes what names lead to', () => {
         (plan) => ({...plan, bridges: [{home: '.bridge', vault: 'bridged'}]}),
       ),
       {
-        attack: 'exchanges the plan for a link to somebody else’s file while it is read',
+        attack: 'replaces the plan with a link to another user’s file while the ghost reads it',
         expected: 'refused',
         run: racePlan,
         without: lookFirst,
@@ -186,7 +186,7 @@ describe('A process of the same user that changes what names lead to', () => {
           'renames the mount point, makes another in its place, and gets what the session writes in the first moment after that',
         expected: 'succeeds',
         because:
-          'the kernel lets whoever may write in the home rename what is a mount point elsewhere; the ghost is told afterwards, and ends the session within milliseconds',
+          'the kernel lets a process that may write in the home rename a directory that is a mount point elsewhere; the ghost learns of it afterwards, and ends the session within milliseconds',
         run: async () => {
           for (let attempt = 1; ; attempt++) {
             const seen = await displace((mountPoint) => renameSync(mountPoint, `${mountPoint}-moved`), busyWriter);

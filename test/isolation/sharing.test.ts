@@ -74,7 +74,7 @@ describe('A process of the same user that shares the machine with a sealed sessi
         secretOf('key', 'user_key'),
       ),
       row(
-        'connects to a socket in the folder for temporary files',
+        'connects to a socket in the directory for temporary files',
         'TMPDIR in the vault',
         secretOf('path_socket', 'path_socket'),
       ),
@@ -177,7 +177,7 @@ describe('A process of the same user that shares the machine with a sealed sessi
           watching(sealed, sealed.resident.vault, async () => {
             await sealed.session.ask(`echo something > ${sealed.resident.vault}/written`);
           }),
-        without: 'the file system of the vault: a folder of the home',
+        without: 'the file system of the vault: a directory of the home',
         control: ({plain}) =>
           watching(plain, plain.user.home, async () => {
             writeFileSync(join(plain.user.home, 'written'), 'something');
@@ -192,7 +192,7 @@ describe('A process of the same user that shares the machine with a sealed sessi
     [
       known(
         'reads the command lines, names and states of the session’s processes (/proc/PID/{cmdline,comm,stat,status})',
-        'the kernel shows them to everybody: a secret in an argument is none',
+        'the kernel shows them to every user, so an argument cannot be secret',
         ({intruder, resident}) => intruder.trySecret(resident.name, 'read', `/proc/${resident.pid}/cmdline`),
       ),
       known(
@@ -212,7 +212,7 @@ describe('A process of the same user that shares the machine with a sealed sessi
       ),
       known(
         'stops, continues and ends processes of the session with signals',
-        'the uid is the same, and that is what kill(2) asks for: it can end a session; that no Node.js or Java in it then opens a door is for its variables',
+        'kill(2) asks for the same uid, so the process can end a session; the session’s variables keep Node.js and Java from opening a debugger on a signal',
         async ({intruder, resident}) => {
           const stopped = await intruder.try('signal', resident.pid, 'STOP');
           return stopped.got ? intruder.try('signal', resident.pid, 'CONT') : stopped;

@@ -136,7 +136,7 @@ describe('A process of the same user that turns to the terminal of a ghost', () 
         attack: 'writes on the terminal through /dev/tty, as a job that was started in it before',
         expected: 'succeeds',
         because:
-          'the terminal is the job’s own too, and the kernel opens it for its jobs whoever owns the device: who started them is who types at it',
+          'the terminal is the job’s own too, and the kernel opens it for its jobs even if another user owns the device: the user who types there started them',
         run: async ({taken, cue}) => {
           taken.clear();
           writeFileSync(cue, 'go\n');

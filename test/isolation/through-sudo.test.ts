@@ -122,7 +122,7 @@ describe('A process of the same user that prepares the way through sudo', () => 
     victim?: readonly string[],
   ): Row<Worlds> {
     return {
-      attack: `has root write into a folder of its own by ${what}`,
+      attack: `makes root write into a directory of the user’s by ${what}`,
       expected: 'refused',
       run: async (each) => {
         const folder = ownFolder(each.user);
@@ -178,7 +178,7 @@ describe('A process of the same user that prepares the way through sudo', () => 
     'The plan',
     [
       {
-        attack: 'finds the plan in its folder when the session has begun',
+        attack: 'finds the plan in its directory when the session has begun',
         expected: 'refused',
         run: async ({user, vault}) => {
           const {stdout} = await callByHand(user, planOf(vault, 'sh', '-c', `find ${user.runtimeFolder} | grep plan`));
@@ -328,8 +328,8 @@ describe('A process of the same user that prepares the way through sudo', () => 
         },
       },
       adverse(
-        'starts it in a folder with code that Node might load, in one that is gone, and in one that it may not enter',
-        'No control: neither Node nor the entry looks for anything in the working folder.',
+        'starts it in a directory with code that Node might load, in a removed one, and in one that it may not enter',
+        'No control: neither Node nor the entry looks for anything in the working directory.',
         ({user, evil, canary}) => [
           {cwd: folderOfCode(user, evil)},
           {through: shell('mkdir ~/gone; cd ~/gone; rmdir ~/gone')},
@@ -354,7 +354,7 @@ describe('A process of the same user that prepares the way through sudo', () => 
       ),
       adverse(
         'starts it with signals ignored',
-        'No control: what ignored signals spoil is told apart from success only by what is left.',
+        'No control: only leftovers tell the damage of ignored signals from a success.',
         () => [{through: ['perl', '-e', '$SIG{$_} = "IGNORE" for qw(CHLD PIPE HUP TERM XFSZ); exec @ARGV']}],
       ),
     ],

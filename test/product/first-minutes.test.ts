@@ -75,11 +75,11 @@ describe('The first ten minutes', function () {
         60_000,
       );
       terminal.enter(strong);
-      await terminal.shows(/^The same once more: ?$/m, 60_000);
+      await terminal.shows(/^Repeat passphrase: ?$/m, 60_000);
       terminal.enter('mistyped');
       await terminal.shows(/They differ\. Try again\.\nNew passphrase for/);
       terminal.enter(strong);
-      await terminal.shows(/(once more: [^]*){2}/, 60_000);
+      await terminal.shows(/(Repeat passphrase: [^]*){2}/, 60_000);
       terminal.enter(strong);
       await terminal.shows(inside, 60_000);
       terminal.enter('exit');

@@ -85,7 +85,7 @@ async function collect(
       if (!folder.recursive) continue;
       if (entry.isSymbolicLink() && !(await leadsInto(root, join(real, entry.name)))) {
         warn(
-          `${quoted(path.join('/'))} is a link out of the password store, and is skipped; to include it, name it with "folder:".`,
+          `${quoted(path.join('/'))} is a link out of the password store, and is skipped; to include it, name it in secrets.yml.`,
         );
         continue;
       }
