@@ -152,11 +152,11 @@ describe('A vault that was created', () => {
       terminal.enter(`tazpod vault create --image ${typed.image} --size 32M ${quickKdf.join(' ')}`);
       await terminal.shows(/New passphrase for/);
       terminal.enter(typed.passphrase);
-      await terminal.shows(/once more/);
+      await terminal.shows(/Repeat passphrase/);
       terminal.enter(`${typed.passphrase}x`);
       await terminal.shows(/differ[^]*New passphrase for/);
       terminal.enter(typed.passphrase);
-      await terminal.shows(/differ[^]*once more/);
+      await terminal.shows(/differ[^]*Repeat passphrase/);
       terminal.enter(typed.passphrase);
       await terminal.shows(/^Made [^]*^outside>/m);
     } finally {

@@ -33,7 +33,7 @@ describe('Programs that still run when a session ends', function () {
 
     it(`are named once, and end with it (${isolation})`, async () => {
       const script =
-        'sleep 1000 & setsid sleep 2000 & sleep 3000 & kill -STOP $!; exec -a "$(printf "\\033[2Jgone\\n")" sleep 4000 & sleep 1; exit 3';
+        'sleep 1000 & setsid sleep 2000 & sleep 3000 & sleep 1; kill -STOP $!; exec -a "$(printf "\\033[2Jgone\\n")" sleep 4000 & sleep 1; exit 3';
       const {code, stderr} = await exec(script);
       expect(code).to.equal(3);
       const names = /^warning: 4 programs of this session were still running and were ended: (.*)\.\n$/.exec(stderr);

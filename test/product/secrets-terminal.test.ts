@@ -134,7 +134,7 @@ describe('Secrets on a terminal', function () {
       terminal.enter('');
       await terminal.shows(/New passphrase for the vault/);
       terminal.enter(vault.passphrase);
-      await terminal.shows(/once more|Repeat/i);
+      await terminal.shows(/Repeat passphrase/);
       terminal.enter(vault.passphrase);
       await terminal.shows(/Who are you\? $/m);
       terminal.enter('me');

@@ -208,7 +208,7 @@ describe('On a terminal', () => {
     terminal.enter('');
     await terminal.shows(/New passphrase for/);
     terminal.enter(missing.passphrase);
-    await terminal.shows(/once more/);
+    await terminal.shows(/Repeat passphrase/);
     terminal.enter(missing.passphrase);
     await terminal.shows(atGhostPrompt);
     terminal.enter('echo kept > ~/secrets/kept');
@@ -250,7 +250,7 @@ describe('Without a terminal', () => {
   it('unlock needs a passphrase file, and says so', async () => {
     const {code, stderr} = await tazpod(owner, ['unlock', '--image', vault.image]);
     expect(code).to.equal(64);
-    expect(stderr).to.match(/no terminal to ask for the passphrase on[^]*--passphrase-file/);
+    expect(stderr).to.match(/There is no terminal to ask for the passphrase\.[^]*--passphrase-file/);
   });
 
   it('each step is a line when it is done', async () => {
