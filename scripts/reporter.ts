@@ -3,7 +3,7 @@ import {subscribe} from 'node:diagnostics_channel';
 import {writeFileSync} from 'node:fs';
 import {relative} from 'node:path';
 import Mocha from 'mocha';
-import {turn, whole} from '../test/bed/sample.ts';
+import {turn, whole} from './sample.js';
 import {reasonOf} from '../test/skip.ts';
 
 /** What `npm test` learns of a run of the tests. */
@@ -57,6 +57,7 @@ export default class Reporter extends Mocha.reporters.Spec {
       this.#started.set(child, runner.test?.fullTitle() ?? 'no test');
       child.once('close', () => this.#started.delete(child));
     });
+    if (summary !== undefined) process.prependListener('exit', () => writeFileSync(`${summary}.leaving`, ''));
     const sampled = whole ? 'everything' : `the share of TAZPOD_TEST_TURN=${turn}`;
     runner.once('start', () => process.stdout.write(`Of what there is much of, this plays ${sampled}.\n`));
     let since = Date.now();

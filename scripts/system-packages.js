@@ -6,6 +6,7 @@ export const runtimePrograms = {
   chattr: 'e2fsprogs',
   cryptsetup: 'cryptsetup-bin',
   dmsetup: 'dmsetup',
+  debugfs: 'e2fsprogs',
   e2fsck: 'e2fsprogs',
   e4crypt: 'e2fsprogs',
   fallocate: 'util-linux',

@@ -1,10 +1,10 @@
 import {Command} from '@oclif/core';
 import {findContributions} from '../extensions/contributions.ts';
-import {readOpenVaults} from '../kernel/open-vaults.ts';
 import {pulledNames} from '../secrets/get.ts';
 import {readSecretsFile} from '../secrets/mapping/locate.ts';
 import {vaultHere} from '../secrets/vault-here.ts';
 import {completeValue, type ValueSources} from '../shell/completions.ts';
+import {listOpenVaults} from '../vault/state.ts';
 
 /**
  * `tazpod __complete -- WORDS`: a line for each value that the last word can become. The shells' completion calls it.
@@ -24,7 +24,7 @@ export default class Complete extends Command {
   #sources(): ValueSources {
     const contributions = async () => (await findContributions(this.config)).plugins;
     return {
-      images: () => readOpenVaults().map(({image}) => image),
+      images: () => listOpenVaults().map(({image}) => image),
       secrets: () => {
         const here = vaultHere();
         return here === undefined ? [] : pulledNames(here.mountPoint);

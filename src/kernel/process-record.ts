@@ -37,6 +37,8 @@ export type ProcessStatus = {
   readonly boundingCapabilities: bigint;
   readonly noNewPrivileges: boolean;
   readonly seccomp: 'none' | 'strict' | 'filter';
+  /** Absent before Linux 4.7. */
+  readonly umask?: number;
 };
 
 export type Credentials = {
@@ -97,6 +99,7 @@ export function parseProcessStatus(file: Buffer): ProcessStatus | undefined {
   const [uid, gid] = [credentials(numbers('Uid')), credentials(numbers('Gid'))];
   if (pid === undefined || ppid === undefined || uid === undefined || gid === undefined) return undefined;
   const nsPids = numbers('NSpid');
+  const umask = /^[0-7]{3,4}$/.exec(fields.get('Umask') ?? '')?.[0];
   return {
     pid,
     ppid,
@@ -108,6 +111,7 @@ export function parseProcessStatus(file: Buffer): ProcessStatus | undefined {
     boundingCapabilities: mask('CapBnd'),
     noNewPrivileges: numbers('NoNewPrivs')[0] === 1,
     seccomp: (['none', 'strict', 'filter'] as const)[numbers('Seccomp')[0] ?? 0] ?? 'none',
+    ...(umask === undefined ? {} : {umask: parseInt(umask, 8)}),
   };
 }
 

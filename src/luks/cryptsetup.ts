@@ -129,9 +129,12 @@ export async function cryptsetupVersion(): Promise<
     : {major: Number(match[1]), minor: Number(match[2]), patch: Number(match[3] ?? '0')};
 }
 
-/** Longest that a try of a key may take: ten times what it takes on a slow machine, and a minute. */
+/**
+ * Longest that a try of a key may take: ten times what it takes on a slow machine, and three minutes, as cryptsetup
+ * needs a minute to read a key of 8 MiB.
+ */
 export function unlockTimeoutMs({header}: VettedHeader): number {
-  return 60_000 + 10_000 * Math.ceil(estimateUnlockSeconds(header));
+  return 180_000 + 10_000 * Math.ceil(estimateUnlockSeconds(header));
 }
 
 function formatArguments(options: FormatOptions): string[] {

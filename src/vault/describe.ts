@@ -14,7 +14,9 @@ const meanings = (named: string | undefined): Readonly<Record<VaultState['state'
 
 function stateWords({state, session, inside}: VaultState, named: string | undefined): string {
   if (state !== 'open') return meanings(named)[state];
-  return ['open', ...(session?.readOnly ? ['read-only'] : []), ...(inside ? ['and this shell is inside'] : [])].join(', ');
+  return ['open', ...(session?.readOnly ? ['read-only'] : []), ...(inside ? ['and this shell is inside'] : [])].join(
+    ', ',
+  );
 }
 
 const replacements: Readonly<Record<Replacement, string>> = {

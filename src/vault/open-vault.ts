@@ -21,6 +21,7 @@ import {isLocked} from '../kernel/file-lock.ts';
 import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {displaced} from '../lifecycle/displaced.ts';
 import {openInOtherMode} from '../lifecycle/open-in-other-mode.ts';
+import {readProcessStatus} from '../kernel/process-record.ts';
 import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTerminal} from '../kernel/terminal.ts';
 import type {ShareName} from '../lifecycle/share.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
@@ -284,8 +285,14 @@ function sessionPlan(
     // A relay sets the terminal, and the kernel stops whoever does that from the background.
     ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)) && inForeground(),
     ...(unattended || terminal === undefined ? {} : {terminal}),
-    umask: process.umask(),
+    ...callersUmask(),
   };
+}
+
+/** Read from the kernel: process.umask() sets it to read it. */
+function callersUmask(): {umask?: number} {
+  const umask = readProcessStatus('self')?.umask;
+  return umask === undefined ? {} : {umask};
 }
 
 /** Whoever leaves a vault that others are still in learns that it is not locked. */

@@ -41,7 +41,7 @@ export function makeUser(options: {readonly groups?: readonly string[]; readonly
     // Far from where others number theirs: what they have left of a user with the same number is not ours.
     ...[
       '--uid',
-      String(randomInt(20_000, 59_000)),
+      String(freeUid()),
       '--create-home',
       '--home-dir',
       home,
@@ -110,6 +110,14 @@ function accounts(): string[][] {
   return readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .map((line) => line.split(':'));
+}
+
+function freeUid(): number {
+  const taken = new Set(accounts().map(([, , uid]) => Number(uid)));
+  for (;;) {
+    const uid = randomInt(20_000, 59_000);
+    if (!taken.has(uid)) return uid;
+  }
 }
 
 /** useradd and userdel give up at once when another of them is at work, so they queue here. */

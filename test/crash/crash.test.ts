@@ -1,7 +1,7 @@
 import {expect} from 'chai';
 import {phases} from '../../src/lifecycle/step.ts';
 import {needsRoot} from '../bed/owner.ts';
-import {share} from '../bed/sample.ts';
+import {share} from '../../scripts/sample.js';
 import {Bench} from './bench.ts';
 import type {Point} from './faulty-install.ts';
 import {nameOfDeath, sampledDeaths, sampledStops} from './matrix.ts';
@@ -12,7 +12,7 @@ const notReached = new Set([
   'openCreated/bridge', // as open/bridge
 ]);
 
-/** `npm run test:crash` has them all; here each step of each scenario dies once, a third of them in one run. */
+/** `npm run test:crash` has them all; here each step of each scenario dies once, a fifth of them in one run. */
 describe('When processes are killed', function () {
   this.timeout(900_000);
   const reached = new Set<Point>();
@@ -41,7 +41,7 @@ async function failures(scenario: Scenario, reached: Set<Point>): Promise<string
   const found: string[] = [];
   const sample = points.filter((point) => scenario.sample.test(point));
   const deaths = [...sampledDeaths(sample, scenario.isolation), ...sampledStops(scenario)];
-  for (const death of share(deaths, 3, scenarios.indexOf(scenario))) {
+  for (const death of share(deaths, 5, scenarios.indexOf(scenario))) {
     const {leaks, losses} = await bench.run(death);
     found.push(...[...leaks, ...losses].map((what) => `${nameOfDeath(death)}: ${what}`));
   }

@@ -5,7 +5,7 @@ import {whyNoMachine} from '../vm/machine.ts';
 import {PowerCuts} from './power-cuts.ts';
 
 /** `npm run test:power-cut` has fifty. */
-const count = 5;
+const count = 2;
 
 describe('When the power is cut', function () {
   this.timeout(1_800_000);

@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import {needsRoot} from '../bed/owner.ts';
-import {share} from '../bed/sample.ts';
+import {share} from '../../scripts/sample.js';
 import {AskedUser, type Interruption, interruptions, prompts} from './prompts.ts';
 
 describe('At a prompt', () => {

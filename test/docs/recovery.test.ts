@@ -39,7 +39,7 @@ describe('docs/recovery.md', function () {
   }
 
   it('looks at a vault and tells its passphrase from others', async () => {
-    const [block] = blocksBelow(recovery, 'Is it whole, and is this the passphrase?');
+    const [block] = blocksBelow(recovery, 'Checking the image and the passphrase');
     const right = await run(block!, vault.passphrase);
     expect(right, right.stderr).to.include({code: 0});
     expect(right.stdout)
@@ -77,7 +77,7 @@ describe('docs/recovery.md', function () {
   });
 
   it('adds and changes passphrases', async () => {
-    const [block] = blocksBelow(recovery, 'Another passphrase');
+    const [block] = blocksBelow(recovery, 'Changing the passphrase');
     const [add, change] = block!.trim().split('\n');
     const quick = '--pbkdf pbkdf2 --pbkdf-force-iterations 1000';
     expect((await run(`${add!} ${quick}`, vault.passphrase, 'one more passphrase')).code).to.equal(0);

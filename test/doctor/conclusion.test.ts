@@ -56,7 +56,9 @@ describe('what a machine gets', () => {
       return conclude(circumstances).because.at(-1)!;
     };
     const alone = {...ada, sudo: 'absent'} as const;
-    expect(reason({...root, missing: ['cryptsetup', 'util-linux']})).to.equal('It lacks: cryptsetup, util-linux.');
+    expect(reason({...root, missing: ['cryptsetup', 'util-linux']})).to.equal(
+      'This machine lacks: cryptsetup, util-linux.',
+    );
     expect(reason({...root, userNamespaces: 'unknown'})).to.match(/without the right to make namespaces/);
     expect(reason({...root, deviceMapper: 'absent', fuse: 'absent'})).to.match(/no \/dev\/fuse either/);
     expect(reason({...root, deviceMapper: 'absent', loop: 'absent', fuse2fs: false})).to.match(

@@ -125,7 +125,9 @@ describe('the start of a command, with plugins in the user’s folder', () => {
     const open = await plugins();
     chmodSync(folder, 0o755);
     const root = {name: 'root', uid: 0, gid: 0, home: user.home, runtimeFolder: user.runtimeFolder};
-    const asRoot = await tazpod(root, ['plugins', '--json'], {env: {HOME: user.home}});
+    const asRoot = await tazpod(root, ['plugins', '--json'], {
+      env: {XDG_DATA_HOME: join(user.home, '.local/share')},
+    });
 
     expect(open.result).to.deep.equal([]);
     expect(open.warnings[0]).to.match(/is not trusted: everybody can write to it/);

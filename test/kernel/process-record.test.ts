@@ -96,6 +96,7 @@ describe('the status of a process', () => {
       boundingCapabilities: 1n,
       noNewPrivileges: true,
       seccomp: 'filter',
+      umask: 0o022,
     });
   });
 

@@ -1,6 +1,7 @@
 import {createHash, randomBytes} from 'node:crypto';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import {readProcessStatus} from '../../src/kernel/process-record.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {writeAs} from '../bed/ownership.ts';
@@ -98,7 +99,7 @@ describe('A command run by exec', () => {
       env: {WORD: "it's $(id)", LONG: long, LD_LIBRARY_PATH: '/nowhere'},
     });
     expect(stdout).to.equal(
-      `true it's $(id) 100000 ${owner.home}\n/usr/share\n${process.umask().toString(8).padStart(4, '0')}\n`,
+      `true it's $(id) 100000 ${owner.home}\n/usr/share\n${readProcessStatus('self')!.umask!.toString(8).padStart(4, '0')}\n`,
     );
   });
 

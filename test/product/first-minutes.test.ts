@@ -46,9 +46,10 @@ describe('The first ten minutes', function () {
   }
 
   /** No line of the screen was broken in mid-word: each ends before the last column. */
-  function expectWholeWords({screen}: TestTerminal): void {
+  function expectWholeWords(shown: TestTerminal): void {
     expect(
-      screen(true)
+      shown
+        .screen(true)
         .split('\n')
         .filter((line) => line.length >= 80),
     ).to.deep.equal([]);

@@ -4,6 +4,7 @@ import {once} from 'node:events';
 import {closeSync, copyFileSync, openSync, readSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import {readProcessStatus} from '../../src/kernel/process-record.ts';
 import {readOpenVaults} from '../../src/kernel/open-vaults.ts';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
@@ -57,7 +58,9 @@ for (const isolation of ['sealed', 'private'] as const) {
         .and.to.include('CapEff:\t0000000000000000')
         .and.to.include('NoNewPrivs:\t1')
         // fuse2fs knows no ACL that would keep the files private.
-        .and.to.match(isolation === 'private' ? /^0077$/m : new RegExp(`^0*${process.umask().toString(8)}$`, 'm'));
+        .and.to.match(
+          isolation === 'private' ? /^0077$/m : new RegExp(`^0*${readProcessStatus('self')!.umask!.toString(8)}$`, 'm'),
+        );
       // Only root can take the bounding set away from whoever joins; without new privileges it bounds nothing.
       if (isolation === 'sealed') expect(output).to.include('CapBnd:\t0000000000000000');
       const outer = await second.ask('readlink /proc/self/ns/user /proc/self/ns/pid /proc/self/ns/ipc');

@@ -4,7 +4,7 @@ import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {tazpod} from '../bed/run.ts';
-import {whole} from '../bed/sample.ts';
+import {whole} from '../../scripts/sample.js';
 import {makeVault} from '../bed/vault.ts';
 
 /** Where everything is played, a hundred. */

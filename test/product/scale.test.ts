@@ -2,7 +2,7 @@ import {expect} from 'chai';
 import {readOpenVaults} from '../../src/kernel/open-vaults.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
-import {whole} from '../bed/sample.ts';
+import {whole} from '../../scripts/sample.js';
 import {tazpod} from '../bed/run.ts';
 import {openSession, type TestSession} from '../bed/session.ts';
 import type {BedUser} from '../bed/user.ts';

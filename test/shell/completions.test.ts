@@ -48,7 +48,16 @@ describe('completion of values', () => {
   });
 
   it('offers nothing for commands, flags, files, the command of exec, and further arguments', async () => {
-    for (const line of ['', 'vau', 'exec', 'exec --eng', 'unlock --passphrase-file ', 'exec -- ', 'get A B', 'nonsense ']) {
+    for (const line of [
+      '',
+      'vau',
+      'exec',
+      'exec --eng',
+      'unlock --passphrase-file ',
+      'exec -- ',
+      'get A B',
+      'nonsense ',
+    ]) {
       expect(await complete(line), line).to.deep.equal([]);
     }
   });

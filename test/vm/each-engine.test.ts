@@ -1,4 +1,4 @@
-import {whole} from '../bed/sample.ts';
+import {whole} from '../../scripts/sample.js';
 import {describeInMachine} from './guest-tests.ts';
 
 describeInMachine('in a machine with device-mapper', ['test/product/each-engine.test.ts'], {

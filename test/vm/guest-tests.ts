@@ -2,7 +2,7 @@ import {spawnSync} from 'node:child_process';
 import {join} from 'node:path';
 import {projectNode, root} from '../../scripts/setup.js';
 import {install} from '../bed/install.ts';
-import {sampleEnvironment} from '../bed/sample.ts';
+import {sampleEnvironment} from '../../scripts/sample.js';
 import {skip} from '../skip.ts';
 import type {TestLine} from './line-reporter.ts';
 import {whyNoMachine, type Started} from './machine.ts';

@@ -5,6 +5,7 @@ import {Failure} from '../../lifecycle/failure.ts';
 import {withVariables} from '../../secrets/session/session-words.ts';
 import {markedShell} from '../../shell/marked-shell.ts';
 import {SessionCommand} from '../../session-command.ts';
+import {shellEnvironment} from '../../shell/environment.ts';
 import {locateImage} from '../../vault/location.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
 import {
@@ -70,7 +71,7 @@ export default class Unlock extends SessionCommand {
     return this.finish(
       await openOrCreate(
         {...settings, ...size, image},
-        withVariables(dressed ? markedShell(shell, process.env) : [shell], 'all'),
+        withVariables(dressed ? markedShell(shell, shellEnvironment()) : [shell], 'all'),
         this.presentation(flags, flags.quiet),
         await this.bridges(),
         {welcome: dressed},

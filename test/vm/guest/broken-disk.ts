@@ -13,7 +13,7 @@ import {readLoopDevices} from '../../../src/kernel/loop.ts';
 import {readOpenVaults} from '../../../src/kernel/open-vaults.ts';
 import {fuseConnections} from '../../bed/fuse-connections.ts';
 import {until} from '../../bed/until.ts';
-import {whole} from '../../bed/sample.ts';
+import {whole} from '../../../scripts/sample.js';
 import {sh} from './file-tree.ts';
 import {LuksImage, passphrase} from './image.ts';
 

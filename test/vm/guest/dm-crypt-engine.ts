@@ -29,7 +29,7 @@ import {loopDevicesOf, readLoopDevices} from '../../../src/kernel/loop.ts';
 import {eventually} from '../../engines/eventually.ts';
 import {ExternalJournal, superblockIn} from '../../engines/external-journal.ts';
 import {findInMemory} from '../../engines/fuse/process-memory.ts';
-import {share, whole} from '../../bed/sample.ts';
+import {share, whole} from '../../../scripts/sample.js';
 import {AttachingProcess} from './attaching-process.ts';
 import {LuksImage, mebibyte, passphrase} from './image.ts';
 import {expectNothing, kernelHas} from './left.ts';

@@ -11,7 +11,7 @@ import {checkFileSystem, makeFileSystem, mountFileSystem} from '../../../src/eng
 import {fuseEngine} from '../../../src/engines/fuse/engine.ts';
 import {openNamelessFile, readVettedHeader} from '../../../src/luks/private-copy.ts';
 import {failureOf} from '../../failure-of.ts';
-import {whole} from '../../bed/sample.ts';
+import {whole} from '../../../scripts/sample.js';
 import {describeTree, differences, makeTree, sh} from './file-tree.ts';
 import {LuksImage, mebibyte, passphrase} from './image.ts';
 import {expectNothing} from './left.ts';
