@@ -158,7 +158,7 @@ async function openVaultsOf(imageFd: number, imageId: string, caller: Caller, wa
 }
 
 async function endVault(vault: RunningVault, ghosts: readonly ProcessIdentity[], graceMs: number): Promise<void> {
-  leaveWord(vault);
+  markLocked(vault);
   for (const member of membersOfPidNamespace(vault.init.pid).slice(1)) signalProcess(member, 'SIGHUP');
   const deadline = Date.now() + graceMs;
   // Who is stopped acts on SIGHUP only when it goes on.
@@ -177,7 +177,7 @@ async function endVault(vault: RunningVault, ghosts: readonly ProcessIdentity[],
  * Safe as root: the marker is made in the session's own /dev/shm, exclusively and through no link, so nothing that the
  * session has put there is touched; the ghost asks no more than whether it is there.
  */
-export function leaveWord(vault: RunningVault): void {
+export function markLocked(vault: RunningVault): void {
   try {
     writeFileSync(`/proc/${vault.init.pid}/root/dev/shm/${lockedMarker}`, '', {flag: 'wx', mode: 0o600});
   } catch {

@@ -18,9 +18,9 @@ import {isVolumeKeyOf} from '../luks/volume-key-digest.ts';
 import {adoptFiles} from './adopt.ts';
 import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
-import {Conductor} from './conductor.ts';
+import {StepRunner} from './step-runner.ts';
 import {type ControlGroupMove, leaveCallersGroups} from './control-group.ts';
-import {Holdings, WrongPassphrase} from './holdings.ts';
+import {Resources, WrongPassphrase} from './resources.ts';
 import {type Joinable, lockImage, type Patience, patienceOf} from './image-lock.ts';
 import {type ImagePlace, nameOf, placeOf, watchImage} from './image-place.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
@@ -28,7 +28,7 @@ import {keyReader} from './key-source.ts';
 import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
 import {printablePath} from './printable-path.ts';
 import {saveRemovedImage} from './save-image.ts';
-import {accompany} from './session/accompany.ts';
+import {supervise} from './session/supervise.ts';
 import {joinSession, justEnded, openVaultOf} from './session/join.ts';
 import {prepareSession, type Session} from './session/session.ts';
 
@@ -73,8 +73,8 @@ class Ghost {
   readonly #plan: OpenPlan;
   readonly #channel: CliChannel;
   readonly #opened: OpenedPlan;
-  readonly #conductor: Conductor;
-  readonly #holdings: Holdings;
+  readonly #steps: StepRunner;
+  readonly #resources: Resources;
   /** What the kernel called the image when it was opened. */
   #openedAs = '';
   /** The vault is mounted by this ghost: its image must outlive it. */
@@ -89,8 +89,8 @@ class Ghost {
     this.#plan = plan;
     this.#channel = channel;
     this.#opened = opened;
-    this.#conductor = new Conductor((message) => channel.say(message));
-    this.#holdings = new Holdings(caller, plan, opened, {
+    this.#steps = new StepRunner((message) => channel.say(message));
+    this.#resources = new Resources(caller, plan, opened, {
       warn: (text) => channel.say({say: 'warning', text}),
       onLoss: (reason) => {
         if (!this.#closing) channel.say({say: 'notice', text: lossAlarm(reason)});
@@ -109,59 +109,59 @@ class Ghost {
       }),
     );
     // Before a passphrase is asked for: whoever could open the terminal would read along.
-    await this.#holdings.guardTerminal();
+    await this.#resources.guardTerminal();
     if (create !== undefined) {
       const engine = await this.#create(create);
-      return session === undefined ? 0 : this.#haunt(engine, session, onSession);
+      return session === undefined ? 0 : this.#runSession(engine, session, onSession);
     }
     if (this.#plan.adopt) return this.#adopt();
     const {header, running} = await this.#prepare();
     // A plan without a session is one that creates; the type says so, the check of its shape cannot.
     if (session === undefined) return 0;
     if (running !== undefined) return this.#joinOrOpen(header, running, session, onSession);
-    return this.#haunt(await this.#unlockAndAttach(header), session, onSession);
+    return this.#runSession(await this.#unlockAndAttach(header), session, onSession);
   }
 
   /** Throws a Failure (74) if something that the session wrote is not in the image, whatever its own exit code was. */
   refuseLoss(): void {
-    const {loss} = this.#holdings;
+    const {loss} = this.#resources;
     if (loss !== undefined) throw lossFailure(loss, this.#plan.image);
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    const [conductor, holdings] = [this.#conductor, this.#holdings];
-    holdings.stopWatching();
+    const [steps, resources] = [this.#steps, this.#resources];
+    resources.stopWatching();
     // Safe as root: they are the ghost's own helpers. One that is stopped would keep the vault open.
     const waking = setInterval(() => continueStopped(descendantsOf(process.pid)), wakeMs);
     try {
-      await this.#takeDown(conductor, holdings);
+      await this.#takeDown(steps, resources);
     } finally {
       clearInterval(waking);
     }
   }
 
-  async #takeDown(conductor: Conductor, holdings: Holdings): Promise<void> {
-    conductor.begin('close');
-    await conductor.step('endSessions', () => holdings.releaseTerminal());
+  async #takeDown(steps: StepRunner, resources: Resources): Promise<void> {
+    steps.begin('close');
+    await steps.step('endSessions', () => resources.releaseTerminal());
     // What the session has handed out of the vault, an open file, keeps the file system busy. The device is taken away
     // from under it: nobody outside decides how long a vault stays open.
-    const [unmounted] = await Promise.allSettled([conductor.step('unmount', () => holdings.unmount())]);
-    await conductor.step('detach', () => holdings.detach());
+    const [unmounted] = await Promise.allSettled([steps.step('unmount', () => resources.unmount())]);
+    await steps.step('detach', () => resources.detach());
     if (this.#serves && this.#isRemoved()) await this.#saveImage();
-    await holdings.release();
+    await resources.release();
     this.#groups?.undo();
     if (unmounted.status === 'rejected') throw unmounted.reason as Error;
   }
 
   #isRemoved(): boolean {
-    return placeOf(this.#holdings.imageFd, this.#openedAs).is === 'removed';
+    return placeOf(this.#resources.imageFd, this.#openedAs).is === 'removed';
   }
 
   async #saveImage(): Promise<void> {
     this.#channel.say({say: 'notice', text: `Saving a copy of the removed image ${printablePath(this.#plan.image)}.`});
     const {imageFolderFd, homeFd, imageName} = this.#opened;
-    this.loss = await saveRemovedImage(this.#caller, this.#holdings.imageFd, {
+    this.loss = await saveRemovedImage(this.#caller, this.#resources.imageFd, {
       folderFd: imageFolderFd,
       homeFd,
       imageName,
@@ -170,22 +170,22 @@ class Ghost {
 
   /** Lock and header: everything before a key. Says whose ghost is there where the lock is taken. */
   async #prepare(): Promise<{header: VettedHeader; running: Joinable | undefined}> {
-    const conductor = this.#conductor;
-    conductor.begin('prepare');
-    await conductor.step('unshare', () => this.#holdings.enter());
+    const steps = this.#steps;
+    steps.begin('prepare');
+    await steps.step('unshare', () => this.#resources.enter());
     const running = await this.#lock(this.#patience());
-    const header = await conductor.step('vet', () => this.#holdings.vet(this.#holdings.imageFd));
+    const header = await steps.step('vet', () => this.#resources.vet(this.#resources.imageFd));
     return {header, running};
   }
 
   #patience(): Patience {
-    return patienceOf(this.#plan, this.#caller, (why) => this.#conductor.waits('lock', why));
+    return patienceOf(this.#plan, this.#caller, (why) => this.#steps.waits('lock', why));
   }
 
   #lock(patience: Patience): Promise<Joinable | undefined> {
-    return this.#conductor.step(
+    return this.#steps.step(
       'lock',
-      () => lockImage(this.#holdings.imageFd, this.#caller, this.#plan, patience),
+      () => lockImage(this.#resources.imageFd, this.#caller, this.#plan, patience),
       (vault) => vault && 'a ghost has it',
     );
   }
@@ -194,12 +194,12 @@ class Ghost {
   async #unlockAndAttach(header: VettedHeader, phase: 'open' | 'adopt' = 'open'): Promise<Engine> {
     // What is missing is said before a passphrase is asked for.
     const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
-    return this.#attach(engine, header, await this.#withKey((key) => this.#holdings.unlock(header, key)), phase);
+    return this.#attach(engine, header, await this.#withKey((key) => this.#resources.unlock(header, key)), phase);
   }
 
   /** A key that was asked for before the lock was this ghost's: the header may be another one since. */
   async #attachWith(volumeKey: Buffer): Promise<Engine> {
-    const header = await this.#conductor.step('vet', () => this.#holdings.vet(this.#holdings.imageFd));
+    const header = await this.#steps.step('vet', () => this.#resources.vet(this.#resources.imageFd));
     await this.#keyOf(digestOf(header), volumeKey);
     return this.#attach(await chooseEngine(header.header.segments[0]!, this.#plan.engine), header, volumeKey);
   }
@@ -210,10 +210,10 @@ class Ghost {
     volumeKey: Buffer,
     phase: 'open' | 'adopt' = 'open',
   ): Promise<Engine> {
-    this.#conductor.begin(phase);
-    await this.#conductor.step(
+    this.#steps.begin(phase);
+    await this.#steps.step(
       'attach',
-      () => this.#holdings.attach(engine, header, volumeKey),
+      () => this.#resources.attach(engine, header, volumeKey),
       ({readOnly}) => (readOnly ? `${engine.id}, read-only` : engine.id),
     );
     return engine;
@@ -224,9 +224,9 @@ class Ghost {
     const reader = keyReader(this.#caller, this.#plan.key, this.#opened.keyFd, this.#plan.image, this.#channel);
     for (let tries = 1; ; tries++) {
       const key = await reader.existing();
-      this.#conductor.begin('unlock');
+      this.#steps.begin('unlock');
       try {
-        return await this.#conductor.step('unlock', () => attempt(key));
+        return await this.#steps.step('unlock', () => attempt(key));
       } catch (error) {
         if (!(error instanceof WrongPassphrase)) throw error;
         if (tries === reader.tries) throw error.because(reader.doubt());
@@ -243,7 +243,7 @@ class Ghost {
   async #joinOrOpen(header: VettedHeader, first: Joinable, plan: SessionPlan, onSession: () => void): Promise<number> {
     // The header is the image's of now. What counts is the key of the vault that is open.
     const volumeKey = await this.#withKey(async (key) =>
-      this.#keyOf(first.keyDigest, await this.#holdings.unlock(header, key)),
+      this.#keyOf(first.keyDigest, await this.#resources.unlock(header, key)),
     );
     // The user may have taken long to type it.
     const patience = this.#patience();
@@ -260,8 +260,8 @@ class Ghost {
           return 0;
         }
         const {ghost} = running;
-        this.#conductor.begin('join');
-        const joined = await this.#conductor.step(
+        this.#steps.begin('join');
+        const joined = await this.#steps.step(
           'join',
           () => joinSession(this.#caller, plan, ghost, this.#groups?.sessionGroups ?? []),
           (session) => (session === undefined ? 'it has just ended' : undefined),
@@ -269,19 +269,19 @@ class Ghost {
         if (joined === undefined && performance.now() < patience.deadlineMs) continue;
         if (joined === undefined) throw justEnded();
         volumeKey.fill(0);
-        this.#openedAs = nameOf(this.#holdings.imageFd);
-        await this.#holdings.clearStaging();
-        return await this.#accompany(joined.session, openVaultOf(ghost), onSession, joined.wasLocked);
+        this.#openedAs = nameOf(this.#resources.imageFd);
+        await this.#resources.clearStaging();
+        return await this.#supervise(joined.session, openVaultOf(ghost), onSession, joined.wasLocked);
       }
-      return await this.#haunt(await this.#attachWith(volumeKey), plan, onSession);
+      return await this.#runSession(await this.#attachWith(volumeKey), plan, onSession);
     } finally {
       volumeKey.fill(0);
     }
   }
 
   #lockAgain(patience: Patience): Promise<Joinable | undefined> {
-    this.#conductor.begin('prepare');
-    this.#conductor.skip('unshare', 'done before');
+    this.#steps.begin('prepare');
+    this.#steps.skip('unshare', 'done before');
     return this.#lock(patience);
   }
 
@@ -294,7 +294,7 @@ class Ghost {
 
   /** From nothing to the plaintext of a new image, which gets its name when it is whole. */
   async #create(plan: CreatePlan): Promise<Engine> {
-    const conductor = this.#conductor;
+    const steps = this.#steps;
     const {imageFolderFd, imageName, keyFd} = this.#opened;
     // What is missing is said before a passphrase is asked for.
     const engine = await chooseEngine(newSegment, this.#plan.engine);
@@ -302,47 +302,47 @@ class Ghost {
       plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
     const key = await keyReader(this.#caller, this.#plan.key, keyFd, this.#plan.image, this.#channel).chosen();
     try {
-      conductor.begin('create');
-      await conductor.step('unshare', () => this.#holdings.enter());
-      const image = await conductor.step('allocate', () =>
+      steps.begin('create');
+      await steps.step('unshare', () => this.#resources.enter());
+      const image = await steps.step('allocate', () =>
         allocateImage(this.#caller, imageFolderFd, plan.sizeBytes, (doneBytes) =>
-          conductor.progress('allocate', doneBytes, plan.sizeBytes),
+          steps.progress('allocate', doneBytes, plan.sizeBytes),
         ),
       );
-      this.#holdings.holdImage(image.fd);
+      this.#resources.holdImage(image.fd);
       try {
-        await conductor.step('luksFormat', () =>
+        await steps.step('luksFormat', () =>
           format(image.fd, key, {
             pbkdf: plan.pbkdf,
             ...(memoryKiB === undefined ? {} : {pbkdfMemoryKiB: memoryKiB}),
             ...(plan.pbkdfForceIterations === undefined ? {} : {pbkdfForceIterations: plan.pbkdfForceIterations}),
           }),
         );
-        const header = await conductor.step('vet', () => this.#holdings.vet(image.fd));
-        const volumeKey = await conductor.step('unlock', () => this.#holdings.unlock(header, key));
-        const device = await conductor.step(
+        const header = await steps.step('vet', () => this.#resources.vet(image.fd));
+        const volumeKey = await steps.step('unlock', () => this.#resources.unlock(header, key));
+        const device = await steps.step(
           'attach',
-          () => this.#holdings.attach(engine, header, volumeKey),
+          () => this.#resources.attach(engine, header, volumeKey),
           () => engine.id,
         );
         const {sessionUid, sessionGid} = this.#caller;
-        await conductor.step('mkfs', () => makeFileSystem(device, {uid: sessionUid, gid: sessionGid}));
-        await conductor.step('publish', () => publishImage(this.#caller, imageFolderFd, image, imageName));
+        await steps.step('mkfs', () => makeFileSystem(device, {uid: sessionUid, gid: sessionGid}));
+        await steps.step('publish', () => publishImage(this.#caller, imageFolderFd, image, imageName));
       } catch (error) {
         discardImage(this.#caller, imageFolderFd, image);
-        this.#holdings.holdImage(undefined);
+        this.#resources.holdImage(undefined);
         throw error;
       }
     } finally {
       key.fill(0);
     }
-    if (this.#plan.session !== undefined) conductor.begin('openCreated');
+    if (this.#plan.session !== undefined) steps.begin('openCreated');
     return engine;
   }
 
   /** Makes what is in the vault the caller's. Nobody but this process sees it meanwhile. */
   async #adopt(): Promise<number> {
-    const conductor = this.#conductor;
+    const steps = this.#steps;
     if (this.#caller.isolation === 'private') {
       throw new Failure(exitCode.unavailable, 'Only root can change the owner of the files in a vault.', {
         why: 'This ghost has no privilege: sudo does not let you run it, or --isolation private was given.',
@@ -353,15 +353,15 @@ class Ghost {
     // A plan that adopts never joins.
     if (running !== undefined) throw new Failure(exitCode.busy, 'The vault is open.', {next: 'tazpod vault lock'});
     await this.#unlockAndAttach(header, 'adopt');
-    const {device} = this.#holdings;
-    await conductor.step(
+    const {device} = this.#resources;
+    await steps.step(
       'check',
       () => checkFileSystem(device, this.#plan.image),
       (state) => state,
     );
-    const folder = await conductor.step('mount', () => this.#holdings.mountAside(device));
+    const folder = await steps.step('mount', () => this.#resources.mountAside(device));
     const {sessionUid: uid, sessionGid: gid} = this.#caller;
-    const adopted = await conductor.step(
+    const adopted = await steps.step(
       'adopt',
       () => adoptFiles(folder, {uid, gid}),
       ({changed}) => `${changed} changed`,
@@ -371,57 +371,57 @@ class Ghost {
   }
 
   /** From the plaintext to the session and to its end. */
-  async #haunt(engine: Engine, plan: SessionPlan, onSession: () => void): Promise<number> {
-    const conductor = this.#conductor;
-    const {device, imageFd} = this.#holdings;
+  async #runSession(engine: Engine, plan: SessionPlan, onSession: () => void): Promise<number> {
+    const steps = this.#steps;
+    const {device, imageFd} = this.#resources;
     this.#openedAs = nameOf(imageFd);
     this.#serves = true;
-    await conductor.step(
+    await steps.step(
       'check',
       async () => {
         const state = await checkFileSystem(device, this.#plan.image);
-        this.#holdings.examineOwner(device);
+        this.#resources.examineOwner(device);
         return state;
       },
       (state) => state,
     );
-    const fileSystem = await conductor.step(
+    const fileSystem = await steps.step(
       'mount',
-      () => this.#holdings.mount(device),
+      () => this.#resources.mount(device),
       ({driver}) => `by ${driver === 'kernel' ? 'the kernel' : driver}${this.#plan.readOnly ? ', read-only' : ''}`,
     );
-    if (this.#plan.bridges.length === 0) conductor.skip('bridge', 'none');
+    if (this.#plan.bridges.length === 0) steps.skip('bridge', 'none');
     else
-      await conductor.step(
+      await steps.step(
         'bridge',
-        () => this.#holdings.bridge(),
+        () => this.#resources.bridge(),
         (bridges) => bridges.join(', '),
       );
-    const namespaces = await conductor.step(
+    const namespaces = await steps.step(
       'seal',
-      () => this.#holdings.seal(),
+      () => this.#resources.seal(),
       () => this.#caller.isolation,
     );
     const vault: OpenVault = {
-      uuid: this.#holdings.header.header.uuid,
+      uuid: this.#resources.header.header.uuid,
       engine: engine.id,
       fileSystem: fileSystem.driver === 'kernel' ? 'ext4' : 'fuse2fs',
       isolation: this.#caller.isolation,
       ...(this.#plan.readOnly ? {readOnly: true as const} : {}),
-      imageId: formatFileIdentity(identifyFile(this.#holdings.imageFd)),
+      imageId: formatFileIdentity(identifyFile(this.#resources.imageFd)),
       image: this.#plan.image,
       mountPoint: this.#plan.mountPoint,
       uid: this.#caller.sessionUid,
-      keyDigest: digestOf(this.#holdings.header),
+      keyDigest: digestOf(this.#resources.header),
     };
-    const session = await conductor.step('shell', () =>
+    const session = await steps.step('shell', () =>
       prepareSession(this.#caller, plan, vault, namespaces, this.#groups?.sessionGroups ?? []),
     );
-    return this.#accompany(session, vault, onSession, () => existsSync(`/dev/shm/${lockedMarker}`));
+    return this.#supervise(session, vault, onSession, () => existsSync(`/dev/shm/${lockedMarker}`));
   }
 
   /** Hands the terminal over to the session, lets it begin, and stays with it to its end. */
-  async #accompany(
+  async #supervise(
     session: Session,
     vault: OpenVault,
     onSession: () => void,
@@ -431,17 +431,17 @@ class Ghost {
     await this.#channel.claimTerminal();
     onSession();
     session.begin();
-    const {imageFd, lost, misplaced} = this.#holdings;
+    const {imageFd, lost, misplaced} = this.#resources;
     const unwatch = watchImage(imageFd, this.#openedAs, (place) => {
       this.#channel.say({say: 'notice', text: describePlace(place, this.#plan.image)});
     });
     try {
-      const code = await accompany({
+      const code = await supervise({
         session,
         channel: this.#channel,
         wasLocked,
         isLost: () => this.#isRemoved(),
-        onLingering: () => this.#holdings.releaseTerminal(),
+        onLingering: () => this.#resources.releaseTerminal(),
         ...(lost === undefined ? {} : {lost}),
         ...(misplaced === undefined ? {} : {misplaced}),
       });

@@ -36,7 +36,7 @@ const endless = ['fuse2fs', 'nsenter', 'prlimit', 'script', 'unshare'];
 
 /** Where a lock from outside can be held: the statements of `src/ghost/lock.ts` that change something. */
 const lockPoints: readonly {readonly point: string; readonly around: RegExp}[] = [
-  {point: 'lock/word', around: /^ *leaveWord\(vault\);$/m},
+  {point: 'lock/word', around: /^ *markLocked\(vault\);$/m},
   {point: 'lock/hangUp', around: /^ *for \(const member of .*\n *signalProcess\(member, 'SIGHUP'\);$/m},
   {point: 'lock/end', around: /^ *signalProcess\(vault\.init, 'SIGKILL'\);$/m},
   {point: 'lock/closed', around: /^ *if \(await unlockedWithin\(.*\n *return;$/m},
@@ -76,10 +76,10 @@ export class FaultyInstall implements Install {
     this.#replace('bin/tazpod-ghost', (content) => `${content}\n`);
     this.#layFolder();
     this.#wrapPrograms();
-    renameSync(join(this.folder, 'dist/ghost/conductor.js'), join(this.folder, 'dist/ghost/product-conductor.js'));
-    cpSync(new URL('./faulty-conductor.js', import.meta.url), join(this.folder, 'dist/ghost/conductor.js'));
+    renameSync(join(this.folder, 'dist/ghost/step-runner.js'), join(this.folder, 'dist/ghost/product-step-runner.js'));
+    cpSync(new URL('./faulty-step-runner.js', import.meta.url), join(this.folder, 'dist/ghost/step-runner.js'));
     for (const {point, around} of lockPoints) this.#holdLock(point, around);
-    this.#replace('dist/ghost/lock.js', (content) => `import {reach} from './conductor.js';\n${content}`);
+    this.#replace('dist/ghost/lock.js', (content) => `import {reach} from './step-runner.js';\n${content}`);
   }
 
   /** From now on, whoever reaches this point is held there; `everywhere` holds everybody. */
@@ -153,7 +153,7 @@ export class FaultyInstall implements Install {
     }
   }
 
-  /** A lock has no conductor: it is no part of a ghost's life. The last of its statements returns. */
+  /** A lock has no steps: it is no part of a ghost's life. The last of its statements returns. */
   #holdLock(point: string, around: RegExp): void {
     this.#replace('dist/ghost/lock.js', (content) =>
       content.replace(around, (statement) => {

@@ -16,7 +16,7 @@ import type {CleanPlan, ObservePlan} from '../../lifecycle/plan.ts';
 import type {Caller} from '../caller.ts';
 import {onTheWay, openImageForLock, openStepwise} from '../plan/check-plan.ts';
 import type {CliChannel} from '../cli-channel.ts';
-import {leaveWord} from '../lock.ts';
+import {markLocked} from '../lock.ts';
 import {type Belongings, describeBelongings, observe} from './observe.ts';
 
 /** Programs that wait for a device may wait for ever. */
@@ -139,7 +139,7 @@ function signal(
     return refused('the process belongs to another user');
   }
   const session = own.ghosts.find(({init}) => membersOfPidNamespace(init.pid).some(isIt));
-  if (session !== undefined) leaveWord(session);
+  if (session !== undefined) markLocked(session);
   signalled.push(ghost?.init ?? user!);
   return signalProcess(ghost?.init ?? user!, name) ? done : nothing;
 }

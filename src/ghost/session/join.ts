@@ -6,7 +6,7 @@ import {lockedMarker} from '../../lifecycle/init-label.ts';
 import type {OpenVault} from '../../lifecycle/message.ts';
 import type {ProcessIdentity} from '../../kernel/process.ts';
 import type {EnterPlan, SessionPlan} from '../../lifecycle/plan.ts';
-import {accompany} from './accompany.ts';
+import {supervise} from './supervise.ts';
 import type {Caller} from '../caller.ts';
 import type {CliChannel} from '../cli-channel.ts';
 import type {SessionGroups} from '../control-group.ts';
@@ -39,7 +39,7 @@ export async function enterPrivateGhost(
   await channel.claimTerminal();
   onSession();
   session.begin();
-  return accompany({session, channel, wasLocked, onLingering: async () => {}});
+  return supervise({session, channel, wasLocked, onLingering: async () => {}});
 }
 
 export function justEnded(): Failure {

@@ -48,7 +48,7 @@ function launch(orderPath: string): never {
   }
   process.umask(umaskOf(order));
   process.removeAllListeners('warning');
-  mindSignalsAgain();
+  restoreSignalDefaults();
   // env(1) looks the program up in the PATH of this environment, and ends with 126 or 127 where it finds none.
   return process.execve!('/usr/bin/env', ['env', '--', ...order.command], environment);
 }
@@ -238,7 +238,7 @@ function removeUnless(kind: 'isDirectory' | 'isFile', path: string): void {
  * Gives the signals that Node ignores for itself their usual meaning back: what is ignored stays so across an exec, and
  * `yes | head` would not end quietly. Node has no call for it, but takes its handler away with the last listener.
  */
-function mindSignalsAgain(): void {
+function restoreSignalDefaults(): void {
   for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) {
     const listener = () => {};
     process.on(signal, listener);

@@ -11,7 +11,7 @@ import {type VariableChoice, withoutPulled, withVariables} from './session-words
 /** Becomes a command, in a ghost, with the pulled variables that were chosen and none of the others. */
 export function becomeCommand(mountPoint: string, command: readonly string[], choice: VariableChoice): never {
   const words = withVariables(['/usr/bin/env', '--', ...command], choice);
-  mindSignalsAgain();
+  restoreSignalDefaults();
   letStreamsBlock();
   return process.execve!(words[0]!, words, environmentFor(mountPoint, choice));
 }
@@ -80,7 +80,7 @@ function letStreamsBlock(): void {
 }
 
 /** Gives the signals that Node ignores for itself their usual meaning back: what is ignored stays so across an exec. */
-function mindSignalsAgain(): void {
+function restoreSignalDefaults(): void {
   for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) {
     const listener = () => {};
     process.on(signal, listener);

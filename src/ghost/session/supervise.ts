@@ -11,7 +11,7 @@ const stoppedPollMs = 1000;
 const misplacedWhy =
   'The directory that the vault is mounted on was moved or removed from outside: the vault is closed.';
 
-export type Company = {
+export type Supervised = {
   readonly session: Session;
   readonly channel: CliChannel;
   /** Whether a lock has left word in the session's /dev/shm. */
@@ -31,8 +31,8 @@ export type Company = {
  * the session any more: when the CLI is gone, or somebody ends the ghost itself. A session that others have joined
  * outlives its CLI.
  */
-export async function accompany(company: Company): Promise<number> {
-  const {session, channel, wasLocked, isLost = () => false, onLingering, lost, misplaced} = company;
+export async function supervise(supervised: Supervised): Promise<number> {
+  const {session, channel, wasLocked, isLost = () => false, onLingering, lost, misplaced} = supervised;
   const end = () => void session.end(lastGraceMs);
   channel.onSignal((signal) => session.signal(signal));
   followStops(session, channel);

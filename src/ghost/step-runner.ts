@@ -2,7 +2,7 @@ import type {GhostMessage} from '../lifecycle/message.ts';
 import type {PhaseId, StepId} from '../lifecycle/step.ts';
 
 /** Executes steps and tells each one's progress. */
-export class Conductor {
+export class StepRunner {
   readonly #say: (message: GhostMessage) => void;
 
   constructor(say: (message: GhostMessage) => void) {

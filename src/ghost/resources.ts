@@ -41,7 +41,7 @@ const lossGraceMs = 200;
  * What the ghost of one vault holds, from the first step to the last, and what each step does with it. Which step comes
  * when stands in `open.ts`.
  */
-export class Holdings {
+export class Resources {
   readonly #caller: Caller;
   readonly #plan: OpenPlan;
   readonly #opened: OpenedPlan;

@@ -1,16 +1,16 @@
-// Stands in for dist/ghost/conductor.js in the copies of the product that the crash tests run: before and after each
+// Stands in for dist/ghost/step-runner.js in the copies of the product that the crash tests run: before and after each
 // step it can be held. The product itself has no fault point, and so none that could be switched on.
 import {appendFileSync, existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
-// @ts-expect-error In the copy, the product's own conductor bears this name.
-import {Conductor as ProductConductor} from './product-conductor.js';
+// @ts-expect-error In the copy, the product's own step runner has this name.
+import {StepRunner as ProductStepRunner} from './product-step-runner.js';
 
 const folder = fileURLToPath(new URL('../../faults/', import.meta.url));
 const pollMs = 3;
 let count = 0;
 
-export class Conductor extends ProductConductor {
+export class StepRunner extends ProductStepRunner {
   #phase = '';
 
   /** @param {string} phase */
