@@ -262,8 +262,8 @@ export abstract class BaseCommand<T> extends Command {
         cause: error,
       });
     }
-    return new Failure(exitCode.software, 'TazPod has met a bug of its own.', {
-      why: `${error.name}, which --debug shows in full.`,
+    return new Failure(exitCode.software, 'Internal error. This is a bug in TazPod.', {
+      why: `${error.name}; --debug shows the details.`,
       next: 'run it again with --debug and report it',
       cause: error,
     });

@@ -142,6 +142,6 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   async #agree(mapping: Mapping, demands: readonly string[]): Promise<boolean> {
     const lines = demands.map((demand) => `  ${demand}\n`).join('');
     process.stderr.write(`${mapping.file.path} asks for more than pulling secrets into the vault:\n${lines}`);
-    return confirm('Its author decides what happens then. Do you agree?', 'no');
+    return confirm('Allow this only if you trust the author of the file. Allow it?', 'no');
   }
 }

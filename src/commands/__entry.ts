@@ -18,7 +18,7 @@ export default class Entry extends BaseCommand<void> {
     // A configuration that is wrong is for the next command to report.
     const {session} = await this.configured({}, 'image').then(({image}) => readVaultState(locateImage(image)));
     if (session !== undefined) {
-      this.log(`The vault is open in ${countShells(session.shells)}. With its passphrase, this shell joins.`);
+      this.log(`The vault is already open in ${countShells(session.shells)}. Enter its passphrase to join.`);
     }
     await this.config.runCommand('vault:unlock', []);
   }

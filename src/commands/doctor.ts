@@ -69,7 +69,7 @@ export default class Doctor extends BaseCommand<Diagnosis> {
 }
 
 const insideAGhost =
-  'This shell is inside a ghost, where nothing can become root: sudo does not work, and no other vault can be opened. ' +
+  'This shell is inside a ghost, where no program can become root: sudo does not work, and no other vault can be opened. ' +
   'exec, pull, get, status and lock work. For what this machine can do, run "tazpod doctor" outside.';
 
 function noAdvice(): Failure {

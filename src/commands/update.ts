@@ -33,8 +33,8 @@ function explainTo(repository: string): (failure: NpmFailure) => never {
 export default class Update extends BaseCommand<UpdateResult> {
   static override description = [
     'Updates TazPod, or prints the command that does.',
-    'TazPod updates itself where npm has installed it for you alone. Where it belongs to root (a .deb, a tarball, a ' +
-      'global install of root) it prints the command to paste, because it never runs an installer as root. The registry ' +
+    'If npm installed TazPod for you alone, it updates itself. If it belongs to root (a .deb, a tarball, a ' +
+      'global install of root), it prints the command to paste, because it never runs an installer as root. The registry ' +
       'is that of plugins.registry in config.yaml, or npm’s own.',
   ].join('\n\n');
   static override examples = [

@@ -31,7 +31,7 @@ export function fileLayer(
   whose: {readonly from: 'project' | 'user'} | {readonly from: 'pack'; readonly plugin: string},
   {relativeTo, home}: Folders,
 ): Layer | undefined {
-  const file = readYamlFile(path, configSchema, 'tazpod config schema config, which has every key');
+  const file = readYamlFile(path, configSchema, 'tazpod config schema config');
   if (file === undefined) return undefined;
   const document = withAbsolutePaths(file.value, {relativeTo, home});
   const mountPoint = document['mount-point'];

@@ -19,11 +19,11 @@ export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = 
   const account = accountHome();
   const home = account === undefined ? undefined : ownDirectory(account, uid);
   if (home !== undefined) {
-    const remark = `HOME is ${printable(named ?? '', 400)}, which is not a directory of yours. TazPod uses ${home}.`;
+    const remark = `HOME is ${printable(named ?? '', 400)}, which is not your own directory. TazPod uses ${home}.`;
     return named === undefined ? {home} : {home, remark};
   }
   const why = [
-    named === undefined ? 'HOME is not set' : `HOME is ${printable(named, 400)}, which is not a directory of yours`,
+    named === undefined ? 'HOME is not set' : `HOME is ${printable(named, 400)}, which is not your own directory`,
     account === undefined
       ? `user ${uid} is not in the login name database`
       : `the login name database says ${account}, which is not one either`,

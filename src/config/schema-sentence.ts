@@ -2,7 +2,7 @@ import type {z} from 'zod';
 import {nearest} from './nearest.ts';
 
 const types: Readonly<Record<string, string>> = {
-  string: 'a text',
+  string: 'a string',
   number: 'a number',
   int: 'a whole number',
   boolean: 'true or false',
@@ -12,7 +12,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /**
- * What zod finds wrong, said so that it goes on after the name of the key: `must be a text.` A schema's own message
+ * What zod finds wrong, said so that it goes on after the name of the key: `must be a string.` A schema's own message
  * comes before it, and should be of the same form. What the file holds is not repeated.
  */
 export function sentenceOf(issue: z.core.$ZodRawIssue): string {

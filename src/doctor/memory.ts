@@ -19,7 +19,7 @@ export function examineSwap({roots, uid}: DoctorContext): Finding {
     detail:
       plain.length > 0
         ? `Memory can be swapped out unencrypted to ${plain.join(', ')}: the fuse engine’s key, or a session’s data.`
-        : `Whether ${unknown.join(', ')} is encrypted cannot be seen from here.`,
+        : `TazPod cannot tell from here whether ${unknown.join(', ')} is encrypted.`,
     fix: `${uid === 0 ? '' : 'sudo '}swapoff ${worst}`,
   };
 }

@@ -28,7 +28,7 @@ export async function examinePrivilegedEntry(context: DoctorContext, {answer}: S
   const finding = {id: 'privileged-entry', title: 'Privileged half'} as const;
   const entry = realPath(context.entry);
   if (entry === undefined) {
-    const detail = `There is nothing at ${context.entry}: this TazPod is not whole.`;
+    const detail = `${context.entry} does not exist: this installation of TazPod is incomplete.`;
     return {finding: {...finding, verdict: 'missing', detail}, entry, runnable: false, safe: false};
   }
   const nodes = await nodesForRoot(entry, context);
@@ -37,7 +37,7 @@ export async function examinePrivilegedEntry(context: DoctorContext, {answer}: S
 
   const [first] = weaknesses;
   if (['absent', 'refused', 'blocked'].includes(answer)) {
-    return {...report, finding: {...finding, verdict: 'ok', detail: 'Nothing of TazPod runs as root here.'}};
+    return {...report, finding: {...finding, verdict: 'ok', detail: 'No part of TazPod runs as root here.'}};
   }
   if (first !== undefined) {
     const more = weaknesses.length === 1 ? '' : `, and ${weaknesses.length - 1} more`;
@@ -49,7 +49,7 @@ export async function examinePrivilegedEntry(context: DoctorContext, {answer}: S
     return {...report, finding: {...finding, verdict: 'warning', detail, fix: globalInstall(entry, context)}};
   }
   if (!report.runnable) {
-    const detail = `Root finds no Node.js ${leastNodeVersion} in ${context.securePath.join(', ')}: nothing can be sealed.`;
+    const detail = `Root finds no Node.js ${leastNodeVersion} in ${context.securePath.join(', ')}: sessions cannot be sealed.`;
     // A copy that belongs to root: a link would let root run a file of the user's.
     const fix = `sudo install --mode=0755 ${realPath(context.nodePath) ?? 'node'} /usr/local/bin/node`;
     return {...report, finding: {...finding, verdict: 'warning', detail, fix}};

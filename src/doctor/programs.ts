@@ -21,7 +21,7 @@ const suites: readonly Suite[] = [
     ask: ['cryptsetup', '--version'],
     version: /^cryptsetup (\d[\d.]*)/m,
     least: '2.4',
-    purpose: 'It makes and unlocks LUKS2 headers.',
+    purpose: 'It creates LUKS2 headers and unlocks their key slots.',
   },
   {
     id: 'util-linux',
@@ -41,7 +41,7 @@ const suites: readonly Suite[] = [
     version: /util-linux (\d[\d.]*)/,
     // The first whose unshare(1) has --map-user and --keep-caps.
     least: '2.36',
-    purpose: 'It mounts, locks and makes namespaces.',
+    purpose: 'It mounts file systems, locks files and creates namespaces.',
   },
   {
     id: 'e2fsprogs',
@@ -50,7 +50,7 @@ const suites: readonly Suite[] = [
     version: /^mke2fs (\d[\d.]*)/m,
     // The first that knows metadata_csum without being told twice.
     least: '1.43',
-    purpose: 'It makes and checks the file system of a vault.',
+    purpose: 'It creates and checks the file system of a vault.',
   },
   {
     id: 'fuse2fs',

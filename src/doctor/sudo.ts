@@ -101,7 +101,7 @@ function describe(
     case 'blocked':
       return {
         verdict: 'warning',
-        detail: `Nothing can become root here: this process has no_new_privs, as in a ghost or a container. ${without}`,
+        detail: `No program can become root here: this process has no_new_privs, as in a ghost or a container. ${without}`,
       };
     case 'absent':
       return {

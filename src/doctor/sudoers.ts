@@ -43,8 +43,8 @@ export function sudoersFile({userName, uid, entry, securePath, dialect = 'sudo'}
 Defaults!${entry} closefrom = 3, !requiretty, !use_pty, !log_input, !log_output`,
     common: `Defaults!${entry} env_keep = "TERM", ${path}, !use_pty`,
   };
-  return `# TazPod: ${user} opens vaults as root without a password. The vault's own passphrase is asked for all the same.
-# This is only as safe as ${entry} is from being written by ${user}: see "tazpod doctor".
+  return `# TazPod: ${user} opens vaults as root without a password. TazPod still asks for the vault's passphrase.
+# This is safe only as long as ${user} cannot change ${entry}: see "tazpod doctor".
 ${defaults[dialect]}
 ${user} ALL = (root) NOPASSWD: NOSETENV: ${entry}
 `;

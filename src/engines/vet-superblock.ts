@@ -72,7 +72,7 @@ function readSuperblock(path: string): Buffer {
     return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, superblockAt.offsetBytes));
   } catch (error) {
     throw new Failure(exitCode.data, 'The file system in the vault cannot be read.', {
-      why: 'The disk of the image answers with an error.',
+      why: 'The disk of the image returned an error.',
       next: 'sudo dmesg | tail',
       cause: error,
     });
@@ -98,7 +98,7 @@ function vetFeatures({features}: Superblock, limits: SuperblockLimits): Refusal 
     return {
       what: 'The file system in the vault has features that this TazPod does not know.',
       why: `A newer e2fsprogs has created it, with these unknown features: ${unknown.join(', ')}.`,
-      next: 'update TazPod, e2fsprogs and the kernel; tazpod doctor says which you have',
+      next: 'update TazPod, e2fsprogs and the kernel; tazpod doctor shows your versions',
     };
   }
   const refused = featuresOf(features).find(({answer}) => answer === 'refuses');
@@ -108,7 +108,7 @@ function vetFeatures({features}: Superblock, limits: SuperblockLimits): Refusal 
     why: `${capitalise(refused.why!)}.`,
     next: refused.removable
       ? byHand(limits, `tune2fs -O ^${refused.name}`)
-      : 'move its files by hand into a vault of: tazpod vault create',
+      : 'move its files by hand into a new vault: tazpod vault create',
   };
 }
 

@@ -135,5 +135,5 @@ function doubleClaims(plugins: readonly PluginContributions[]): string[] {
 
 /** How the user says which of two plugins is meant. */
 export function howToChoose(name: string): string {
-  return `remove one of them from plugins.allow in config.yaml, or run: tazpod plugins:uninstall ${name}`;
+  return `remove one of them from plugins.allow in config.yaml, or run: tazpod plugins uninstall ${name}`;
 }

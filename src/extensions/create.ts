@@ -51,7 +51,7 @@ export function createPlugin(
     mkdirSync(folder);
   } catch (error) {
     const there = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    throw new Failure(exitCode.cannotCreate, `${printable(folder, 4096)} cannot be made.`, {
+    throw new Failure(exitCode.cannotCreate, `${printable(folder, 4096)} cannot be created.`, {
       why: there ? 'It already exists.' : `The kernel returned ${(error as NodeJS.ErrnoException).code ?? ''}.`,
       cause: error,
     });

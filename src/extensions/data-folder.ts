@@ -100,7 +100,7 @@ function read(folder: string): DataPackage | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     if (!(error instanceof SyntaxError)) throw error;
     throw new Failure(exitCode.config, `${shown(join(folder, 'package.json'))} is not JSON.`, {
-      next: 'tazpod plugins:reset',
+      next: 'tazpod plugins reset',
     });
   }
 }

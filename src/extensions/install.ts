@@ -134,7 +134,7 @@ export async function uninstallPlugin(shop: Shop, name: string, workingFolder: s
     const brought = packages.find((each) => possibleNames(name).includes(each.name));
     if (brought?.parent === undefined) return notInstalled(name);
     throw new Failure(exitCode.usage, `${brought.name} was installed with ${brought.parent}.`, {
-      next: `tazpod plugins:uninstall ${brought.parent}`,
+      next: `tazpod plugins uninstall ${brought.parent}`,
     });
   }
   const version = installedVersion(shop, entry.name) ?? '';
@@ -194,7 +194,7 @@ type Offer = Required<Candidate> & {
 /** Finds what would be installed, without installing it. Throws a Failure for what may not be. */
 async function findOffer(shop: Shop, spec: PackageSpec): Promise<Offer> {
   const core = spec.from === 'registry' ? spec.names.find((name) => shop.coreNames.has(name)) : undefined;
-  if (core !== undefined) throw refused(core, `${core} is TazPod’s own`);
+  if (core !== undefined) throw refused(core, `${core} is part of TazPod`);
   if (spec.from === 'address') return offerOf(shop, spec.address);
   for (const name of spec.names) {
     const offer = await offerByName(shop, name, spec.tag);
@@ -240,7 +240,7 @@ async function offerOf(shop: Shop, candidate: string): Promise<Offer> {
   const [packed] = answer as [{name: string; version: string; integrity: string}];
   const isAddress = !candidate.startsWith(`${packed.name}@`);
   const offer = {...packed, spec: isAddress ? candidate : `${packed.name}@${packed.version}`};
-  if (shop.coreNames.has(offer.name)) throw refused(offer.name, `${offer.name} is TazPod’s own`);
+  if (shop.coreNames.has(offer.name)) throw refused(offer.name, `${offer.name} is part of TazPod`);
   await checkAllowed(shop, offer);
   return offer;
 }
@@ -354,13 +354,13 @@ async function agreeToSwitchOff(shop: Shop, entry: InstalledEntry, refusedBefore
   if (names.length === 0) return;
   const list = names.map((name) => printable(name, 214)).join(', ');
   const what = `The policy of ${printable(entry.name, 214)} switches off ${names.length === 1 ? 'a plugin that is' : `${names.length} plugins that are`} installed: ${list}.`;
-  if (shop.agreed || (await shop.agree?.(`${what} Go on?`)) === true) {
+  if (shop.agreed || (await shop.agree?.(`${what} Continue?`)) === true) {
     shop.remark(what);
     return;
   }
   throw new Failure(exitCode.noPermission, what, {
     why: 'Nothing was changed.',
-    next: `tazpod plugins:${entry.type === 'link' ? `link ${printable(entry.root ?? '.', 4096)}` : `install ${printable(entry.name, 214)}`} --yes`,
+    next: `tazpod plugins ${entry.type === 'link' ? `link ${printable(entry.root ?? '.', 4096)}` : `install ${printable(entry.name, 214)}`} --yes`,
   });
 }
 

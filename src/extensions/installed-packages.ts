@@ -48,7 +48,7 @@ export function readInstalledPackages(
   }
   const add = (entry: InstalledEntry, root: string | undefined, parent?: string) => {
     if (packages.has(entry.name)) return;
-    const found = root === undefined ? 'it is not there' : readPackage(entry, root, coreNames, parent);
+    const found = root === undefined ? 'it does not exist' : readPackage(entry, root, coreNames, parent);
     if (typeof found === 'string') problems.push(`The plugin ${printable(entry.name, 214)} is ignored: ${found}.`);
     else packages.set(found.name, found);
   };
@@ -89,7 +89,7 @@ export function readPackage(
   if (pjson === undefined) return 'it has no package.json';
   const {name, version, oclif} = pjson;
   if (typeof name !== 'string' || typeof version !== 'string') return 'its package.json has no name and version';
-  if (coreNames.has(name)) return `it carries the name of ${printable(name, 214)}, which is TazPod’s own`;
+  if (coreNames.has(name)) return `it has the name of ${printable(name, 214)}, which is part of TazPod`;
   if (entry.name !== undefined && name !== entry.name) return `its package.json calls it ${printable(name, 214)}`;
   // Without one, oclif would look for it in JavaScript files of the package, and run them.
   if (typeof oclif !== 'object') return 'its package.json has no "oclif" section, so it is not a plugin';

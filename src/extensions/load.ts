@@ -109,7 +109,7 @@ function refused(plugin: PluginIdentity, kind: ModuleKind, name: string, why: st
   const what = `The plugin ${plugin.name} ${plugin.version} cannot be used for ${kindWords[kind]} ${name}.`;
   return new Failure(exitCode.unavailable, what, {
     why,
-    next: `tazpod plugins:update, or report it to its author`,
+    next: `tazpod plugins update, or report it to its author`,
     cause,
   });
 }

@@ -15,8 +15,8 @@ export function missingPlugin(kind: ModuleKind, name: string, found?: FoundContr
   const plugin = known[kind]?.[name] ?? `tazpod-${name}`;
   const there = [...new Set((found?.plugins ?? []).flatMap((each) => namesOf(each, kind)))].sort();
   return new Failure(exitCode.unavailable, `No installed plugin provides ${kindWords[kind]} ${printable(name)}.`, {
-    why: there.length === 0 ? 'None of this kind is installed.' : `There are: ${there.join(', ')}.`,
-    next: short ? `tazpod plugins:install ${plugin}` : 'tazpod plugins',
+    why: there.length === 0 ? 'None of this kind is installed.' : `Installed: ${there.join(', ')}.`,
+    next: short ? `tazpod plugins install ${plugin}` : 'tazpod plugins',
   });
 }
 

@@ -26,7 +26,7 @@ export function parsePackageSpec(text: string, workingFolder: string): PackageSp
     const stat = statOf(path);
     if (stat?.isDirectory()) {
       throw new Failure(exitCode.usage, `${printable(path, 4096)} is a directory.`, {
-        next: `tazpod plugins:link ${printable(path, 4096)}`,
+        next: `tazpod plugins link ${printable(path, 4096)}`,
       });
     }
     if (stat === undefined) throw new Failure(exitCode.noInput, `${printable(path, 4096)} does not exist.`);

@@ -52,7 +52,7 @@ export function checkSection(section: unknown): CheckedSection {
   const contract: unknown =
     typeof section === 'object' && section !== null && 'contract' in section && section.contract;
   if (typeof contract === 'number' && contract !== contractVersion) {
-    const older = contract < contractVersion ? 'tazpod plugins:update' : 'update TazPod';
+    const older = contract < contractVersion ? 'tazpod plugins update' : 'update TazPod';
     return {
       faults: [
         `it is written for contract ${contract}, and this TazPod has contract ${contractVersion}. Next: ${older}`,

@@ -77,7 +77,7 @@ export function keyReader(
       if (source.form === 'passphrase') foreign = foreignBytes(key);
       return key;
     },
-    doubt: () => foreign && `The passphrase ${foreign}, and that is tried with it.`,
+    doubt: () => foreign && `The passphrase ${foreign}; TazPod tried it unchanged.`,
     chosen: async () => {
       const key = await fromDescriptor();
       if (source.form === 'passphrase') {
@@ -101,7 +101,7 @@ async function askTwice(caller: Caller, channel: CliChannel, image: string): Pro
       const isWeak = weak.length > 0;
       const first = await askOnce(
         channel,
-        isWeak ? 'A better one, or the same to use it: ' : `New passphrase for the vault ${image}: `,
+        isWeak ? 'Enter a better one, or the same one again to use it: ' : `New passphrase for the vault ${image}: `,
       );
       if (first.length === 0) {
         if (++refused === tries) requireNotEmpty(first);
@@ -126,12 +126,12 @@ async function askTwice(caller: Caller, channel: CliChannel, image: string): Pro
       if (same) return first;
       first.fill(0);
       if (++refused === tries) {
-        throw new Failure(exitCode.noPermission, 'The two passphrases differ.', {
-          why: 'Nothing was created.',
+        throw new Failure(exitCode.noPermission, 'The passphrases do not match.', {
+          why: 'No vault was created.',
           next: 'tazpod vault create',
         });
       }
-      say('They differ. Try again.\n');
+      say('The passphrases do not match. Try again.\n');
     }
   } finally {
     weak.fill(0);
@@ -148,7 +148,7 @@ async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
   try {
     terminal = openSync('/dev/tty', 'r+');
   } catch {
-    throw new Failure(exitCode.noPermission, 'There is no terminal to ask for the passphrase.', {
+    throw new Failure(exitCode.noPermission, 'TazPod cannot ask for the passphrase: there is no terminal.', {
       next: 'tazpod vault unlock --passphrase-file FILE',
     });
   }
@@ -188,7 +188,7 @@ async function hideTyping(terminal: number): Promise<void> {
   }
   throw new Failure(exitCode.unavailable, 'The terminal would show the passphrase.', {
     why: 'stty cannot switch its echo off.',
-    next: 'give the passphrase with --passphrase-file FILE',
+    next: 'tazpod vault unlock --passphrase-file FILE',
   });
 }
 
@@ -216,8 +216,8 @@ async function readLine(input: Input, maximumBytes: number, onNothing = () => {}
     length += 1;
     if (length > maximumBytes) {
       line.fill(0);
-      throw new Failure(exitCode.usage, `A passphrase has at most ${maximumBytes} bytes.`, {
-        why: 'cryptsetup takes no more at its prompt.',
+      throw new Failure(exitCode.usage, `The passphrase is longer than ${maximumBytes} bytes.`, {
+        why: 'cryptsetup does not accept a longer one at its prompt.',
         next: 'use --key-file FILE for a longer key',
       });
     }
@@ -234,8 +234,8 @@ async function readKey(input: Input): Promise<Buffer> {
     length += bytesRead;
     if (length > maximumKeyBytes) {
       key.fill(0);
-      throw new Failure(exitCode.usage, 'The key file holds more than 8 MiB.', {
-        why: 'cryptsetup reads no more of a key file.',
+      throw new Failure(exitCode.usage, 'The key file is larger than 8 MiB.', {
+        why: 'cryptsetup does not read more than that.',
       });
     }
     if (length === key.length) {

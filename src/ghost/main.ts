@@ -48,7 +48,9 @@ async function converse(args: Arguments, caller: Caller): Promise<number> {
   const channel = await connectToCli(caller, args.planPath);
   removePlanFolder(caller, args.planPath);
   if (channel === undefined) {
-    throw new Failure(exitCode.noPermission, 'The ghost has lost its caller.', {next: 'tazpod vault unlock'});
+    throw new Failure(exitCode.noPermission, 'The ghost lost the connection to the command that started it.', {
+      next: 'tazpod vault unlock',
+    });
   }
   traceProgramsTo((commandLine) => channel.say({say: 'program', commandLine}));
   // Those of the terminal are for the session; the CLI passes on those that are meant for it alone. Ctrl-Z stops a ghost

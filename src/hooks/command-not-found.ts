@@ -61,8 +61,8 @@ function notFound(words: readonly string[], argv: readonly string[], config: Int
     });
   }
   return new Failure(exitCode.usage, what, {
-    why: 'Perhaps a plugin brings it that is not installed.',
-    next: 'tazpod plugins:install NAME, or: tazpod help',
+    why: 'A plugin that is not installed may provide it.',
+    next: 'tazpod plugins install NAME, or: tazpod help',
   });
 }
 

@@ -8,11 +8,11 @@ import {Failure} from './failure.ts';
 export function openInOtherMode(openReadOnly: true | undefined): Failure {
   return openReadOnly
     ? new Failure(exitCode.busy, 'The vault is open read-only.', {
-        why: 'A ghost of yours has it, in which nothing can be written.',
+        why: 'One of your ghosts has it open, and no session in it can write.',
         next: 'tazpod vault lock, or join it: tazpod vault unlock --read-only',
       })
     : new Failure(exitCode.busy, 'The vault is open for writing.', {
-        why: 'A ghost of yours has it, and a session in it could write.',
+        why: 'One of your ghosts has it open, and a session in it could write.',
         next: 'tazpod vault lock, or join it without --read-only',
       });
 }

@@ -35,13 +35,9 @@ function vetRequirements(header: LuksHeader, limits: VettingLimits): Refusal | u
     header.foreignKeyslotTypes.includes('reencrypt') ||
     header.segments.some((segment) => segment.flags.length > 0);
   if (reencrypts) {
-    return malformed(
-      'A reencryption of this image was started and not finished.',
-      'Its data is encrypted with two keys.',
-      {
-        next: `Finish it: cryptsetup reencrypt --resume-only ${nameOf(limits)}`,
-      },
-    );
+    return malformed('The reencryption of this image is not finished.', 'Its data is encrypted with two keys.', {
+      next: `Finish it: cryptsetup reencrypt --resume-only ${nameOf(limits)}`,
+    });
   }
   const [unknown] = header.requirements;
   if (unknown === undefined) return undefined;

@@ -55,7 +55,7 @@ function refuseMissing(copies: HeaderCopies, limits: VettingLimits): Refusal | u
     });
   }
   if (signature === 'later-version') {
-    return malformed('This image uses a later version of LUKS than 2.', 'TazPod opens only LUKS2.');
+    return malformed('This image uses a newer version of LUKS than LUKS2.', 'TazPod opens only LUKS2.');
   }
   if (primary.state === 'absent' && secondary.state === 'sound' && !copies.startsBlank) {
     // It may have become something else since, of which the old second copy knows nothing.
@@ -69,7 +69,7 @@ function refuseMissing(copies: HeaderCopies, limits: VettingLimits): Refusal | u
       next: 'Check the path of the image. To create a new vault: tazpod vault create',
     });
   }
-  const said = (copy: HeaderCopy): string => (copy.state === 'damaged' ? copy.problem : 'it is not there');
+  const said = (copy: HeaderCopy): string => (copy.state === 'damaged' ? copy.problem : 'it is missing');
   return malformed(
     'Both copies of the LUKS header of this image are damaged.',
     `The first: ${said(primary)}. The second: ${said(secondary)}.`,
@@ -135,7 +135,7 @@ function warnOfCopies({primary, secondary}: HeaderCopies, limits: VettingLimits)
   const broken = [['first', primary] as const, ['second', secondary] as const]
     .filter(([, copy]) => copy.state !== 'sound')
     .map(([name, copy]) => {
-      const problem = copy.state === 'damaged' ? copy.problem : 'it is not there';
+      const problem = copy.state === 'damaged' ? copy.problem : 'it is missing';
       return `The ${name} copy of the LUKS header is damaged (${problem}). ${repair}`;
     });
   if (primary.state !== 'sound' || secondary.state !== 'sound') return broken;
@@ -150,7 +150,7 @@ function warnOfCopies({primary, secondary}: HeaderCopies, limits: VettingLimits)
 function memorySentence(slot: Keyslot, limits: VettingLimits): string {
   const needed = Math.ceil(memoryOf(slot.kdf) / 1024);
   const available = Math.max(0, Math.floor(limits.memoryLimitKiB / 1024));
-  return `needs ${needed} MiB of memory, and available are ${available} MiB.`;
+  return `needs ${needed} MiB of memory, and ${available} MiB are available.`;
 }
 
 function memoryOf(kdf: Kdf): number {

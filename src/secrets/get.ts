@@ -34,12 +34,13 @@ export function findPulled(
   const [first, second] = ofSecret;
   if (second !== undefined) {
     throw new Failure(exitCode.usage, `${printable(name)} was pulled to several places.`, {
-      next: `name one of them: ${ofSecret.map((each) => printable(each)).join(', ')}`,
+      why: `Choose one: ${ofSecret.map((each) => printable(each)).join(', ')}.`,
+      next: `tazpod get ${printable(ofSecret[0]!)}`,
     });
   }
   if (first !== undefined) return findPulled(mountPoint, first);
   const meant = nearest(name, pulledNames(mountPoint));
-  throw new Failure(exitCode.noInput, `There is no ${printable(name)} among the pulled secrets.`, {
+  throw new Failure(exitCode.noInput, `No pulled secret is named ${printable(name)}.`, {
     next: meant === undefined ? 'tazpod secrets list' : `tazpod get ${printable(meant)}`,
   });
 }

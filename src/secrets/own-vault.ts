@@ -30,12 +30,8 @@ export function rememberVault(mountPoint: string, environment: Environment): voi
 /** Throws a Failure (77) where what was rendered in the vault is not from a pull of this account's. */
 export function needKnownVault(mountPoint: string, environment: Environment): void {
   if (isKnownVault(mountPoint, environment)) return;
-  throw new Failure(
-    exitCode.noPermission,
-    'The secrets in this vault were not pulled by this account on this machine.',
-    {
-      why: 'Its exports are code that would run here, and somebody else may have written them.',
-      next: 'tazpod pull, or tazpod env --trust if you know who pulled it',
-    },
-  );
+  throw new Failure(exitCode.noPermission, 'This account did not pull the secrets in this vault on this machine.', {
+    why: 'The exports are code that would run here, and somebody else may have written them.',
+    next: 'tazpod pull, or tazpod env --trust if you know who pulled them',
+  });
 }

@@ -15,7 +15,7 @@ export function askPlugin(
   const refused = (why: string, cause?: unknown) =>
     new Failure(exitCode.unavailable, `The plugin ${name} ${version} cannot be used.`, {
       why: `Its ${function_} ${why}.`,
-      next: 'tazpod plugins:update, or report it to its author',
+      next: 'tazpod plugins update, or report it to its author',
       cause,
     });
   let answer: unknown;

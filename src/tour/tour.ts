@@ -121,7 +121,7 @@ function endedEarly(code: number): Failure {
 
 function outsideTitle(): string {
   return process.getuid!() === 0
-    ? 'Outside, at the same moment (you are root, from whom nothing can be hidden: /proc is asked as nobody)'
+    ? 'Outside, at the same moment (you are root, who sees everything: /proc is read as nobody)'
     : 'Outside, at the same moment, as the same user';
 }
 

@@ -5,11 +5,11 @@ import type {Replacement, VaultState} from './state.ts';
 import {absorbCommand, describeStray} from './stray-files.ts';
 
 const meanings = (named: string | undefined): Readonly<Record<VaultState['state'], string>> => ({
-  absent: `absent: there is no image. Make one with: ${vaultCommand('vault create', named)}`,
+  absent: `absent: there is no image. Create one with: ${vaultCommand('vault create', named)}`,
   locked: `locked. Open it with: ${vaultCommand('unlock', named)}`,
   open: 'open',
-  busy: 'busy: it is being opened or closed, or open where this process cannot see it (another container, a /proc with hidepid)',
-  leftover: 'locked, but something was left over',
+  busy: 'busy: another process is opening or closing it, or it is open where this one cannot see it (another container, a /proc with hidepid)',
+  leftover: 'locked, but leftovers remain',
 });
 
 function stateWords({state, session, inside}: VaultState, named: string | undefined): string {
@@ -20,10 +20,10 @@ function stateWords({state, session, inside}: VaultState, named: string | undefi
 }
 
 const replacements: Readonly<Record<Replacement, string>> = {
-  nothing: 'is no longer at this path, and nothing else is: it was moved or removed',
-  copy: 'is no longer at this path: the file there is a copy of the vault, in another state perhaps',
+  nothing: 'is no longer at this path: it was moved or removed',
+  copy: 'is no longer at this path: the file there is a copy of the vault, perhaps in another state',
   'another-vault': 'is no longer at this path: the file there is another vault',
-  'another-file': 'is no longer at this path: the file there is no vault',
+  'another-file': 'is no longer at this path: the file there is not a vault',
 };
 
 /** The state of a vault for people; `named` is the image that they have named on the command line. */

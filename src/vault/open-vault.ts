@@ -122,8 +122,9 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     ...(session === undefined ? {} : {session}),
   });
   if (request.key.from === 'terminal' && terminal === undefined) {
-    throw new Failure(exitCode.usage, 'There is no terminal to ask for the passphrase.', {
-      next: 'use --passphrase-file FILE or TAZPOD_PASSPHRASE_FILE',
+    throw new Failure(exitCode.usage, 'TazPod cannot ask for the passphrase: there is no terminal.', {
+      why: 'Pass --passphrase-file FILE to this command, or set the variable for every command.',
+      next: 'export TAZPOD_PASSPHRASE_FILE=FILE',
     });
   }
 

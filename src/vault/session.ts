@@ -101,7 +101,7 @@ async function agreedCreation(
     (flags.create === true ||
       (key.from === 'terminal' &&
         process.stdin.isTTY &&
-        (await confirm(`There is no vault at ${image}. Make one of ${formatSize(plan.sizeBytes)}?`))));
+        (await confirm(`There is no vault at ${image}. Create one of ${formatSize(plan.sizeBytes)}?`))));
   if (!agreed) {
     throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
   }

@@ -64,7 +64,7 @@ export const shareFlags = {
     options: shareNames,
     multiple: true,
     delimiter: ',',
-    description: 'let the session use these services of your login [default: none]',
+    description: `let the session use these services of your login: ${shareNames.join(', ')} [default: none]`,
     helpValue: 'NAME,NAME',
   })(),
 };

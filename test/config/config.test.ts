@@ -281,7 +281,7 @@ describe('The configuration', () => {
       ['plugins: {registry: "file:///x"}', 'plugins.registry must be an address'],
       ['plugins: {allow: [{name: "../x"}]}', 'plugins.allow[0].name must be the name of an npm package'],
       ['plugins: {allow: [{name: x, integrity: md5-x}]}', 'plugins.allow[0].integrity must look like sha512'],
-      ['size: 512', 'size must be a text: put it in quotation marks'],
+      ['size: 512', 'size must be a string: put it in quotation marks'],
     ];
     for (const [text, sentence] of refused) {
       ofUser(`${text}\n`);

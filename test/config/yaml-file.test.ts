@@ -67,14 +67,18 @@ describe('A YAML file', () => {
     ],
     ['a missing key, at what it is missing in', 'secrets:\n  - env: B\n', 'x.yaml:2:5: secrets[0].name is missing.'],
     ['a value of another type', 'secrets: {}\n', 'x.yaml:1:10: secrets must be a list.'],
-    ['a number where a text is meant', 'image: 1.0\n', 'x.yaml:1:8: image must be a text: put it in quotation marks.'],
+    [
+      'a number where a text is meant',
+      'image: 1.0\n',
+      'x.yaml:1:8: image must be a string: put it in quotation marks.',
+    ],
     [
       'a word that is none of those that are known',
       'engine: dm_crypt\n',
       'x.yaml:1:9: engine must be one of "dm-crypt", "fuse"; did you mean "dm-crypt"?',
     ],
     ['a number that is too large', 'count: 6\n', 'x.yaml:1:8: count must be at most 5.'],
-    ['a key without a value', 'image:\n', 'x.yaml:1:7: image must be a text.'],
+    ['a key without a value', 'image:\n', 'x.yaml:1:7: image must be a string.'],
     ['an empty text', 'image: ""\n', 'x.yaml:1:8: image is empty.'],
     [
       'what the schema says in its own words',

@@ -50,7 +50,7 @@ export const prompts: readonly Prompt[] = [
   {
     name: 'whether to make a vault',
     vault: 'made',
-    asks: /Make one of .*\[Y\/n\] /,
+    asks: /Create one of .*\[Y\/n\] /,
     come: (terminal, vault) => terminal.enter(`tazpod unlock ${places(vault)}`),
   },
 ];

@@ -22,7 +22,7 @@ describe('the doctor on memory', () => {
     expect(swap()).to.include({verdict: 'ok'});
     expect(swap('zram0')).to.include({verdict: 'ok'});
     expect(swap('zram0', 'sda2')).to.include({verdict: 'warning', fix: 'sudo swapoff /dev/sda2'});
-    expect(swap('zram0', 'gone').detail).to.equal('Whether /dev/gone is encrypted cannot be seen from here.');
+    expect(swap('zram0', 'gone').detail).to.equal('TazPod cannot tell from here whether /dev/gone is encrypted.');
   });
 
   it('says how much a key derivation may use, and when that is too little', () => {

@@ -55,13 +55,13 @@ describe('plugins that came with TazPod', function () {
 
   it('are updated from the registry once it has them, and never brought back to an older version', async () => {
     await type(['plugins', 'install', 'zsh'], nobodyListens);
-    expect((await type(['plugins', 'update'], nobodyListens)).stdout).to.equal('tazpod-zsh 0.1.0 is current.\n');
+    expect((await type(['plugins', 'update'], nobodyListens)).stdout).to.equal('tazpod-zsh 0.1.0 is up to date.\n');
 
     await registry.offer(pluginFiles({name: 'tazpod-zsh', version: '0.2.0'}));
     const updated = await type(['plugins', 'update'], registry.environment);
     expect(updated.stdout, updated.stderr).to.equal('tazpod-zsh 0.1.0 → 0.2.0\n');
 
-    expect((await type(['plugins', 'update'], nobodyListens)).stdout).to.equal('tazpod-zsh 0.2.0 is current.\n');
+    expect((await type(['plugins', 'update'], nobodyListens)).stdout).to.equal('tazpod-zsh 0.2.0 is up to date.\n');
     expect(await listed()).to.deep.equal(['tazpod-zsh@0.2.0']);
   });
 

@@ -37,7 +37,7 @@ describe('what plugins contribute', () => {
       tazpod: {contract: 2},
       says: /contract 2, and this TazPod has contract 1.*update TazPod/,
     },
-    {what: 'an older contract', tazpod: {contract: 0}, says: /contract 0, and this TazPod has.*plugins:update/},
+    {what: 'an older contract', tazpod: {contract: 0}, says: /contract 0, and this TazPod has.*plugins update/},
     {what: 'an unknown key', tazpod: {contract: 1, backends: {}}, says: /tazpod\.backends is not known/},
     {
       what: 'a bridge onto /etc',

@@ -84,7 +84,7 @@ describe('a plugin that was begun by plugins:create', function () {
     mkdirSync(join(parent, 'tazpod-store'));
 
     expect(() => createPlugin('store', 'backend', {parent, coreVersion: '0.1.0'}))
-      .to.throw(/cannot be made/)
+      .to.throw(/cannot be created/)
       .with.property('code', 73);
   });
 

@@ -73,7 +73,7 @@ describe('the module of a plugin', () => {
 
     expect(failure.code).to.equal(78);
     expect(failure.why).to.match(/tazpod-one .* tazpod-two /);
-    expect(failure.next).to.include('plugins.allow').and.to.include('plugins:uninstall tazpod-two');
+    expect(failure.next).to.include('plugins.allow').and.to.include('plugins uninstall tazpod-two');
   });
 
   it('is missing with the name of the plugin that would bring it, and the command', async () => {
@@ -85,8 +85,8 @@ describe('the module of a plugin', () => {
 
     expect(backend.code).to.equal(69);
     expect(backend.message).to.equal('No installed plugin provides the secret backend infisical.');
-    expect(backend.next).to.equal('tazpod plugins:install tazpod-infisical');
-    expect(smart.next).to.equal('tazpod plugins:install tazpod-smart-cleanup');
+    expect(backend.next).to.equal('tazpod plugins install tazpod-infisical');
+    expect(smart.next).to.equal('tazpod plugins install tazpod-smart-cleanup');
     expect(odd.next).to.equal('tazpod plugins');
   });
 });

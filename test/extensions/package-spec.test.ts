@@ -39,7 +39,7 @@ describe('what is named to be installed', () => {
     expect(() => parsePackageSpec('./', makeFolder()))
       .to.throw(/is a directory/)
       .with.property('next')
-      .that.matches(/^tazpod plugins:link /);
+      .that.matches(/^tazpod plugins link /);
   });
 
   for (const text of ['', '--registry=x', 'UPPER', 'a b', 'x@npm:y', '@scope', 'a/../b', 'x@--force', '$(reboot)']) {

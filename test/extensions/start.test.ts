@@ -103,7 +103,7 @@ describe('the start of a command, with plugins in the user’s folder', () => {
     const {status, error} = JSON.parse(foreign.stdout) as {status: number; error: {what: string; next: string}};
     expect(status).to.equal(64);
     expect(error.what).to.equal('There is no command "greet you".');
-    expect(error.next).to.match(/^tazpod plugins:install NAME/);
+    expect(error.next).to.match(/^tazpod plugins install NAME/);
   });
 
   it('runs nothing of a package that has no section for oclif', async () => {

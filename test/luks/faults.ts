@@ -58,7 +58,7 @@ function withExtra(text: string, value: string): string {
 const unsound = {says: /is not sound/};
 const noEncryption = {says: /asks for no encryption/};
 const unknownCipher = {says: /a cipher that TazPod does not open/};
-const reencryption = {says: /reencryption of this image was started/};
+const reencryption = {says: /reencryption of this image is not finished/};
 const unknownFeature = {says: /needs a feature/};
 const tooLong = {says: /too long/};
 
@@ -66,8 +66,8 @@ const tooLong = {says: /too long/};
 export const binaryFaults: readonly Fault[] = [
   field('magic', 'LUKS\xba\xbf', 'danger', {beforeChecksum: true}),
   field('version', 0n, 'damage'),
-  field('version', 3n, 'danger', {beforeChecksum: true, says: /a later version of LUKS/}),
-  field('version', 0xffffn, 'danger', {beforeChecksum: true, says: /a later version of LUKS/}),
+  field('version', 3n, 'danger', {beforeChecksum: true, says: /a newer version of LUKS/}),
+  field('version', 0xffffn, 'danger', {beforeChecksum: true, says: /a newer version of LUKS/}),
   ...[0n, 1n, 0x1000n, 0x3fffn, 0x4001n, 0x8000n, 0x400000n, 0x800000n, 1n << 31n, 1n << 63n, (1n << 64n) - 1n].map(
     (size) => field('headerSize', size, 'damage'),
   ),
@@ -433,7 +433,7 @@ function kdfFaults(argon: JsonTree): readonly Fault[] {
       },
       kind: 'danger',
       exitCode: 69,
-      says: /needs 2048 MiB of memory, and there are 1024 MiB/,
+      says: /needs 2048 MiB of memory, and 1024 MiB are available/,
     },
     place(`${kdf}.time`, 0, 'danger', unsound),
     place(`${kdf}.time`, 0xffffffff, 'danger', tooLong),

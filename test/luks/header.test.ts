@@ -156,7 +156,7 @@ describe('The header of an image that plain cryptsetup made', () => {
     const verdict = await verdictOn(path, 65535);
     expect(verdict).to.deep.include({
       verdict: 'opens-with-warning',
-      warnings: ['Key slot 0 is left out: it needs 64 MiB of memory, and there are 63 MiB.'],
+      warnings: ['Key slot 0 is skipped: it needs 64 MiB of memory, and 63 MiB are available.'],
     });
     expect(verdict).to.have.nested.property('header.keyslots[0].id', 1);
     expect((await verdictOn(path, 65536)).verdict).to.equal('opens');
@@ -166,7 +166,7 @@ describe('The header of an image that plain cryptsetup made', () => {
     const path = formatImage('a', ['--pbkdf=argon2id', '--pbkdf-memory=65536', '--pbkdf-force-iterations=4']);
     const verdict = await verdictOn(path, 32 * 1024);
     expect(verdict).to.include({verdict: 'refused', exitCode: 69});
-    expect(verdict).to.have.property('what').that.includes('needs 64 MiB of memory, and there are 32 MiB');
+    expect(verdict).to.have.property('what').that.includes('needs 64 MiB of memory, and 32 MiB are available');
   });
 
   it('is refused when the image is truncated, wherever', async () => {

@@ -51,7 +51,7 @@ describe('vault clean', function () {
   it('names the plugin that it needs', async () => {
     const {code, stderr} = await clean();
     expect(code).to.equal(69);
-    expect(stderr).to.include('tazpod plugins:install tazpod-smart-cleanup');
+    expect(stderr).to.include('tazpod plugins install tazpod-smart-cleanup');
   });
 
   describe('with tazpod-smart-cleanup', () => {
@@ -87,7 +87,7 @@ describe('vault clean', function () {
       const session = await openSession(vault);
       const refused = await clean();
       expect(refused.code).to.equal(75);
-      expect(refused.stderr).to.include('Running processes use the vault; nothing was done.');
+      expect(refused.stderr).to.include('Running processes use the vault; TazPod changed nothing.');
       expect((await session.ask('echo alive')).output).to.include('alive');
       const {code, stdout, stderr} = await clean('--yes');
       expect(code, stdout + stderr).to.equal(0);

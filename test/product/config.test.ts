@@ -80,7 +80,7 @@ describe('The configuration of a project and its user', function () {
         expect(code, command.join(' ')).to.equal(78);
         expect(stderr).to.equal(
           `error: ${config()}:2:1: mount-pont is not known; did you mean "mount-point"?\n` +
-            '  Next: tazpod config schema config, which has every key\n',
+            '  Next: tazpod config schema config\n',
         );
       }
       const {code, stdout, stderr} = await inProject(['config', '--explain']);

@@ -154,9 +154,9 @@ describe('A vault that was created', () => {
       terminal.enter(typed.passphrase);
       await terminal.shows(/Repeat passphrase/);
       terminal.enter(`${typed.passphrase}x`);
-      await terminal.shows(/differ[^]*New passphrase for/);
+      await terminal.shows(/do not match[^]*New passphrase for/);
       terminal.enter(typed.passphrase);
-      await terminal.shows(/differ[^]*Repeat passphrase/);
+      await terminal.shows(/do not match[^]*Repeat passphrase/);
       terminal.enter(typed.passphrase);
       await terminal.shows(/^Made [^]*^outside>/m);
     } finally {

@@ -63,7 +63,7 @@ describe('The first ten minutes', function () {
       terminal.enter(`cd ${dirname(missing.passphraseFile)}; clear`);
       await terminal.shows(here);
       terminal.enter('tazpod; echo "code=$?"');
-      await terminal.shows(/There is no vault at\s[^]*Make\s+one\s+of\s+32\s+MiB\?\s+\[Y\/n\] ?$/m);
+      await terminal.shows(/There is no vault at\s[^]*Create\s+one\s+of\s+32\s+MiB\?\s+\[Y\/n\] ?$/m);
       terminal.enter('');
       await terminal.shows(/\[sudo\] Login password of /);
       terminal.enter(password);
@@ -72,13 +72,13 @@ describe('The first ten minutes', function () {
       await terminal.shows(/The passphrase is empty\. Try again\.\nNew passphrase for/);
       terminal.enter('michael1987');
       await terminal.shows(
-        /This passphrase is weak: about 10\^4 guesses find it\.[^]*^A better one, or the same/m,
+        /This passphrase is weak: about 10\^4 guesses find it\.[^]*^Enter a better one, or the same one again/m,
         60_000,
       );
       terminal.enter(strong);
       await terminal.shows(/^Repeat passphrase: ?$/m, 60_000);
       terminal.enter('mistyped');
-      await terminal.shows(/They differ\. Try again\.\nNew passphrase for/);
+      await terminal.shows(/The passphrases do not match\. Try again\.\nNew passphrase for/);
       terminal.enter(strong);
       await terminal.shows(/(Repeat passphrase: [^]*){2}/, 60_000);
       terminal.enter(strong);
@@ -101,7 +101,7 @@ describe('The first ten minutes', function () {
     terminal.enter(`tazpod vault create --image ${missing.image} --pbkdf pbkdf2; echo "code=$?"`);
     await terminal.shows(/^New passphrase for/m);
     terminal.enter('michael1987');
-    await terminal.shows(/^A better one, or the same/m, 60_000);
+    await terminal.shows(/^Enter a better one, or the same one again/m, 60_000);
     terminal.enter('michael1987');
     await terminal.shows(/^code=0$/m, 60_000);
     // Nothing was mounted, so nothing is said of its end.

@@ -168,7 +168,7 @@ describe('Secrets of Infisical', function () {
     expect(double.requests.at(-1)).to.include({route: 'revoke', status: 200});
     const loggedOut = await session.ask('tazpod pull');
     expect(loggedOut.code).to.equal(77);
-    expect(loggedOut.output).to.include('Nobody is logged in to Infisical.').and.to.include('tazpod login');
+    expect(loggedOut.output).to.include('You are not logged in to Infisical.').and.to.include('tazpod login');
 
     const wrong = randomBytes(32).toString('hex');
     const login = await session.ask(

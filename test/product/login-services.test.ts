@@ -113,7 +113,7 @@ describe('A session and the login around it', function () {
     try {
       const {code, stderr} = await exec('true');
       expect(code).to.equal(0);
-      expect(stderr).to.match(/~\/\.cache\/git\/credential cannot be made private/);
+      expect(stderr).to.match(/TazPod cannot make ~\/\.cache\/git\/credential private/);
     } finally {
       rmSync(folder);
     }

@@ -114,7 +114,7 @@ describe('A session that is read-only', function () {
       chmodSync(vault.image, 0o400);
       const refused = await tazpod(owner, ['exec', ...vault.flags, ...flags, '--', 'true'], options);
       expect(refused.code).to.equal(77);
-      expect(refused.stderr).to.contain(`error: The image at ${vault.image} can only be read.`);
+      expect(refused.stderr).to.contain(`error: The image at ${vault.image} is not writable.`);
       const [, next] = /^ {2}Next: tazpod (.*)$/m.exec(refused.stderr) ?? [];
       expect(next).to.equal(`vault unlock --read-only --image ${vault.image}`);
       const words = [...next!.split(' '), ...vault.flags.slice(2), ...flags];
@@ -132,7 +132,7 @@ describe('A session that is read-only', function () {
     ];
     const refused = await tazpod(owner, ['exec', ...vault.flags, '--', 'true'], {within});
     expect(refused.code).to.equal(77);
-    expect(refused.stderr).to.contain('can only be read').and.to.contain('It is on a read-only file system');
+    expect(refused.stderr).to.contain('is not writable.').and.to.contain('It is on a read-only file system');
     expect(refused.stderr).to.contain(`Next: tazpod vault unlock --read-only --image ${vault.image}`);
     const {code, stdout, stderr} = await read('cat ~/secrets/kept', [], {within});
     expect({code, stdout}, stderr).to.deep.equal({code: 0, stdout: 's3cret\n'});

@@ -97,7 +97,7 @@ describe('Secrets on a terminal', function () {
       terminal.enter('tazpod get WORD --reveal');
       await terminal.shows(/^hunter22-hunter22$/m);
       terminal.enter('tazpod get WRD');
-      await terminal.shows(/There is no WRD among the pulled secrets\.\s+Next: tazpod get WORD$/m);
+      await terminal.shows(/No pulled secret is named WRD\.\s+Next: tazpod get WORD$/m);
 
       const twice = '[{name: WORD, env: WORD}, {name: WORD, as: OTHER_WORD, env: OTHER}]';
       writeAs(owner, join(project, 'secrets.yml'), `backend: safe\nsecrets: ${twice}\n`);
@@ -123,7 +123,7 @@ describe('Secrets on a terminal', function () {
       for (const command of ['pull', 'login']) {
         terminal.clear();
         terminal.enter(`tazpod ${command}; echo "code=$?"`);
-        await terminal.shows(/There is no vault at \S+ Make one of 32 ?M\S*\? \[Y\/n\] ?$/m);
+        await terminal.shows(/There is no vault at \S+ Create one of 32 ?M\S*\? \[Y\/n\] ?$/m);
         terminal.enter('n');
         await terminal.shows(/error: There is no vault at[^]*Next: tazpod vault create\s+code=66$/m);
         expect(existsSync(image)).to.equal(false);
@@ -153,7 +153,10 @@ describe('Secrets on a terminal', function () {
     const {stdout, stderr} = await tazpod(owner, [...login, '-'], {cwd: project, stdin: 'other-word-other\nmore'});
     expect(stdout, stderr).to.equal('Logged in to safe as robot.\n');
     const asked = await tazpod(owner, ['login', ...vault.flags], {cwd: project});
-    expect(asked).to.include({code: 64}).and.have.property('stderr').that.includes('There is no terminal to ask.');
+    expect(asked)
+      .to.include({code: 64})
+      .and.have.property('stderr')
+      .that.includes('TazPod cannot ask for the secret: there is no terminal.');
     const shell =
       'cat ~/secrets/.tazpod/backends/*/session; tazpod logout; tazpod pull || echo $?; ls ~/secrets/.tazpod/backends\n';
     const pulled = await tazpod(owner, ['pull', ...vault.flags], {cwd: project, stdin: shell});

@@ -165,7 +165,7 @@ templates:
     expect(stderr)
       .to.include('error: The backend does not have TOKEN (mine:/), BINARY (mine:/).')
       .and.include('error: The store is on the moon.');
-    expect(stdout).to.match(/^66\n69\nOffline: 3 files, 3 variables, as they were .*\n0\napiVersion: v2\n$/);
+    expect(stdout).to.match(/^66\n69\nOffline: using 3 files, 3 variables, last checked .*\n0\napiVersion: v2\n$/);
   });
 
   it('are set in no session of an account that has not pulled them, until it says so', async () => {
@@ -174,8 +174,8 @@ templates:
     const withheld = await inGhost('echo "<$API_TOKEN>"; tazpod env');
     expect(withheld.stdout).to.equal('<>\n');
     expect(withheld.stderr)
-      .to.include('tazpod: the variables in this vault were not pulled by this account, and are not set.')
-      .and.include('error: The secrets in this vault were not pulled by this account on this machine.');
+      .to.include('tazpod: the variables in this vault are not set: this account did not pull them.')
+      .and.include('error: This account did not pull the secrets in this vault on this machine.');
     expect((await inGhost('tazpod env --trust > /dev/null')).code).to.equal(0);
     expect(await inGhost('echo "<$API_TOKEN>"')).to.include({stdout: '<other-other>\n', stderr: ''});
   });

@@ -213,7 +213,7 @@ for (const [name, shell] of Object.entries(shells)) {
       expect(readdirSync(dirname(startUpFile)).filter((each) => each.includes('tazpod'))).to.deep.equal([]);
       const missing = await tazpod(owner, ['shell', 'init', name]);
       expect(missing.code).to.equal(69);
-      expect(missing.stderr).to.include(`tazpod plugins:install tazpod-${name}`);
+      expect(missing.stderr).to.include(`tazpod plugins install tazpod-${name}`);
       writeFileSync(startUpFile, shell.startUp);
     });
   });

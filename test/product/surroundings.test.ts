@@ -183,7 +183,7 @@ describe('Odd surroundings', function () {
         const {code, stdout, stderr} = await tazpod(owner, [...noMountPoint(), ...where], {env: {HOME}});
         expect({code, stdout}, stderr).to.deep.equal({code: 0, stdout: `${owner.home}/secrets\n`});
         expect(stderr).to.equal(
-          `warning: HOME is ${HOME}, which is not a directory of yours. TazPod uses ${owner.home}.\n`,
+          `warning: HOME is ${HOME}, which is not your own directory. TazPod uses ${owner.home}.\n`,
         );
       }
     });
@@ -258,7 +258,7 @@ describe('Odd surroundings', function () {
       writeFileSync(vault.passphraseFile, `${vault.passphrase}\n`);
       expectRefused(wrong, 77, /passphrase or key is wrong/);
       expect(wrong.stderr).to.match(
-        /The passphrase ends with a carriage return, as lines of Windows do, and that is tried/,
+        /The passphrase ends with a carriage return, as lines of Windows do; TazPod tried it unchanged/,
       );
       expect(wrong.stderr).not.to.include(vault.passphrase);
     });

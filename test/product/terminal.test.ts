@@ -198,7 +198,7 @@ describe('On a terminal', () => {
     const missing = planVault(owner);
     const command = `tazpod unlock --image ${missing.image} --size 32M ${quickKdf.join(' ')}; echo "code=$?"`;
     terminal.enter(command);
-    await terminal.shows(/There is no vault at [^]*Make one of 32 MiB\? \[Y\/n\]/);
+    await terminal.shows(/There is no vault at [^]*Create one of 32 MiB\? \[Y\/n\]/);
     terminal.enter('n');
     await terminal.shows(/^code=66$/m);
     expect(existsSync(missing.image)).to.be.false;
@@ -250,7 +250,7 @@ describe('Without a terminal', () => {
   it('unlock needs a passphrase file, and says so', async () => {
     const {code, stderr} = await tazpod(owner, ['unlock', '--image', vault.image]);
     expect(code).to.equal(64);
-    expect(stderr).to.match(/There is no terminal to ask for the passphrase\.[^]*--passphrase-file/);
+    expect(stderr).to.match(/TazPod cannot ask for the passphrase: there is no terminal\.[^]*--passphrase-file/);
   });
 
   it('each step is a line when it is done', async () => {

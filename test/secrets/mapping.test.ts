@@ -168,7 +168,7 @@ profiles:
     [
       'has a number for a mode',
       one('{name: A, file: a, mode: 0600}'),
-      '3:30: secrets[0].mode must be a text: put it in quotation marks.',
+      '3:30: secrets[0].mode must be a string: put it in quotation marks.',
     ],
     [
       'has a mode that nobody can read',

@@ -23,7 +23,7 @@ export function checkSettings(settings: Settings): readonly string[] {
   const usable =
     readers === undefined ||
     (Array.isArray(readers) && readers.length > 0 && readers.every((each) => allReaders.includes(each as Reader)));
-  return usable ? faults : [...faults, `readers must be a list out of ${allReaders.join(', ')}.`];
+  return usable ? faults : [...faults, `readers must be a list of these: ${allReaders.join(', ')}.`];
 }
 
 /** The settings say that something is read outside of the project. */

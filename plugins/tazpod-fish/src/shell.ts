@@ -32,7 +32,7 @@ const noRoot = (name: string) => `${name} cannot work inside a ghost: no program
  */
 
 const functions = ({tazpod, environmentFolder}: ShellInput) => `\
-# TazPod in fish. Made by "tazpod shell install", which makes it anew.
+# TazPod in fish. Written by "tazpod shell install", which also updates it.
 
 function tazpod
     set -l words "$argv[1]"

@@ -65,7 +65,7 @@ async function logIn(
     : (request.secret ?? (await request.askSecret('Client secret:')));
   const clientSecret = withoutNewline(Buffer.from(secret).toString('utf8'));
   if (clientId === '' || clientSecret === '') {
-    throw failure('settings', 'A client id and a client secret are needed.', {next: 'tazpod login'});
+    throw failure('settings', 'Infisical needs a client id and a client secret.', {next: 'tazpod login'});
   }
   const client = await connect(context, settings, url);
   const fresh = await client.login(clientId, clientSecret).catch((error: unknown) => {
@@ -85,7 +85,7 @@ async function keepToken(
   url: string,
 ): Promise<LoginAnswer> {
   if (settings.tokenFile !== undefined) {
-    throw failure('settings', 'There is nothing to log in to: the token is read from the token-file.', {
+    throw failure('settings', 'No login is needed: TazPod reads the token from the token-file.', {
       next: 'tazpod pull',
     });
   }

@@ -47,7 +47,7 @@ export type About = {
 
 /** A 200 that is JSON and yet nothing that Infisical says. */
 export function notInfisical(url: string): BackendError {
-  return failure('unreachable', `${url} answers, but not like Infisical.`, {
+  return failure('unreachable', `${url} does not answer like Infisical.`, {
     next: 'Check url in secrets.yml.',
   });
 }
@@ -58,19 +58,19 @@ export function explainLogin(refusal: Refusal, {url}: About): BackendError {
   // Older servers refuse a login with 403.
   const status = refusal.isAboutToken ? 401 : given;
   if (status === 401 && /temporarily locked/.test(sentence)) {
-    return failure('no-permission', `Infisical has locked this identity for a while.`, {
-      why: 'Three wrong client secrets in a row do that, for five minutes unless the server says otherwise. While it lasts, the right one is refused too.',
+    return failure('no-permission', `Infisical has temporarily locked this identity.`, {
+      why: 'Three wrong client secrets in a row do that, for five minutes unless the server says otherwise. Until then, Infisical refuses the right one too.',
       next: 'Wait five minutes, then: tazpod login',
     });
   }
   if (status === 401 && /usage limit/.test(sentence)) {
     return failure('no-permission', 'This client secret has reached its usage limit.', {
-      next: 'Make a new client secret for the identity in Infisical, then: tazpod login',
+      next: 'Create a new client secret for the identity in Infisical, then: tazpod login',
     });
   }
   if (status === 401) {
     return failure('no-permission', 'Infisical rejected this client id with this client secret.', {
-      why: 'One of them is wrong, or the secret was revoked. After three wrong ones Infisical locks the identity for a while.',
+      why: 'One of them is wrong, or the secret was revoked. After three wrong ones Infisical temporarily locks the identity.',
       next: 'tazpod login',
     });
   }
@@ -115,7 +115,7 @@ export function explainList(refusal: Refusal, about: About): BackendError {
   if (status === 404 && /bot lookup|^Project/.test(sentence)) {
     return failure('not-found', `There is no project with the id ${project}.`, {
       why: `${url} does not have it. The id of a project is a UUID, not its name.`,
-      next: 'Look into the settings of the project in Infisical, and put its id as project into secrets.yml.',
+      next: 'Copy the id from the settings of the project in Infisical to project in secrets.yml.',
     });
   }
   return explainRest(refusal, url);
@@ -150,7 +150,7 @@ function explainRest({status, kind}: Refusal, url: string): BackendError {
   if (status >= 500) {
     return failure('unreachable', `${url} failed: ${status}${named}.`, {next: 'Try again later.'});
   }
-  return failure('unreachable', `${url} refuses with ${status}${named}.`, {next: 'tazpod secrets check'});
+  return failure('unreachable', `${url} refused the request: ${status}${named}.`, {next: 'tazpod secrets check'});
 }
 
 function place({environment = '', path = ''}: About): string {

@@ -49,7 +49,7 @@ export async function currentToken(
   if (session === undefined) {
     const fresh = await logInAgain(context, settings, url, client, undefined);
     if (fresh !== undefined) return fresh;
-    throw failure('not-logged-in', 'Nobody is logged in to Infisical.', {next: 'tazpod login'});
+    throw failure('not-logged-in', 'You are not logged in to Infisical.', {next: 'tazpod login'});
   }
   if (session.url !== url) {
     throw failure('not-logged-in', `The session is with ${quoted(session.url)}, not with ${quoted(url)}.`, {

@@ -95,7 +95,7 @@ function understand(given: BackendContext['settings'], projectFolder: string, ho
   const text = (name: string): string | undefined => {
     const found = value(name);
     if (found === undefined || (typeof found === 'string' && found !== '')) return found;
-    problems.push(`${name} must be a text.`);
+    problems.push(`${name} must be a string.`);
     return undefined;
   };
   const path = (name: string): string | undefined => {

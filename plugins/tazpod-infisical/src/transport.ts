@@ -74,7 +74,7 @@ export async function makeTransport(options: TransportOptions): Promise<Transpor
       if (signal.aborted) throw failure('unreachable', `The request to ${server} was cancelled.`);
       if (timeout.signal.aborted) {
         throw failure('unreachable', `${server} did not answer within ${timeoutMs / 1000} s.`, {
-          next: 'Try again, or give it longer with --timeout.',
+          next: 'Try again, or use a longer --timeout.',
         });
       }
       throw unreachable(server, error);
@@ -252,8 +252,8 @@ function unreachable(server: string, error: unknown): Error {
   const sentence =
     {
       ECONNREFUSED: 'Nothing listens there.',
-      ENOTFOUND: 'Its name does not exist.',
-      EAI_AGAIN: 'Its name cannot be looked up: is there a network?',
+      ENOTFOUND: 'The host name does not exist.',
+      EAI_AGAIN: 'The host name cannot be looked up: is there a network?',
       ECONNRESET: 'The connection broke off.',
       ENETUNREACH: 'There is no route to it: is there a network?',
       EHOSTUNREACH: 'There is no route to it: is there a network?',

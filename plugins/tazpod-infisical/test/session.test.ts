@@ -68,8 +68,8 @@ describe('A session with Infisical', () => {
     await attempt(wrong);
     await attempt(wrong);
     const locked = await attempt(identityOf(double, 'lockout').clientSecret);
-    expect(locked.what).to.equal('Infisical has locked this identity for a while.');
-    expect(locked.why).to.include('the right one is refused too');
+    expect(locked.what).to.equal('Infisical has temporarily locked this identity.');
+    expect(locked.why).to.include('Infisical refuses the right one too');
     expect(JSON.stringify([first, locked])).not.to.include(wrong);
     expect(context.stored.size).to.equal(0);
   });
@@ -233,7 +233,7 @@ describe('A session with Infisical', () => {
   it('does not exist before a login, nor where what is stored of it is damaged', async () => {
     expect(await troubleOf(backend.readFolder(context, root))).to.deep.equal({
       kind: 'not-logged-in',
-      what: 'Nobody is logged in to Infisical.',
+      what: 'You are not logged in to Infisical.',
       next: 'tazpod login',
     });
     context.stored.set('session', Buffer.from('{"token"'));

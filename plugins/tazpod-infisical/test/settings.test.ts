@@ -40,7 +40,7 @@ describe('The settings of Infisical', () => {
 
   const wrong: readonly [object, RegExp][] = [
     [{}, /^project is missing/],
-    [{project: 7}, /^project must be a text/],
+    [{project: 7}, /^project must be a string/],
     [{project: 'a/../b'}, /^project must be the id/],
     [{project, 'project-id': project}, /are the same setting/],
     [{project, url: 'infisical.example.com'}, /^url must be the address/],
@@ -51,7 +51,7 @@ describe('The settings of Infisical', () => {
     [{project, 'token-file': 'token'}, /^token-file needs auth: access-token/],
     [{project, auth: 'cli', 'keep-client-secret': true}, /^keep-client-secret needs auth: universal-auth/],
     [{project, 'client-secret-file': 'secret'}, /^client-secret-file needs client-id/],
-    [{project, environment: ''}, /^environment must be a text/],
+    [{project, environment: ''}, /^environment must be a string/],
     [{project, 'client-secret': 'in the file'}, /^"client-secret" is not a setting/],
   ];
   for (const [settings, sentence] of wrong) {

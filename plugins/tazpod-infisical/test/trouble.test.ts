@@ -90,11 +90,11 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
       double.answerNext('list', json);
       expect(await read()).to.include({
         kind: 'unreachable',
-        what: `${double.url} answers, but not like Infisical.`,
+        what: `${double.url} does not answer like Infisical.`,
       });
     }
     double.answerNext('login', {accessToken: 'a b', expiresIn: 1});
-    expect((await troubleOf(logIn(context, double))).what).to.match(/not like Infisical/);
+    expect((await troubleOf(logIn(context, double))).what).to.match(/does not answer like Infisical/);
   });
 
   it('values that are no text', async () => {

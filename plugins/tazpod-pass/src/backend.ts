@@ -104,7 +104,7 @@ async function readFolder(context: BackendContext, folder: Folder): Promise<Fold
 function cutWords(names: readonly string[]): string {
   const told = names.toSorted().slice(0, 3).map(quoted).join(', ');
   const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
-  return `Only the first line of ${told}${more} is used. Set content: file for all of it, or content: first-line.`;
+  return `TazPod uses only the first line of ${told}${more}. Set content: file for all of it, or content: first-line.`;
 }
 
 function kindOf(error: unknown): BackendError['tazpod']['kind'] | undefined {

@@ -77,7 +77,7 @@ export async function run(
     });
     if (end === 'late') {
       throw failure('unreachable', `${program} did not answer within ${timeoutMs! / 1000} s.`, {
-        next: 'Try it by hand, or give it longer with --timeout.',
+        next: 'Try it by hand, or use a longer --timeout.',
       });
     }
     if (end === 'abandoned') throw failure('unreachable', `${program} was stopped: the request was cancelled.`);

@@ -37,7 +37,7 @@ describe('A folder of pass', () => {
       '/clients/account': 'the password',
       '/clients/kube': 'apiVersion: v1',
     });
-    expect(warnings[0]).to.match(/^Only the first line of "clients\/account", "clients\/kube"/);
+    expect(warnings[0]).to.match(/^TazPod uses only the first line of "clients\/account", "clients\/kube"/);
     expect(Object.keys(valuesOf(await backend.readFolder(contextOf(store), everything)))).to.deep.equal([
       '/API_TOKEN',
       '/clients/account',

@@ -31,7 +31,7 @@ const noRoot = (name: string) => `${name} cannot work inside a ghost: no program
  */
 
 const functions = ({tazpod, environmentFolder}: ShellInput) => `\
-# TazPod in Zsh. Made by "tazpod shell install", which makes it anew.
+# TazPod in Zsh. Written by "tazpod shell install", which also updates it.
 
 function tazpod {
   local words="\${1-}" code file=${environmentFile(environmentFolder)}

@@ -22,7 +22,7 @@ export default class Plugins extends BaseCommand<PluginOverview[]> {
     for (const problem of found.problems) this.remark(problem);
     const plugins = overview(this.config, found).filter(({type}) => flags.core || type !== 'core');
     for (const plugin of plugins) this.log(renderOverview(plugin));
-    if (plugins.length === 0) this.log('No plugin is installed. Next: tazpod plugins:install NAME');
+    if (plugins.length === 0) this.log('No plugin is installed. Next: tazpod plugins install NAME');
     return plugins;
   }
 }

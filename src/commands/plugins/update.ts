@@ -9,7 +9,7 @@ export default class PluginsUpdate extends PluginsCommand<PluginChange[]> {
   };
   static override description =
     'Updates each plugin to the newest version of the range or tag that you installed. TazPod checks it as ' +
-    'plugins:install does; if it refuses the new version, the old one stays.';
+    '"plugins install" does; if it refuses the new version, the old one stays.';
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> infisical'];
   static override flags = {...yesFlag};
   static override strict = false;
@@ -19,7 +19,7 @@ export default class PluginsUpdate extends PluginsCommand<PluginChange[]> {
     const {argv, flags} = await this.parse(PluginsUpdate);
     const {changes, failures} = await updatePlugins(await this.shop(flags.yes), argv as string[]);
     for (const {name, version, before} of changes) {
-      this.log(before === version ? `${name} ${version} is current.` : `${name} ${before ?? ''} → ${version}`);
+      this.log(before === version ? `${name} ${version} is up to date.` : `${name} ${before ?? ''} → ${version}`);
     }
     const [first] = failures;
     if (first !== undefined && failures.length + changes.length === 1) throw first.failure;

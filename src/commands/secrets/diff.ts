@@ -6,7 +6,7 @@ import {compare} from '../../secrets/pull/pull.ts';
 export default class Diff extends SecretsCommand<readonly Difference[]> {
   static override description = [
     'Shows names, sizes and short digests of the secrets that a pull would change. It prints no values.',
-    'The digests are keyed with a random number of the vault, so that nobody can find a value by trial.',
+    'The digests are keyed with a random number of the vault, so that nobody can find a value by guessing.',
   ].join('\n\n');
   static override examples = [
     '<%= config.bin %> <%= command.id %>',

@@ -28,7 +28,7 @@ export default class Env extends SecretsCommand<EnvResult> {
       description: 'the syntax; sh works for bash and zsh too',
     })(),
     trust: Flags.boolean({
-      description: 'use the secrets of this vault although another account pulled them',
+      description: 'use the secrets of this vault even if another account pulled them',
     }),
   };
   static override summary = 'Print the pulled variables for a shell to evaluate';

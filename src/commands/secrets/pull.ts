@@ -97,7 +97,7 @@ export default class Pull extends SecretsCommand<PullResult> {
         `Removed ${removed.map((path) => JSON.stringify(path)).join(', ')}. Copies may remain in backups and in the git history: rotate important secrets.`,
       );
     } else {
-      this.remark(`${list} still contains secrets of the vault in plain text: tazpod pull --remove-sources`);
+      this.remark(`${list} still contains secrets of the vault in plain text. Next: tazpod pull --remove-sources`);
     }
   }
 }
@@ -110,6 +110,6 @@ function describe({state, files, variables, checked}: PullResult): string {
     case 'unchanged':
       return `Nothing has changed: ${what}.`;
     case 'offline':
-      return `Offline: ${what}, as they were ${describeAge(new Date(checked))}.`;
+      return `Offline: using ${what}, last checked ${describeAge(new Date(checked))}.`;
   }
 }

@@ -26,7 +26,8 @@ export default class Install extends BaseCommand<ShellInstallResult[]> {
     for (const shell of whichShells(args.shell, values.shells, usersShell())) {
       const result = await installShell(shell, this.config, latches);
       results.push(result);
-      if (result.backup !== undefined) this.remark(`${result.file}: ${result.odd!}. A copy is ${result.backup}.`);
+      if (result.backup !== undefined)
+        this.remark(`${result.file}: ${result.odd!}. TazPod saved a copy as ${result.backup}.`);
       for (const {command, file, line} of result.aliases ?? []) {
         this.remark(
           `${printable(file, 4096)}:${line} has an alias for ${command}, which takes precedence: ` +

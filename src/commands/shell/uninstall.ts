@@ -11,7 +11,7 @@ export default class Uninstall extends BaseCommand<ShellInstallResult[]> {
     }),
   };
   static override description =
-    'Removes the block from the startup file, which then has its earlier content again, byte for byte.';
+    'Removes the block from the startup file, and restores the earlier content byte for byte.';
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> zsh'];
   static override summary = 'Remove TazPod from a shell';
 
@@ -22,10 +22,11 @@ export default class Uninstall extends BaseCommand<ShellInstallResult[]> {
     for (const shell of whichShells(args.shell, values.shells, usersShell())) {
       const result = await uninstallShell(shell, this.config);
       results.push(result);
-      if (result.backup !== undefined) this.remark(`${result.file}: ${result.odd!}. A copy is ${result.backup}.`);
+      if (result.backup !== undefined)
+        this.remark(`${result.file}: ${result.odd!}. TazPod saved a copy as ${result.backup}.`);
       this.log(
         result.changed
-          ? `${result.file} has its earlier content again.`
+          ? `Restored the earlier content of ${result.file}.`
           : `${result.file} contains nothing from TazPod.`,
       );
     }

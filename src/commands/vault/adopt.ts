@@ -12,8 +12,8 @@ import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 export default class Adopt extends BaseCommand<AdoptResult> {
   static override description = [
     'Changes the owner and group of everything in a vault to you.',
-    'You need this for a vault that was used on another machine, where your account has another number, or ' +
-      'that root wrote to, as plain mkfs.ext4 does. The command opens the vault, changes the owner, and closes ' +
+    'You need this for a vault that was used on another machine, where your account has a different user ID, ' +
+      'or that root wrote to, as with plain mkfs.ext4. The command opens the vault, changes the owner, and closes ' +
       'it. It needs sudo or root, changes no permission bits, and leaves devices alone. If it is interrupted, ' +
       'run it again.',
   ].join('\n\n');
@@ -51,8 +51,8 @@ export default class Adopt extends BaseCommand<AdoptResult> {
   async #agree(image: string): Promise<void> {
     const canAsk = process.stdin.isTTY && !this.jsonEnabled();
     if (canAsk && (await confirm(`Change the owner of everything in ${image} to you?`, 'no'))) return;
-    throw new Failure(exitCode.usage, 'Nothing was changed: adopt needs a confirmation.', {
-      why: canAsk ? 'The answer was no.' : 'There is no terminal to ask.',
+    throw new Failure(exitCode.usage, 'The owner was not changed: this needs your confirmation.', {
+      why: canAsk ? 'You answered no.' : 'TazPod cannot ask: there is no terminal.',
       next: 'tazpod vault adopt --yes',
     });
   }

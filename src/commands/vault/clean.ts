@@ -72,8 +72,8 @@ export default class Clean extends BaseCommand<CleanResult> {
 
   async #agree(found: readonly string[]): Promise<void> {
     const canAsk = process.stdin.isTTY && !this.jsonEnabled();
-    if (canAsk && (await confirm('Live processes use the vault. Go on?', 'no'))) return;
-    throw new Failure(exitCode.busy, 'Running processes use the vault; nothing was done.', {
+    if (canAsk && (await confirm('Running processes use the vault. Continue?', 'no'))) return;
+    throw new Failure(exitCode.busy, 'Running processes use the vault; TazPod changed nothing.', {
       why: `${found.join('; ')}.`,
       next: 'tazpod vault clean --yes',
     });

@@ -26,13 +26,13 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
     'Ends the session and closes the vault, from any other shell or from inside.',
     "The session's processes get SIGHUP, and SIGKILL after the grace time. The unlock command of the session " +
       'exits with 79.',
-    'With a strategy, TazPod then also removes what other programs hold of the vault, such as a manual mount ' +
-      'or the remains of a container. To see that first, run "tazpod vault clean --dry-run".',
+    'With a strategy, TazPod then also removes the leftovers of other programs, such as a manual mount ' +
+      'or the remains of a container. To see the actions first, run "tazpod vault clean --dry-run".',
   ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --grace 10'];
   static override flags = {
     ...imageFlags,
-    all: Flags.boolean({description: 'close every open vault of yours', exclusive: ['image', 'strategy']}),
+    all: Flags.boolean({description: 'lock all of your open vaults', exclusive: ['image', 'strategy']}),
     ...waitFlags,
     grace: Flags.integer({
       description: 'seconds between SIGHUP and SIGKILL',

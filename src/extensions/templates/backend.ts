@@ -27,7 +27,7 @@ const backend: SecretBackend = {
   checkSettings(settings) {
     const {examples = {}} = settings as Settings;
     const wrong = Object.entries(examples).find(([, value]) => typeof value !== 'string');
-    return wrong === undefined ? [] : [\`examples.\${wrong[0]} must be a text.\`];
+    return wrong === undefined ? [] : [\`examples.\${wrong[0]} must be a string.\`];
   },
 
   async readFolder({settings}, folder) {
@@ -75,7 +75,7 @@ test('gives the bytes that the settings have', async () => {
 });
 
 test('says what is wrong with settings', async () => {
-  assert.deepEqual(backend.checkSettings({examples: {TOKEN: 1}}), ['examples.TOKEN must be a text.']);
+  assert.deepEqual(backend.checkSettings({examples: {TOKEN: 1}}), ['examples.TOKEN must be a string.']);
   await assert.rejects(backend.readFolder(context({}), {path: '/', recursive: false}), {message: 'There are no examples.'});
 });
 `,

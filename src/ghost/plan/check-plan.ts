@@ -191,7 +191,7 @@ function ofAnotherUser(image: string): Failure {
 /** The Failure for an image that the caller can read and not write. */
 function onlyReadable(image: string, ofFileSystem: boolean): Failure {
   const path = printablePath(image);
-  return new Failure(exitCode.noPermission, `The image at ${path} can only be read.`, {
+  return new Failure(exitCode.noPermission, `The image at ${path} is not writable.`, {
     why: ofFileSystem
       ? 'It is on a read-only file system, and an open vault writes to its image unless it is opened read-only.'
       : 'Its permissions do not let you write it, and an open vault writes to its image unless it is opened read-only.',
@@ -312,14 +312,10 @@ function cannotOpen(what: string, path: string, error: unknown, missing: ExitCod
       return refused(what, `${printablePath(path)} is a symbolic link or not a directory`);
     case 'EACCES':
     case 'EPERM':
-      return new Failure(
-        exitCode.noPermission,
-        `The ${what} at ${printablePath(path)} may not be opened by the user.`,
-        {
-          ...(what === 'image' ? {why: 'Its permissions do not let you read it.'} : {}),
-          next: what === 'image' ? `chmod u+r ${printablePath(path)}` : `ls -ld ${printablePath(path)}`,
-        },
-      );
+      return new Failure(exitCode.noPermission, `You cannot open the ${what} at ${printablePath(path)}.`, {
+        ...(what === 'image' ? {why: 'Its permissions do not let you read it.'} : {}),
+        next: what === 'image' ? `chmod u+r ${printablePath(path)}` : `ls -ld ${printablePath(path)}`,
+      });
     default:
       return new Failure(exitCode.noPermission, `The ${what} at ${printablePath(path)} cannot be opened.`, {
         why: `The kernel returned ${code ?? 'an error'}.`,

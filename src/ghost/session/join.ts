@@ -43,7 +43,9 @@ export async function enterPrivateGhost(
 }
 
 export function justEnded(): Failure {
-  return new Failure(exitCode.busy, 'The ghost ended just before it could be joined.', {next: 'tazpod vault unlock'});
+  return new Failure(exitCode.busy, 'The ghost ended just before this command could join it.', {
+    next: 'tazpod vault unlock',
+  });
 }
 
 /** A session in a ghost that is there; undefined if that one ends before the session is in it. */

@@ -160,7 +160,7 @@ function withholdForeignVariables({mountPoint, environment, readOnly}: LaunchOrd
   } catch {
     return false;
   } finally {
-    say('tazpod: the variables in this vault were not pulled by this account, and are not set.');
+    say('tazpod: the variables in this vault are not set: this account did not pull them.');
     say(
       readOnly
         ? '  Next: tazpod exec -- tazpod env --trust, without --read-only, if you know who pulled them'

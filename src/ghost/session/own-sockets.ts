@@ -72,8 +72,8 @@ async function coverSocketFolder(
   } catch {
     const shown = printablePath(`~/${path}`);
     return [
-      `${shown} cannot be made private (it may be a symbolic link): a program of the session that ` +
-        `listens there can be reached from outside.`,
+      `TazPod cannot make ${shown} private (it may be a symbolic link): processes outside the session can ` +
+        `reach a program of the session that listens there.`,
     ];
   }
   if (folder === undefined) return [];

@@ -8,8 +8,7 @@ const lastGraceMs = 500;
 /** How often the ghost looks whether a session that is over, or locked, waits for a process that is stopped. */
 const stoppedPollMs = 1000;
 
-const misplacedWhy =
-  'The directory that the vault is mounted on was moved or removed from outside: the vault is closed.';
+const misplacedWhy = 'A process outside moved or removed the mount point, so TazPod closed the vault.';
 
 export type Supervised = {
   readonly session: Session;

@@ -3,12 +3,12 @@ import {z} from 'zod';
 /** Names of backends and profiles. They become names of folders in the vault. */
 const plainName = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
-const backendName = z.string().regex(plainName, 'must be of the letters a-z, digits, "-" and "_".');
-const profileName = z.string().regex(plainName, 'must be of the letters a-z, digits, "-" and "_".');
+const backendName = z.string().regex(plainName, 'must consist of the letters a-z, digits, "-" and "_".');
+const profileName = z.string().regex(plainName, 'must consist of the letters a-z, digits, "-" and "_".');
 const storePath = z.string().regex(/^\//, 'must begin with "/".');
 const mode = z
   .string()
-  .regex(/^0?[0-7]{3}$/, 'must be three octal digits in quotation marks, as "0600".')
+  .regex(/^0?[0-7]{3}$/, 'must be three octal digits in quotation marks, such as "0600".')
   .describe('the permissions of the file, octal, in quotation marks; default: "0600"');
 
 /** Where secrets are looked for: of a whole file, of a profile, or of one entry. */

@@ -152,5 +152,5 @@ function tooLate(name: string, limitMs: number): Failure {
 }
 
 function interrupted(): Failure {
-  return new Failure(exitCode.unavailable, 'It was interrupted.');
+  return new Failure(exitCode.unavailable, 'The request was interrupted.');
 }

@@ -26,9 +26,7 @@ export function chooseBackend(
     const known = backends.has(name);
     throw new Failure(
       exitCode.usage,
-      known
-        ? `There is nothing to ${needs === 'login' ? 'log in to' : 'log out of'} with ${name}.`
-        : `No secret in secrets.yml uses a backend ${printable(name)}.`,
+      known ? `The backend ${name} needs no ${needs}.` : `No secret in secrets.yml uses a backend ${printable(name)}.`,
       {
         ...(names === '' ? {} : {next: `tazpod ${needs} ${names.split(', ')[0]!}`}),
       },
@@ -38,7 +36,7 @@ export function chooseBackend(
   if (only !== undefined) return only;
   throw new Failure(
     exitCode.usage,
-    able.length === 0 ? `No backend of secrets.yml has a ${needs}.` : `There are several backends: ${names}.`,
+    able.length === 0 ? `No backend in secrets.yml needs a ${needs}.` : `There are several backends: ${names}.`,
     {
       next: able.length === 0 ? 'tazpod pull' : `tazpod ${needs} ${able[0]!.definition.name}`,
     },
@@ -78,7 +76,7 @@ export async function logout(opened: OpenedBackend, forget: boolean): Promise<vo
 function stillLoggedIn({definition: {name}}: OpenedBackend, error: unknown): unknown {
   if (!(error instanceof Failure)) return error;
   return new Failure(error.code, error.message, {
-    why: `${error.why === undefined ? '' : `${error.why} `}The session with ${name} goes on.`,
+    why: `${error.why === undefined ? '' : `${error.why} `}The session with ${name} stays open.`,
     next: `tazpod logout ${name}, when the backend is reachable; --forget only deletes the session here`,
     cause: error,
   });

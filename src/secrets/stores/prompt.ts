@@ -18,7 +18,7 @@ export async function askSecret(question: string): Promise<Buffer> {
 
 function needTerminal(): void {
   if (process.stdin.isTTY && process.stderr.isTTY) return;
-  throw new Failure(exitCode.usage, 'There is no terminal to ask.', {
+  throw new Failure(exitCode.usage, 'TazPod cannot ask for the secret: there is no terminal.', {
     next: 'tazpod login --client-id ID --client-secret-file FILE',
   });
 }

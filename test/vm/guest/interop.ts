@@ -248,7 +248,7 @@ describe('an image', function () {
       cryptsetup(`reencrypt ${quick} --init-only --resilience checksum ${image.path}`);
       expect(await refusalOf(image.path)).to.deep.include({
         code: 65,
-        message: 'A reencryption of this image was started and not finished.',
+        message: 'The reencryption of this image is not finished.',
         next: 'Finish it: cryptsetup reencrypt --resume-only IMAGE',
       });
     });
