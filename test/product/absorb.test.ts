@@ -93,11 +93,11 @@ describe('Files in the mount point of a locked vault', function () {
     expect(kept.stdout).to.equal('outside\n');
   });
 
-  it('that are none are said to be none', async () => {
+  it('do not exist, and absorb says so', async () => {
     const {code, stdout} = await tazpod(owner, ['vault', 'absorb', ...vault.flags]);
     expect({code, stdout}).to.deep.equal({
       code: 0,
-      stdout: `There is nothing in ${vault.mountPoint} outside the vault.\n`,
+      stdout: `${vault.mountPoint} contains no files outside the vault.\n`,
     });
   });
 });

@@ -134,7 +134,7 @@ describe('A bridge', function () {
     spawnSync('chown', ['root', join(owner.home, '.agent/roots')]);
     const ended = await open('cat ~/.agent/token');
     expect(ended.stdout, ended.stderr).to.equal('secret');
-    expect(warningsOf(ended).join()).to.match(/~\/\.agent\/roots: it may not be read/);
+    expect(warningsOf(ended).join()).to.match(/~\/\.agent\/roots: it cannot be read/);
     expect(outside().sort()).to.deep.equal(['roots', 'token']);
   });
 

@@ -158,7 +158,7 @@ describe('A vault that was created', () => {
       terminal.enter(typed.passphrase);
       await terminal.shows(/do not match[^]*Repeat passphrase/);
       terminal.enter(typed.passphrase);
-      await terminal.shows(/^Made [^]*^outside>/m);
+      await terminal.shows(/^Created [^]*^outside>/m);
     } finally {
       terminal.close();
     }

@@ -147,7 +147,7 @@ describe('Secrets of Infisical', function () {
   async function refuseHostileNames(session: TestSession): Promise<void> {
     const hostile: [string, RegExp][] = [
       ['../../.bashrc', /is not a valid file name/],
-      ['a\0b', /a\\u\{0\}b .* cannot be seen/],
+      ['a\0b', /a\\u\{0\}b .*contains an invisible character/],
       ['LD_PRELOAD', /changes how programs load/],
     ];
     for (const [secretKey, said] of hostile) {
