@@ -66,7 +66,7 @@ export function checkSection(section: unknown): CheckedSection {
 
 function faultsOf(section: unknown, issue: z.core.$ZodIssue): string[] {
   const path = issue.path.map(String);
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${at([...path, key])} is not known.`);
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${at([...path, key])} is unknown.`);
   const value = valueAt(section, path);
   const shown = value === undefined ? '' : ` is ${printable(JSON.stringify(value), 120)}, and`;
   if (issue.code === 'invalid_key') return [`${at(path)} ${issue.issues[0]?.message ?? issue.message}`];

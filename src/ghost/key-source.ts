@@ -3,7 +3,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
-import type {KeySource} from '../lifecycle/plan.ts';
+import type {KeySource, OpenPlan} from '../lifecycle/plan.ts';
 import {restoreTerminal, saveTerminal, setTerminal} from '../kernel/terminal.ts';
 import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
@@ -51,15 +51,16 @@ export function keyReader(
   caller: Caller,
   source: KeySource,
   keyFd: number | undefined,
-  image: string,
+  {image, home}: Pick<OpenPlan, 'image' | 'home'>,
   channel: CliChannel,
 ): KeyReader {
   if (source.from === 'terminal') {
+    const shown = printablePath(image.startsWith(`${home}/`) ? `~${image.slice(home.length)}` : image);
     return {
       tries,
       doubt: () => undefined,
-      existing: () => askOnce(channel, `Passphrase for the vault ${printablePath(image)}: `),
-      chosen: () => askTwice(caller, channel, printablePath(image)),
+      existing: () => askOnce(channel, `Passphrase for the vault ${shown}: `),
+      chosen: () => askTwice(caller, channel, shown),
     };
   }
   const fromDescriptor = async () => {

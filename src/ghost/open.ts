@@ -221,7 +221,7 @@ class Ghost {
 
   /** Asks for the key and tries it, as often as it is worth asking. */
   async #withKey<T>(attempt: (key: Buffer) => Promise<T>): Promise<T> {
-    const reader = keyReader(this.#caller, this.#plan.key, this.#opened.keyFd, this.#plan.image, this.#channel);
+    const reader = keyReader(this.#caller, this.#plan.key, this.#opened.keyFd, this.#plan, this.#channel);
     for (let tries = 1; ; tries++) {
       const key = await reader.existing();
       this.#steps.begin('unlock');
@@ -300,7 +300,7 @@ class Ghost {
     const engine = await chooseEngine(newSegment, this.#plan.engine);
     const memoryKiB =
       plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
-    const key = await keyReader(this.#caller, this.#plan.key, keyFd, this.#plan.image, this.#channel).chosen();
+    const key = await keyReader(this.#caller, this.#plan.key, keyFd, this.#plan, this.#channel).chosen();
     try {
       steps.begin('create');
       await steps.step('unshare', () => this.#resources.enter());

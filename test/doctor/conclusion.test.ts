@@ -59,8 +59,8 @@ describe('what a machine gets', () => {
     expect(reason({...root, missing: ['cryptsetup', 'util-linux']})).to.equal(
       'This machine lacks: cryptsetup, util-linux.',
     );
-    expect(reason({...root, userNamespaces: 'unknown'})).to.match(/without the right to make namespaces/);
-    expect(reason({...root, deviceMapper: 'absent', fuse: 'absent'})).to.match(/no \/dev\/fuse either/);
+    expect(reason({...root, userNamespaces: 'unknown'})).to.match(/without the right to create namespaces/);
+    expect(reason({...root, deviceMapper: 'absent', fuse: 'absent'})).to.match(/\/dev\/fuse does not exist either/);
     expect(reason({...root, deviceMapper: 'absent', loop: 'absent', fuse2fs: false})).to.match(
       /fuse2fs is not installed/,
     );

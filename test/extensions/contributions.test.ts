@@ -38,7 +38,7 @@ describe('what plugins contribute', () => {
       says: /contract 2, and this TazPod has contract 1.*update TazPod/,
     },
     {what: 'an older contract', tazpod: {contract: 0}, says: /contract 0, and this TazPod has.*plugins update/},
-    {what: 'an unknown key', tazpod: {contract: 1, backends: {}}, says: /tazpod\.backends is not known/},
+    {what: 'an unknown key', tazpod: {contract: 1, backends: {}}, says: /tazpod\.backends is unknown/},
     {
       what: 'a bridge onto /etc',
       tazpod: {contract: 1, bridges: [{home: '/etc', vault: 'x'}]},

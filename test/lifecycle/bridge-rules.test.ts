@@ -24,12 +24,12 @@ describe('Bridges', () => {
   });
 
   const refused: Readonly<Record<string, [[string, string][], RegExp]>> = {
-    'an absolute path': [[['/etc', 'x']], /home is not a relative path/],
+    'an absolute path': [[['/etc', 'x']], /home directory is not a relative path/],
     'an absolute path in the vault': [[['x', '/x']], /vault is not a relative path/],
     '`..`': [[['../other', 'x']], /has an empty name, `\.` or `\.\.`/],
     '`..` further on, in the vault': [[['x', 'a/../b']], /in the vault has an empty name/],
     '`.`': [[['.', 'x']], /has an empty name/],
-    'an empty path': [[['', 'x']], /home is empty/],
+    'an empty path': [[['', 'x']], /home directory is empty/],
     'an empty name': [[['a//b', 'x']], /has an empty name/],
     'a slash at the end': [[['a/', 'x']], /has an empty name/],
     'a zero byte': [[['a\0', 'x']], /zero byte/],

@@ -79,14 +79,14 @@ describe('The configuration of a project and its user', function () {
         const {code, stderr} = await inProject(command);
         expect(code, command.join(' ')).to.equal(78);
         expect(stderr).to.equal(
-          `error: ${config()}:2:1: mount-pont is not known; did you mean "mount-point"?\n` +
+          `error: ${config()}:2:1: mount-pont is unknown; did you mean "mount-point"?\n` +
             '  Next: tazpod config schema config\n',
         );
       }
       const {code, stdout, stderr} = await inProject(['config', '--explain']);
       expect(code).to.equal(78);
       expect(stdout).to.include('config.yaml (wrong)');
-      expect(stderr).to.include(`${config()}:2:1: mount-pont is not known`);
+      expect(stderr).to.include(`${config()}:2:1: mount-pont is unknown`);
       for (const command of [['help'], ['init'], ['config', 'schema', 'config'], ['vault', 'list'], ['doctor']]) {
         expect((await inProject(command)).code, command.join(' ')).to.equal(0);
       }

@@ -198,7 +198,7 @@ describe('The first ten minutes', function () {
     const third = await openTerminal(owner, {...small, cwd: owner.home});
     try {
       second.enter('tazpod; echo "code=$?"');
-      await second.shows(/^The vault is open in one shell\.[^]*^Passphrase for/m);
+      await second.shows(/^The vault is already open in one shell\.[^]*^Passphrase for/m);
       second.enter(vault.passphrase);
       await second.shows(inside);
       second.clear();

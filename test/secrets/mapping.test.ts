@@ -103,12 +103,12 @@ profiles:
     [
       'differs in case only',
       one('{name: A, file: x}\n  - {name: B, file: X}'),
-      '4:15: secrets[1].file cannot be beside x.',
+      '4:15: secrets[1].file cannot be combined with x.',
     ],
     [
       'is a folder too',
       one('{name: A, file: x/y}\n  - {name: B, file: x}'),
-      '4:15: secrets[1].file cannot be beside x/y.',
+      '4:15: secrets[1].file cannot be combined with x/y.',
     ],
   ] as const) {
     it(`is refused where a file ${what}`, async () => {
@@ -164,7 +164,7 @@ profiles:
   });
 
   for (const [what, text, expected, profile] of [
-    ['has an unknown key', one('{name: A, evn: A}'), '3:15: secrets[0].evn is not known; did you mean "env"?'],
+    ['has an unknown key', one('{name: A, evn: A}'), '3:15: secrets[0].evn is unknown; did you mean "env"?'],
     [
       'has a number for a mode',
       one('{name: A, file: a, mode: 0600}'),
@@ -181,8 +181,8 @@ profiles:
       one('{name: A, folder: /a, env: A}'),
       '3:5: secrets[0] has a name and a folder: it takes one of them.',
     ],
-    ['sends a secret nowhere', one('{name: A}'), '3:5: secrets[0] goes nowhere.'],
-    ['sends a folder nowhere', one('{folder: /}'), '3:5: secrets[0] goes nowhere.'],
+    ['sends a secret nowhere', one('{name: A}'), '3:5: secrets[0] has no destination.'],
+    ['sends a folder nowhere', one('{folder: /}'), '3:5: secrets[0] has no destination.'],
     [
       'gives a folder a variable',
       one('{folder: /, env: A}'),

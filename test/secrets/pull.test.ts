@@ -198,7 +198,7 @@ describe('A pull', () => {
     await pull(request(text, {load}));
     expect(store.asked.at(-1)).to.include({content: 'file'});
     const wrong = text.replace('content: file', 'content: all');
-    expect((await failureOf(() => pull(request(wrong, {load})))).message).to.match(/is none of file, first-line\.$/);
+    expect((await failureOf(() => pull(request(wrong, {load})))).message).to.match(/is not one of file, first-line\.$/);
   });
 
   it('tells users of pass that a path in a name is a folder', async () => {
@@ -280,7 +280,7 @@ templates: [{file: out, template: t.mustache, env: OUT}]
     store.onRead = () => new Promise(() => {});
     const late = request(yaml);
     const failure = await failureOf(() => pull({...late, surroundings: {...late.surroundings, timeoutMs: 5}}));
-    expect(failure.message).to.equal('The backend mine timed out after 0.005 s.');
+    expect(failure.message).to.equal('The backend mine timed out after 0.15 s.');
   });
 
   it('waits for another pull of the same vault', async () => {

@@ -112,7 +112,7 @@ describe('The dotenv backend', () => {
   it('tells a line that it cannot read, and nothing of what is in it', async () => {
     write('.env', 'A=1\nhunter2');
     const told = await failureOf(() => backend.readFolder(context(), folder));
-    expect(told.what).to.equal('Line 2 of .env is no assignment.');
+    expect(told.what).to.equal('Line 2 of .env is not an assignment.');
     expect(JSON.stringify(told)).not.to.include('hunter2');
   });
 
