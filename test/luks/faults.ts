@@ -55,9 +55,9 @@ function withExtra(text: string, value: string): string {
   return `${text.slice(0, -1)},"extra":${value}}`;
 }
 
-const unsound = {says: /is not sound/};
-const noEncryption = {says: /asks for no encryption/};
-const unknownCipher = {says: /a cipher that TazPod does not open/};
+const unsound = {says: /is invalid/};
+const noEncryption = {says: /requests no encryption/};
+const unknownCipher = {says: /a cipher that TazPod does not support/};
 const reencryption = {says: /reencryption of this image is not finished/};
 const unknownFeature = {says: /needs a feature/};
 const tooLong = {says: /too long/};

@@ -150,7 +150,7 @@ describe('A ghost of one isolation and a caller of another', () => {
       const first = await openSession(vault, ['--isolation', isolation], {within: fuseForAll});
       const refused = await tazpod(vault.owner, ['exec', ...vault.flags, '--isolation', other, '--', 'true']);
       expect(refused.code).to.equal(75);
-      expect(refused.stderr).to.include('The vault is open already').and.to.include(`--isolation ${isolation}`);
+      expect(refused.stderr).to.include('The vault is already open').and.to.include(`--isolation ${isolation}`);
       await first.leave();
       await expectNothingLeft(vault);
     });

@@ -163,7 +163,7 @@ describe('A refusal', () => {
     for (const cwd of [owner.home, '/']) {
       const second = await tazpod(owner, ['exec', ...vault.flags, '--no-join', '--', 'true'], {cwd});
       expect(second.code, second.stderr).to.equal(75);
-      expect(second.stderr).to.match(/error: The vault is open already/);
+      expect(second.stderr).to.match(/error: The vault is already open/);
     }
     expect((await session.ask('echo alive')).output).to.equal('alive\n');
     await session.leave();
