@@ -285,7 +285,7 @@ describe('Odd surroundings', function () {
     it('like a shell that gives no session are told before the passphrase is read', async () => {
       const nobodys = ['unlock', '--image', vault.image, '--passphrase-file', '/nonexistent'];
       for (const SHELL of ['/usr/sbin/nologin', '/usr/bin/no-such-shell']) {
-        expectRefused(await tazpod(owner, nobodys, {env: {SHELL}}), 69, /login shell \S+ gives no session/);
+        expectRefused(await tazpod(owner, nobodys, {env: {SHELL}}), 69, /login shell \S+ cannot run a session/);
       }
     });
 
