@@ -134,7 +134,7 @@ describe('The private copy of a header', () => {
     try {
       await withFile(path, (imageFd) => {
         expect(() => readVettedHeader(imageFd, fd, limits))
-          .to.throw(Failure, 'asks for no encryption')
+          .to.throw(Failure, 'requests no encryption')
           .that.has.property('code', 65);
       });
       expect(fstatSync(fd).size).to.equal(0);

@@ -55,7 +55,8 @@ describe('What npm publishes', function () {
 
     expect(packages.length, 'packages that npm installs with it').to.be.at.most(235);
     expect(own / mebibyte, 'MiB of its own').to.be.at.most(4.5);
-    expect(theirs / mebibyte, 'MiB of its packages').to.be.at.most(24);
+    // Nine of them are the dictionaries by which a new passphrase is judged.
+    expect(theirs / mebibyte, 'MiB of its packages').to.be.at.most(30);
     expect(packages, 'found').to.include('node_modules/npm');
   });
 

@@ -88,7 +88,7 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
       try {
         const result = await lockFromOutside(image, times, presentation);
         vaults.push(result);
-        this.log(`${image}: ${describe(result)}`);
+        this.log(`${image}\n  ${describe(result)}`);
       } catch (error) {
         failures.push([image, error]);
       }
