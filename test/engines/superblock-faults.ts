@@ -34,8 +34,8 @@ function feature(name: string, offset: number, bit: number, says: RegExp): Fault
 }
 
 const [compat, incompat, roCompat] = [0x5c, 0x60, 0x64];
-const none = /There is no ext4/;
-const unsound = /is not sound/;
+const none = /contains no ext4 file system/;
+const unsound = /is invalid/;
 const kind = /of a type that TazPod does not support/;
 const outside = /keeps its journal outside/;
 const options = /contains its own mount options/;

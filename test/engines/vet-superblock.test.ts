@@ -89,7 +89,7 @@ describe('the vetting of a superblock', () => {
     }
 
     it('refuses one that is cut off, and one that lies on less than it says', () => {
-      expect(refusalOf(plain.subarray(0, 1023))?.what).to.match(/There is no ext4/);
+      expect(refusalOf(plain.subarray(0, 1023))?.what).to.match(/contains no ext4 file system/);
       expect(refusalOf(plain, deviceSizeBytes - 4096)?.what).to.match(/shorter than the file system/);
     });
 

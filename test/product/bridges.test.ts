@@ -238,7 +238,7 @@ describe('A bridge', function () {
       await until('it writes', () => readFileSync(log, 'utf8') === 'one\ntwo\n');
       const ended = await exec('cat ~/.agent/log');
       expect(ended.stdout, ended.stderr).to.equal('one\ntwo\n');
-      expect(ended.stderr).to.match(/~\/\.agent is not bridged .*: process \d+ has "log" in it open for writing/);
+      expect(ended.stderr).to.match(/~\/\.agent is not bridged, .*: process \d+ has "log" in it open for writing/);
       expect(outside()).to.deep.equal(['log']);
       program.child.kill('SIGKILL');
       await program.ended;

@@ -17,6 +17,7 @@ import {dirname, join} from 'node:path';
 import {text} from 'node:stream/consumers';
 import {once} from 'node:events';
 import {expect} from 'chai';
+import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {install} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
@@ -205,9 +206,9 @@ describe('The privileged process', () => {
     const args = ['exec', ...vault.flags, '--', 'sh', '-c', 'umask'];
     expect((await runScript('TAZPOD_UMASK=007 exec tazpod "$@"', args)).stdout).to.equal('0007\n');
     // fuse2fs knows no ACL.
-    expect(
-      (await runScript('exec tazpod "$@"', [...args.slice(0, -4), '--isolation', 'private', ...args.slice(-4)])).stdout,
-    ).to.equal('0077\n');
+    const privately = [...args.slice(0, -4), '--isolation', 'private', ...args.slice(-4)];
+    const {stdout, stderr} = await tazpod(owner, privately, {within: fuseForAll});
+    expect(stdout, stderr).to.equal('0077\n');
   });
 
   it('talks to no socket that is not its caller’s own, by whatever name', async () => {

@@ -220,10 +220,10 @@ describe('A session that is read-only', function () {
       expect({code, stdout}, stderr).to.deep.equal({code: 1, stdout: 'known\noutside\n'});
       expect(stderr).to.contain("touch: cannot touch '");
       expect(stderr).to.match(
-        /~\/\.other is not bridged .*: the vault is open read-only, and has no such directory yet\./,
+        /~\/\.other is not bridged, .*: the vault is open read-only, and has no such directory yet\./,
       );
       expect(stderr).to.match(
-        /~\/\.full is not bridged .*: the vault is open read-only, and nothing can be moved into it\./,
+        /~\/\.full is not bridged, .*: the vault is open read-only, and nothing can be moved into it\./,
       );
       expect(readFileSync(join(owner.home, '.full/outside'), 'utf8')).to.equal('outside\n');
     } finally {

@@ -182,7 +182,7 @@ describe('A refusal', () => {
       const before = pictureOf(vault.image);
       const {code, stderr} = await tazpod(owner, ['exec', ...vault.flags, '--wait', '0', '--', 'true']);
       expect(code, stderr).to.equal(75);
-      expect(stderr).to.match(/error: Another process holds the image of the vault\.[^]*running in another container/);
+      expect(stderr).to.match(/error: Another process has the image of the vault locked\.[^]*in another container/);
       expect(pictureOf(vault.image)).to.deep.equal(before);
     } finally {
       container.kill('SIGKILL');
