@@ -103,7 +103,7 @@ describe('A command inside a ghost', function () {
     const {code, output} = await session.ask('tazpod doctor');
     expect(code, output).to.equal(0);
     expect(output).to.match(
-      /^warning: This shell is inside a ghost, where nothing can become root: sudo does not work/m,
+      /^warning: This shell is inside a ghost, where no program can become root: sudo does not work/m,
     );
   });
 
