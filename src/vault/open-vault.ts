@@ -367,7 +367,8 @@ class Stage {
         await this.clear();
         await this.#restoreTerminal();
         // What ran in the session has not had the time to leave the screen as it was.
-        if (process.stderr.isTTY) process.stderr.write(plainScreen);
+        // The cursor is behind a prompt.
+        if (process.stderr.isTTY) process.stderr.write(`${plainScreen}\n`);
         return this.#presentation.remark(message.why);
       case 'failure':
       case 'ended':

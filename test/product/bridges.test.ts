@@ -113,7 +113,9 @@ describe('A bridge', function () {
     writeOutside('token', 'second');
     const ended = await open('cat ~/.agent/token ~/secrets/.memory/agent.from-home-1/token');
     expect(ended.stdout, ended.stderr).to.equal('firstsecond');
-    expect(warningsOf(ended).join()).to.match(/TazPod moved them to \S*\/secrets\/\.memory\/agent\.from-home-1; please compare/);
+    expect(warningsOf(ended).join()).to.match(
+      /TazPod moved them to \S*\/secrets\/\.memory\/agent\.from-home-1; please compare/,
+    );
   });
 
   it('is left out where the vault has no room, and the vault opens without it', async () => {
