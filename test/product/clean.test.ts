@@ -72,7 +72,7 @@ describe('vault clean', function () {
       const loop = leaveLoop();
       const dry = await clean('--dry-run');
       expect(dry.stdout).to.equal(
-        `Found:\n  the loop device ${loop}\nWould be done:\n  detach the loop device ${loop}\n`,
+        `Found:\n  the loop device ${loop}\nThese actions would run:\n  detach the loop device ${loop}\n`,
       );
       expect(isAttached(loop)).to.equal(true);
       const {code, stdout, stderr} = await clean('--json');

@@ -52,7 +52,7 @@ describe('A create that is killed', () => {
     kill(tree.find(({role}) => role === 'the ghost')!);
     const {code, stdout, stderr} = await create.ended;
     expect({code, stdout}, stderr).to.deep.equal({code: 70, stdout: ''});
-    expect(stderr).to.match(/error: The vault was not made/);
+    expect(stderr).to.match(/error: The vault was not created/);
     await expectNothingLeft(vault, {processes: tree});
   });
 
