@@ -25,7 +25,7 @@ import {faultOfVaultPath} from '../mapping/vault-path.ts';
  * nothing must be rolled forward. Links that lead nowhere, and generations that do not hold, are swept away by the
  * pull that left them, or by the next.
  *
- * Regular files at the user's paths would must be renamed one by one: a reader, and whoever comes after a kill, would
+ * Regular files at the user's paths would have to be renamed one by one: a reader, and whoever comes after a kill, would
  * see some of each set until somebody finishes the work.
  */
 
