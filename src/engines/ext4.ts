@@ -114,8 +114,8 @@ export async function checkFileSystem(device: AttachedDevice, imagePath: string)
 }
 
 /**
- * What is said of a file system that is to be read only and is not as a vault leaves it that was closed. Without its
- * journal, or with what e2fsck would mend, files might look older than they are, or be missing.
+ * The refusal of a read-only session if the vault was not closed cleanly: without its journal and the repairs of e2fsck,
+ * files might look older than they are, or be missing.
  */
 function notClosed(imagePath: string, cause?: unknown): Failure {
   return new Failure(exitCode.data, 'The vault was not closed cleanly, and cannot be opened read-only.', {

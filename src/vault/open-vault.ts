@@ -296,7 +296,7 @@ function callersUmask(): {umask?: number} {
   return umask === undefined ? {} : {umask};
 }
 
-/** Whoever leaves a vault that others are still in learns that it is not locked. */
+/** Tells a user who leaves a vault that it is not locked, because other sessions still use it. */
 function tellWhatIsStillOpen(image: string, presentation: Presentation): void {
   const running = openVaultAt(image);
   if (running === undefined || presentation.style === 'silent') return;

@@ -1,5 +1,4 @@
 import type {RunningVault} from '../kernel/open-vaults.ts';
-import {childrenOf} from '../kernel/process.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import {columnsOf, wrapText} from '../report/wrap.ts';
 
@@ -14,15 +13,9 @@ export function renderWelcome(
   return wrapText(text, columns, '', '  ');
 }
 
-/** What is said to somebody who leaves a vault that is open for others. */
-export function describeStillOpen({init, image}: RunningVault): string {
-  const shells = childrenOf(init.pid).length;
-  return wrapText(`The vault ${image} is still open in ${countShells(shells)}.`, columnsOf(process.stderr), '', '  ');
-}
-
-/** `one shell`, `2 shells`. */
-export function countShells(shells: number): string {
-  return shells === 1 ? 'one shell' : `${shells} shells`;
+/** The sentence for a user who leaves a vault that other sessions still use. */
+export function describeStillOpen({image}: RunningVault): string {
+  return wrapText(`The vault ${image} is still open in another session.`, columnsOf(process.stderr), '', '  ');
 }
 
 /** A vault goes by the directory of its project, where it has its usual place there. */

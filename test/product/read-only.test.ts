@@ -292,7 +292,7 @@ describe('A session that is read-only', function () {
     }
   });
 
-  it('makes no vault where there is none', async () => {
+  it('never creates a vault', async () => {
     const words = ['--read-only', '--image', join(owner.home, 'none.img'), '--passphrase-file', vault.passphraseFile];
     expect((await tazpod(owner, ['unlock', ...words])).code).to.equal(66);
     expect((await tazpod(owner, ['unlock', '--create', ...words])).code).to.equal(64);

@@ -10,7 +10,6 @@ import {lockFromOutside, type LockResult} from '../../vault/lock.ts';
 import {locateImage} from '../../vault/location.ts';
 import {listOpenVaults} from '../../vault/state.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
-import {countShells} from '../../vault/welcome.ts';
 import type {Presentation} from '../../vault/open-vault.ts';
 import {imageFlags, waitFlags} from '../../vault/vault-flags.ts';
 
@@ -125,9 +124,8 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
   }
 }
 
-function describe({wasOpen, shells = 0}: LockResult): string {
-  if (!wasOpen) return 'The vault was not open.';
-  return shells > 1 ? `The vault is closed. It was open in ${countShells(shells)}.` : 'The vault is closed.';
+function describe({wasOpen}: LockResult): string {
+  return wasOpen ? 'The vault is closed.' : 'The vault was not open.';
 }
 
 function openVaultsBut(image: string): string[] {

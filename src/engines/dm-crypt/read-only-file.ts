@@ -6,9 +6,8 @@ import {Failure} from '../../lifecycle/failure.ts';
 import {bareMount} from '../bare-mount.ts';
 
 /**
- * Opens an open file anew, through a mount that is read-only. What makes a loop device opens the file again, for writing
- * if it can, and root can where permissions alone are in the way. Through this descriptor the kernel lets nobody: the
- * loop device is read-only, and answers every write with an error, whoever asks.
+ * Opens an open file again, through a read-only mount. A loop device reopens its file for writing if it can, and file
+ * permissions do not stop root. This descriptor does: the loop device is read-only, and every write to it fails.
  *
  * Safe as root: constant programs and arguments, an open descriptor, and a path in a folder that only root can enter.
  * The mount is in the ghost's own mount namespace, and is gone when this returns; the descriptor keeps what it needs.

@@ -22,7 +22,7 @@ const losing = new Set<Request['kind']>(['write', 'fsync', 'flush']);
 export class BlockFile {
   readonly #file: SegmentFile;
   readonly #attributes: FileAttributes;
-  /** No permission to write, for nobody. Root has no need of any, so it is minded here. */
+  /** Checked on every write here, because root can write without any permission. */
   readonly #readOnly: boolean;
   readonly #onLoss: (code: string) => void;
   readonly #reply = new ReplyWriter();
