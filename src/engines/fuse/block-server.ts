@@ -1,13 +1,12 @@
 import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {closeSync} from 'node:fs';
-import {extname} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {fileURLToPath} from 'node:url';
 import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, start} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
+import {ownProgram} from '../../lifecycle/own-files.ts';
 import {bareMount} from '../bare-mount.ts';
 import type {AttachedDevice, DeviceEnd, LossReason} from '../engine.ts';
 import {openFuseDevice} from './device.ts';
@@ -95,7 +94,7 @@ function startServer(options: ServeOptions, fuseFd: number): ChildProcess {
     threads,
     parentPid: process.pid,
   };
-  const entry = fileURLToPath(new URL(`./server-process${extname(import.meta.url)}`, import.meta.url));
+  const entry = ownProgram('engines/fuse/server-process');
   const changesUser = owner.uid !== ownUser().uid;
   const kept = changesUser ? '-all,+setuid,+setgid' : '-all';
   const powerless = [programPath('setpriv'), `--bounding-set=${kept}`, '--inh-caps=-all', '--no-new-privs', '--'];
