@@ -3,12 +3,10 @@ import {closeSync, constants, openSync} from 'node:fs';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {childrenOf, descendantsOf, signalProcess} from '../kernel/process.ts';
 import {findProgram, packageOf, programPath, startBound} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
+import {fuse2fsDidNotMount, stillInUse} from './failures.ts';
 import {Fuse2fsFlusher} from './fuse2fs-flusher.ts';
 import {
-  stillInUse,
   unmountEverywhere,
   waitFor,
   type DeviceNumber,
@@ -131,11 +129,7 @@ async function mountOf(fuse2fs: Fuse2fsProcess, pid: number | 'self', folder: st
   if (mounted !== undefined) return {major: mounted.major, minor: mounted.minor};
   fuse2fs.kill();
   await fuse2fs.ended;
-  throw new Failure(exitCode.data, 'fuse2fs did not mount the file system of the vault.', {
-    why: 'It has features that fuse2fs does not support, or FUSE cannot be used for it here.',
-    next: 'tazpod doctor',
-    cause: fuse2fs.said,
-  });
+  throw fuse2fsDidNotMount(fuse2fs.said);
 }
 
 class Fuse2fsProcess {

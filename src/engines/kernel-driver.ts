@@ -5,16 +5,13 @@ import {readLoopDevices} from '../kernel/loop.ts';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {isInitialUserNamespace} from '../kernel/namespaces.ts';
 import {run} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {bareMount} from './bare-mount.ts';
 import type {AttachedDevice} from './engine.ts';
-import {needsNewer} from './ext4.ts';
 import {has, newerThan, type Version} from './ext4-features.ts';
+import {kernelDidNotMount, needsNewer, stillInUse} from './failures.ts';
 import {hasLegacyMemoryLimit} from './legacy-memory-limit.ts';
 import {hasLoopDevices, prepareFreeLoop} from './loop-nodes.ts';
 import {
-  stillInUse,
   unmountEverywhere,
   waitFor,
   type DeviceNumber,
@@ -90,11 +87,7 @@ async function mountDevice(
   if (result.code !== 0 || device === undefined) {
     const newer = newerThan(features, 'kernel', versionOfKernel());
     if (newer.length > 0) throw needsNewer('kernel', newer, result.stderr.toString());
-    throw new Failure(exitCode.data, 'The kernel did not mount the file system of the vault.', {
-      why: 'It is damaged in a way that e2fsck does not detect, or has features that this kernel does not support.',
-      next: 'sudo dmesg | tail',
-      cause: result.stderr.toString(),
-    });
+    throw kernelDidNotMount(result.stderr);
   }
   const {major, minor} = device;
   return new KernelFileSystem({major, minor});

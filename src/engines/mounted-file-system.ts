@@ -1,8 +1,6 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {readMounts, type Mount} from '../kernel/mountinfo.ts';
 import {run} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {bareMount} from './bare-mount.ts';
 
 /** A file system of a vault that is mounted, in one place or in several. */
@@ -61,13 +59,6 @@ export async function waitFor(fact: () => boolean, deadlineMs: number): Promise<
     await sleep(retryMs);
   }
   return true;
-}
-
-export function stillInUse(): Failure {
-  return new Failure(exitCode.busy, 'The vault is still in use.', {
-    why: 'A process uses it, or another mount namespace has it mounted.',
-    next: 'tazpod vault status',
-  });
 }
 
 function mountsOf({major, minor}: DeviceNumber): Mount[] {

@@ -14,10 +14,9 @@ import {
   type ProcessIdentity,
   signalProcess,
 } from '../kernel/process.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {LockPlan} from '../lifecycle/plan.ts';
 import {asCaller, type Caller} from './caller.ts';
+import {lockedByProcess, noCopyOfRemovedImage} from './failures.ts';
 import {openImageForLock} from './plan/check-plan.ts';
 import {printablePath} from './printable-path.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
@@ -55,14 +54,7 @@ export async function lockVault(caller: Caller, plan: LockPlan, warn: (text: str
   if (!removed) return;
   const saved = copies().filter((path) => !before.includes(path));
   if (saved.length === 0) {
-    throw new Failure(
-      exitCode.ioError,
-      'The image was removed while the vault was open, and no copy of it was found.',
-      {
-        why: 'The shell that opened the vault reports what happened to it.',
-        next: 'restore the image from a backup',
-      },
-    );
+    throw noCopyOfRemovedImage();
   }
   warn(`The image was saved as ${saved.map(printablePath).join(', ')}.`);
 }
@@ -77,14 +69,7 @@ async function lockImageOf(caller: Caller, plan: LockPlan, imageFd: number): Pro
     if (await unlockedWithin(imageFd, ghosts, vaults.length > 0 ? teardownTimeoutOf(imageFd) : 0)) return;
     for (const opener of openers) signalProcess(opener, 'SIGKILL');
     if (await unlockedWithin(imageFd, ghosts, openers.length > 0 ? teardownTimeoutMs.killed : 0)) return;
-    throw new Failure(exitCode.busy, 'The vault is still in use.', {
-      why:
-        vaults.length > 0
-          ? 'Its session has ended, but a process still holds the image.'
-          : 'A process without a session holds the image: it may be asking for the passphrase in another window, or ' +
-            'run in another container.',
-      next: 'tazpod vault status',
-    });
+    throw lockedByProcess(vaults.length);
   } finally {
     closeSync(imageFd);
   }

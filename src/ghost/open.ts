@@ -2,12 +2,12 @@ import {existsSync} from 'node:fs';
 import {chooseEngine} from '../engines/choose.ts';
 import type {Engine} from '../engines/engine.ts';
 import {checkFileSystem, makeFileSystem} from '../engines/file-system.ts';
-import {lossAlarm, lossFailure} from '../engines/loss.ts';
+import {lossAlarm, lossFailure} from '../engines/failures.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {continueStopped, descendantsOf} from '../kernel/process.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import {showLoss} from '../lifecycle/loss-mark.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import type {CreatePlan, OpenPlan, SessionPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
@@ -18,6 +18,7 @@ import {isVolumeKeyOf} from '../luks/volume-key-digest.ts';
 import {adoptFiles} from './adopt.ts';
 import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
+import {adoptNeedsRoot, justEnded, vaultIsOpen} from './failures.ts';
 import {StepRunner} from './step-runner.ts';
 import {type ControlGroupMove, leaveCallersGroups} from './control-group.ts';
 import {Resources, WrongPassphrase} from './resources.ts';
@@ -29,7 +30,7 @@ import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
 import {printablePath} from './printable-path.ts';
 import {saveRemovedImage} from './save-image.ts';
 import {supervise} from './session/supervise.ts';
-import {joinSession, justEnded, openVaultOf} from './session/join.ts';
+import {joinSession, openVaultOf} from './session/join.ts';
 import {prepareSession, type Session} from './session/session.ts';
 
 /**
@@ -344,14 +345,11 @@ class Ghost {
   async #adopt(): Promise<number> {
     const steps = this.#steps;
     if (this.#caller.isolation === 'private') {
-      throw new Failure(exitCode.unavailable, 'Only root can change the owner of the files in a vault.', {
-        why: 'This ghost has no privilege: sudo does not let you run it, or --isolation private was given.',
-        next: 'tazpod vault adopt --isolation sealed',
-      });
+      throw adoptNeedsRoot();
     }
     const {header, running} = await this.#prepare();
     // A plan that adopts never joins.
-    if (running !== undefined) throw new Failure(exitCode.busy, 'The vault is open.', {next: 'tazpod vault lock'});
+    if (running !== undefined) throw vaultIsOpen();
     await this.#unlockAndAttach(header, 'adopt');
     const {device} = this.#resources;
     await steps.step(

@@ -15,6 +15,7 @@ import {kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
 import {mountBridges, mountBridgesPrivately} from './bridges/bridges.ts';
 import type {Caller} from './caller.ts';
+import {fileStillOpen} from './failures.ts';
 import {judgeOwner} from './foreign-vault.ts';
 import {type MountWatch, watchMount} from './mount-watch.ts';
 import type {OpenedPlan} from './plan/check-plan.ts';
@@ -251,10 +252,7 @@ export class Resources {
     const {code, stderr} = await run('sync', ['--file-system', this.#plan.mountPoint]);
     if (code !== 0 && refusedByDisk.test(stderr.toString('latin1'))) await this.#noteUntoldLoss('error');
     await this.#fileSystem.unmount(unmountPatience).catch((error: unknown) => {
-      throw new Failure(exitCode.busy, 'A process outside the session still has a file in the vault open.', {
-        why: 'The vault is closed anyway; the process can no longer read or write the file.',
-        cause: error,
-      });
+      throw fileStillOpen(error);
     });
   }
 

@@ -1,6 +1,5 @@
 import {closeSync, constants, openSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {noFileLocks} from './failures.ts';
 import {identifyFile, sameFile, type FileIdentity} from './file-identity.ts';
 import {kernelRoots, listKernelFolder, readKernelText, type KernelRoots} from './kernel-file.ts';
 import {allPids} from './process.ts';
@@ -46,10 +45,7 @@ async function tryLock(kind: '--shared' | '--exclusive', fd: number): Promise<bo
   });
   if (code === 0) return true;
   if (code === conflict) return false;
-  throw new Failure(exitCode.unavailable, 'The image cannot be locked.', {
-    why: 'Its file system has no working flock(2).',
-    cause: stderr.toString(),
-  });
+  throw noFileLocks(stderr);
 }
 
 /** A line of /proc/locks, see proc_locks(5); /proc/PID/fdinfo/N has the same after `lock:`. */

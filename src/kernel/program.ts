@@ -1,7 +1,6 @@
 import {type ChildProcess, spawn, type StdioOptions} from 'node:child_process';
 import {accessSync, constants} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {notInstalled} from './failures.ts';
 
 /** The system programs that TazPod runs, and the Debian package that brings each. The list is closed. */
 const packages = {
@@ -103,9 +102,7 @@ export function packageOf(name: ProgramName): string {
 export function programPath(name: ProgramName): string {
   const path = findProgram(name);
   if (path !== undefined) return path;
-  throw new Failure(exitCode.unavailable, `The program ${name} is not installed.`, {
-    next: `apt-get install ${packages[name]}`,
-  });
+  throw notInstalled(name, packages[name]);
 }
 
 /**

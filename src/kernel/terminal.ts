@@ -1,7 +1,6 @@
 import {fstatSync, statSync} from 'node:fs';
 import {isatty} from 'node:tty';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {terminalUnreadable} from './failures.ts';
 import {majorOf, minorOf} from './file-identity.ts';
 import {kernelRoots, readKernelLink, type KernelRoots} from './kernel-file.ts';
 import {readProcessStat} from './process-record.ts';
@@ -78,7 +77,7 @@ export async function saveTerminal(descriptor: number): Promise<string> {
   const {code, stdout} = await run('stty', ['-g'], {stdin: descriptor, timeoutMs: sttyTimeoutMs});
   const settings = stdout.toString('latin1').trim();
   if (code !== 0 || !isSettings(settings)) {
-    throw new Failure(exitCode.unavailable, 'The settings of the terminal cannot be read.');
+    throw terminalUnreadable();
   }
   return settings;
 }

@@ -1,7 +1,6 @@
 import {closeSync, constants, ftruncateSync, openSync, readSync, writeSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {splitKeySizeBytes} from './anti-forensic.ts';
+import {imageRefused, keySlotCutShort} from './failures.ts';
 import {readHeaderCopies} from './header-reader.ts';
 import type {LuksHeader} from './header.ts';
 import {renderHeader} from './render.ts';
@@ -50,10 +49,7 @@ export function readVettedHeader(
 ): VettedHeader {
   const copies = readHeaderCopies(imageFd);
   const verdict = vetHeader(copies, {...limits, imageSizeBytes: copies.imageSizeBytes});
-  if (verdict.verdict === 'refused') {
-    const {what, exitCode: code, verdict: _, ...details} = verdict;
-    throw new Failure(code, what, details);
-  }
+  if (verdict.verdict === 'refused') throw imageRefused(verdict);
   const {header} = verdict;
   writeCopy(imageFd, copyFd, header);
   const warnings = verdict.verdict === 'opens' ? [] : verdict.warnings;
@@ -78,7 +74,7 @@ function copyRange(fromFd: number, toFd: number, offsetBytes: number, sizeBytes:
   const bytes = Buffer.alloc(sizeBytes);
   for (let done = 0; done < sizeBytes;) {
     const count = readSync(fromFd, bytes, done, sizeBytes - done, offsetBytes + done);
-    if (count === 0) throw new Failure(exitCode.data, 'This image ends in the middle of a key slot.');
+    if (count === 0) throw keySlotCutShort();
     done += count;
   }
   writeAll(toFd, bytes, offsetBytes);

@@ -19,8 +19,7 @@ import {
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
 import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
-import {displaced} from '../lifecycle/displaced.ts';
-import {openInOtherMode} from '../lifecycle/open-in-other-mode.ts';
+import {displaced, openInOtherMode} from '../lifecycle/failures.ts';
 import {readProcessStatus} from '../kernel/process-record.ts';
 import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTerminal} from '../kernel/terminal.ts';
 import type {ShareName} from '../lifecycle/share.ts';

@@ -3,9 +3,8 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {readMapping} from '../../kernel/device-mapper.ts';
 import {readLoopDevices} from '../../kernel/loop.ts';
 import {run} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {AttachedDevice, DeviceEnd} from '../engine.ts';
+import {mappingNotChanged, mappingNotReleased} from '../failures.ts';
 import type {HeldMapping} from './hold.ts';
 import type {MappingNames} from './names.ts';
 import type {PinnedCopy} from './pinned-copy.ts';
@@ -63,10 +62,7 @@ export function mappedDevice(
     const args = ['resume', '--noudevsync', '--noudevrules', '--addnodeoncreate', names.name];
     const {code, stderr} = await run('dmsetup', args);
     if (code !== 0) {
-      throw new Failure(exitCode.unavailable, 'The kernel did not change the mapping of the vault.', {
-        next: 'sudo dmesg | tail',
-        cause: stderr.toString('latin1'),
-      });
+      throw mappingNotChanged(stderr);
     }
     pinned = false;
     copy.close();
@@ -112,11 +108,7 @@ async function cutOff({name}: MappingNames): Promise<void> {
   ];
   const {code, stderr} = await run('dmsetup', [...args, name]);
   if (code === 0) return;
-  throw new Failure(exitCode.busy, 'The kernel does not release the vault.', {
-    why: 'Something has it open.',
-    next: `sudo dmsetup info ${name}`,
-    cause: stderr.toString('latin1'),
-  });
+  throw mappingNotReleased(name, stderr);
 }
 
 /** By the kernel's own node where it is there; in a container with a /dev of its own, by the descriptor. */

@@ -6,10 +6,9 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, start} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {bareMount} from '../bare-mount.ts';
 import type {AttachedDevice, DeviceEnd, LossReason} from '../engine.ts';
+import {fuseMountRefused, serverNotStarted} from '../failures.ts';
 import {openFuseDevice} from './device.ts';
 import {maxTransferBytes} from './protocol.ts';
 import type {ServedSegment} from './segment.ts';
@@ -130,11 +129,7 @@ async function mountBlockFile(options: ServeOptions, fuseFd: number): Promise<vo
   const args = [...bareMount, '-t', 'fuse', '-o', mountOptions, mountSource, options.mountFile];
   const {code, stderr} = await run('mount', args, {descriptors: [fuseFd]});
   if (code === 0) return;
-  throw new Failure(exitCode.unavailable, 'The kernel refused to mount the vault through FUSE.', {
-    why: 'Mounting a FUSE file system needs root, or a user namespace of one’s own.',
-    next: 'tazpod doctor',
-    cause: stderr.toString(),
-  });
+  throw fuseMountRefused(stderr);
 }
 
 function fileModeOf({readOnly}: ServeOptions): number {
@@ -148,10 +143,7 @@ async function isReady(server: ChildProcess): Promise<void> {
   const seen = Promise.race([once(server.stdout!, 'data'), once(server, 'close')]);
   const [first, signal] = (await seen) as [unknown, unknown];
   if (Buffer.isBuffer(first) && first.toString() === ready) return;
-  throw new Failure(exitCode.software, 'The process that serves the vault did not start.', {
-    next: 'run it again with --debug and report it',
-    cause: `${said}It ended with ${String(signal ?? first)}.`,
-  });
+  throw serverNotStarted(said, signal, first);
 }
 
 class BlockFileServer implements AttachedDevice {

@@ -3,9 +3,8 @@ import {once} from 'node:events';
 import {closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, type Stats} from 'node:fs';
 import type {Readable} from 'node:stream';
 import {start} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {Caller} from '../caller.ts';
+import {registryNotRoots} from '../failures.ts';
 
 /** The terminal that the user types at, while it is root's. */
 export type GuardedTerminal = {
@@ -144,7 +143,5 @@ function makeRegistry(): void {
   mkdirSync(registry, {recursive: true, mode: 0o700});
   const stat = lstatSync(registry);
   if (stat.isDirectory() && stat.uid === 0 && (stat.mode & 0o022) === 0) return;
-  throw new Failure(exitCode.unavailable, `${registry} is not a directory that only root may change.`, {
-    next: `sudo mv ${registry} ${registry}.old`,
-  });
+  throw registryNotRoots(registry);
 }
