@@ -42,6 +42,12 @@ const synchronous = {
   message: 'A shell, or a process that is waited for with everything stopped: take run() or spawn().',
 };
 
+/** Sentences that are read together: see rule 12 of docs/STYLE.md. */
+const scatteredFailure = {
+  selector: 'NewExpression[callee.name="Failure"]',
+  message: 'A failure is a function of the failures.ts of its directory.',
+};
+
 export default defineConfig(
   {ignores: ['**/node_modules/', '**/dist/', 'coverage/']},
   eslint.configs.recommended,
@@ -73,6 +79,11 @@ export default defineConfig(
       '@typescript-eslint/no-restricted-imports': ['error', {paths: [childProcess]}],
       'no-restricted-properties': ['error', random, environment],
     },
+  },
+  {
+    files: ['src/**'],
+    ignores: ['src/*/failures.ts', 'src/lifecycle/failure.ts'],
+    rules: {'no-restricted-syntax': ['error', synchronous, scatteredFailure]},
   },
   {files: mayStartProcesses, rules: {'@typescript-eslint/no-restricted-imports': 'off'}},
   {files: mayReadEnvironment, rules: {'no-restricted-properties': ['error', random]}},

@@ -3,8 +3,7 @@ import {Flags} from '@oclif/core';
 import {BaseCommand, enteredVariable} from './base-command.ts';
 import {findContributions} from './extensions/contributions.ts';
 import {loadModule} from './extensions/load.ts';
-import {exitCode} from './lifecycle/exit-code.ts';
-import {Failure} from './lifecycle/failure.ts';
+import {outsideVault} from './secrets/failures.ts';
 import type {LoadBackend} from './secrets/stores/backends.ts';
 import {readSecretsFile} from './secrets/mapping/locate.ts';
 import {makeMapping, type Mapping} from './secrets/mapping/mapping.ts';
@@ -88,7 +87,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   protected needVault(why: string): VaultHere {
     const here = vaultHere();
     if (here !== undefined) return here;
-    throw new Failure(exitCode.noPermission, 'This shell is not inside a vault.', {why, next: 'tazpod unlock'});
+    throw outsideVault(why);
   }
 
   /** The same for a command that writes into it. Throws a Failure: 64 where it is open read-only, 77 outside. */

@@ -62,7 +62,9 @@ export function sourceTexts(path: string): SourceTexts {
     ts.forEachChild(node, visit);
   };
   visit(source);
-  return {failures, others, comments: commentsOf(source), titles};
+  // A constant that is the first sentence of a failure is shown with the failure.
+  const rest = others.filter(({text}) => !failures.some(({what}) => what.includes(text)));
+  return {failures, others: rest, comments: commentsOf(source), titles};
 }
 
 function isHelp(node: ts.Node): boolean {
@@ -89,7 +91,7 @@ function isFailure(node: ts.Node): node is ts.NewExpression | ts.CallExpression 
 
 function failureOf(node: ts.NewExpression | ts.CallExpression): Omit<FailureText, 'line'> {
   const all = [...(node.arguments ?? [])];
-  const details = all.length > 1 && !isText(all.at(-1)!) ? all.pop() : undefined;
+  const details = all.length > 1 && !isText(textOf(all.at(-1)!)) ? all.pop() : undefined;
   const what = all.pop();
   const code = all[0];
   const why: string[] = [];
@@ -106,10 +108,30 @@ function failureOf(node: ts.NewExpression | ts.CallExpression): Omit<FailureText
   if (details !== undefined) collect(details);
   return {
     code: (code?.getText() ?? '').replace(/^exitCode\./, '').replaceAll("'", ''),
-    what: what === undefined ? '' : render(what),
+    what: what === undefined ? '' : render(textOf(what)),
     why,
     next,
   };
+}
+
+/** What a name stands for, if it is a constant of the same function or file with a text. */
+function textOf(node: ts.Node): ts.Node {
+  if (!ts.isIdentifier(node)) return node;
+  let scope: ts.Node = node;
+  while (!ts.isSourceFile(scope)) {
+    scope = scope.parent;
+    if (!ts.isBlock(scope) && !ts.isSourceFile(scope)) continue;
+    const declarations = scope.statements
+      .filter(ts.isVariableStatement)
+      .flatMap(({declarationList}) => [...declarationList.declarations]);
+    const initializer = declarations.find(({name}) => name.getText() === node.text)?.initializer;
+    if (initializer !== undefined) return hasText(initializer) ? initializer : node;
+  }
+  return node;
+}
+
+function hasText(node: ts.Node): boolean {
+  return isText(node) || (ts.isConditionalExpression(node) && isText(node.whenTrue) && isText(node.whenFalse));
 }
 
 function isText(node: ts.Node): boolean {

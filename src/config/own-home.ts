@@ -1,8 +1,7 @@
 import {realpathSync, statSync} from 'node:fs';
 import {userInfo} from 'node:os';
 import {join} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {noOwnHome} from './failures.ts';
 import {printable} from './printable.ts';
 
 /** The user's home, and what is to be said about it. */
@@ -28,10 +27,7 @@ export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = 
       ? `user ${uid} is not in the login name database`
       : `the login name database says ${account}, which is not one either`,
   ];
-  throw new Failure(exitCode.noInput, 'You have no home directory.', {
-    why: `${why.join(', and ')}.`,
-    next: 'export HOME=DIR, with a directory of your own',
-  });
+  throw noOwnHome(why);
 }
 
 /**

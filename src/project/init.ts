@@ -2,9 +2,8 @@ import {lstatSync, mkdirSync, readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {findProjectConfig} from '../config/discover.ts';
 import {readText} from '../config/read-text.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {type EditorSchemaName, editorSchema, editorSchemaNames, madeByTazPod} from './editor-schemas.ts';
+import {directoryNotCreated} from './failures.ts';
 import {vaultLine, withVaultIgnored} from './git-ignore.ts';
 import {configTemplate, secretsTemplate} from './templates.ts';
 import {makeWholeFile, removeAbandoned, replaceWholeFile} from './whole-file.ts';
@@ -99,11 +98,7 @@ function makeFolder(path: string): void {
   } catch (cause) {
     const {code} = cause as NodeJS.ErrnoException;
     if (code === 'EEXIST' && kindOf(path) === 'folder') return;
-    throw new Failure(exitCode.cannotCreate, `The directory ${path} cannot be created.`, {
-      why: code === 'EEXIST' ? 'Something else has that name.' : `The kernel returned ${code ?? 'an error'}.`,
-      next: `ls -ld ${path}`,
-      cause,
-    });
+    throw directoryNotCreated(path, code, cause);
   }
 }
 

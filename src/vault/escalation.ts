@@ -1,9 +1,8 @@
 import {spawn} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import {readProcessStatus} from '../kernel/process-record.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {Isolation} from '../lifecycle/plan.ts';
+import {sealedNeedsRoot} from './failures.ts';
 
 /** How the ghost is called, and what isolation that gives. */
 export type Escalation = {
@@ -40,10 +39,7 @@ export async function chooseEscalation(
     return {isolation: 'sealed', prefix, environment: process.env};
   }
   if (asked === 'sealed') {
-    throw new Failure(exitCode.noPermission, 'A sealed session needs root.', {
-      why: `${refusal.why[0]!.toUpperCase()}${refusal.why.slice(1)}.`,
-      next: 'tazpod doctor',
-    });
+    throw sealedNeedsRoot(refusal.why);
   }
   return {
     ...own,

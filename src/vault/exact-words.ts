@@ -1,7 +1,6 @@
 import {isUtf8} from 'node:buffer';
 import {readFileSync, readlinkSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {argumentNotUtf8, directoryNotUtf8, variableNotUtf8} from './failures.ts';
 
 /**
  * Linux hands names, arguments and variables over as bytes. Node reads them as UTF-8 and puts U+FFFD in the place of
@@ -14,10 +13,7 @@ const replacement = '\uFFFD';
 export function refuseInexactArguments(argv = process.argv.slice(2), environment = process.env): void {
   const index = argv.findIndex((word) => word.includes(replacement));
   if (index >= 0 && !readRecord('cmdline').every(isUtf8)) {
-    throw new Failure(exitCode.usage, `Argument ${index + 1} is not UTF-8.`, {
-      why: 'TazPod cannot pass it on byte for byte.',
-      next: 'rename the file to a name in UTF-8',
-    });
+    throw argumentNotUtf8(index + 1);
   }
   const settings = Object.keys(environment).filter((name) => name.startsWith('TAZPOD_'));
   refuseInexactVariables(Object.fromEntries(settings.map((name) => [name, environment[name]])));
@@ -48,19 +44,13 @@ function refuseInexactVariables(environment: NodeJS.ProcessEnv): void {
     .map((entry) => entry.toString().split('=', 1)[0]!)
     .find((each) => suspects.includes(each));
   if (name === undefined) return;
-  throw new Failure(exitCode.usage, `The variable ${name} is not UTF-8.`, {
-    why: 'TazPod cannot pass it on byte for byte.',
-    next: `unset ${name}`,
-  });
+  throw variableNotUtf8(name);
 }
 
 /** Refuses a working directory whose name did not arrive byte for byte. Throws a Failure (64). */
 export function refuseInexactFolder(folder: string): void {
   if (!folder.includes(replacement) || isUtf8(readlinkSync('/proc/self/cwd', {encoding: 'buffer'}))) return;
-  throw new Failure(exitCode.usage, 'The name of the working directory is not UTF-8.', {
-    why: 'TazPod cannot pass it on byte for byte.',
-    next: 'cd',
-  });
+  throw directoryNotUtf8();
 }
 
 /** What this process was started with. One that an older Node has started was told what that Node made of it. */

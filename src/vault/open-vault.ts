@@ -5,7 +5,6 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {isatty} from 'node:tty';
 import {findOwnHome} from '../config/own-home.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {GhostMessage} from '../lifecycle/message.ts';
 import {
   type CreatePlan,
@@ -25,6 +24,7 @@ import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTermin
 import type {ShareName} from '../lifecycle/share.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
+import {alreadyOpen, noTerminalForPassphrase, shellUnusable} from './failures.ts';
 import {refuseWhatRootCannotSee} from './fuse-mount.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
 import {absorbCommand, describeStray, strayNames} from './stray-files.ts';
@@ -121,10 +121,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     ...(session === undefined ? {} : {session}),
   });
   if (request.key.from === 'terminal' && terminal === undefined) {
-    throw new Failure(exitCode.usage, 'TazPod cannot ask for the passphrase: there is no terminal.', {
-      why: 'Pass --passphrase-file FILE to this command, or set the variable for every command.',
-      next: 'export TAZPOD_PASSPHRASE_FILE=FILE',
-    });
+    throw noTerminalForPassphrase();
   }
 
   // The relay puts the terminal into raw mode; if it is killed, nobody but us is left to undo that.
@@ -175,7 +172,8 @@ async function callPatiently(
   for (;;) {
     await untilOpenOrFree(image, deadlineMs, presentation);
     const running = openVaultAt(image);
-    if (running !== undefined && (running.isolation === 'sealed' || ifOpen === 'refuse')) throw openAlready(running);
+    if (running !== undefined && (running.isolation === 'sealed' || ifOpen === 'refuse'))
+      throw alreadyOpen(running.isolation);
     if (running !== undefined && (running.readOnly ?? false) !== (readOnly ?? false)) {
       throw openInOtherMode(running.readOnly);
     }
@@ -183,16 +181,6 @@ async function callPatiently(
     const missed = end.failure?.code === exitCode.busy && end.vault === undefined;
     if (!missed || key.from === 'stdin' || performance.now() >= deadlineMs) return end;
   }
-}
-
-function openAlready({isolation}: RunningVault): Failure {
-  return new Failure(exitCode.busy, 'The vault is already open.', {
-    why:
-      isolation === 'sealed'
-        ? 'One of your ghosts has it open with sealed isolation; join it with --isolation sealed.'
-        : 'One of your ghosts has it open, and this command does not join it.',
-    next: 'tazpod vault status',
-  });
 }
 
 async function untilOpenOrFree(image: string, deadlineMs: number, presentation: Presentation): Promise<void> {
@@ -239,10 +227,7 @@ export function sessionShell(environment: NodeJS.ProcessEnv = process.env): stri
   const shell = usersShell(environment);
   const why = noShells.has(basename(shell)) ? 'It exits at once.' : isProgram(shell) ? undefined : 'It cannot be run.';
   if (why === undefined) return shell;
-  throw new Failure(exitCode.unavailable, `Your login shell ${shell} cannot run a session.`, {
-    why,
-    next: 'SHELL=/bin/bash tazpod unlock',
-  });
+  throw shellUnusable(shell, why);
 }
 
 /** What accounts have for a shell that nobody is to log in to. */

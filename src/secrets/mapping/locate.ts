@@ -1,10 +1,8 @@
 import {existsSync, statSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
-import {printable} from '../../config/printable.ts';
 import {readText} from '../../config/read-text.ts';
 import {readYamlFile, type YamlFile} from '../../config/yaml-file.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {noSecretsFile, secretsFileOfAnother} from '../failures.ts';
 import {type SecretsDocument, secretsSchema} from './secrets-schema.ts';
 
 /** Where it is looked for in each folder, from the working folder upwards. */
@@ -47,23 +45,12 @@ export function readSecretsFile(named: string | undefined, workingFolder: string
   const path = locateSecretsFile(named, workingFolder);
   const file = path === undefined ? undefined : readYamlFile(path, secretsSchema);
   if (file !== undefined) return file;
-  throw new Failure(
-    exitCode.noInput,
-    path === undefined
-      ? 'There is no secrets.yml in this directory or its parents.'
-      : `There is no ${printable(path, 4096)}.`,
-    {
-      next: 'write one (README.md has an example), then: tazpod secrets check',
-    },
-  );
+  throw noSecretsFile(path);
 }
 
 function owned(path: string): string {
   const uid = process.getuid!();
   const stat = statSync(path, {throwIfNoEntry: false});
   if (stat === undefined || stat.uid === uid || stat.uid === 0) return path;
-  throw new Failure(exitCode.noPermission, `${printable(path, 4096)} belongs to another user.`, {
-    why: 'A user who can write it controls the variables of your programs.',
-    next: `copy it to your own directory, read it, and pass it with --secrets-file`,
-  });
+  throw secretsFileOfAnother(path);
 }

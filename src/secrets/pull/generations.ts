@@ -1,9 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync} from 'node:fs';
 import {dirname, join, relative} from 'node:path';
-import {printable} from '../../config/printable.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {editedSincePull, targetTaken, vaultFull, vaultReadOnly} from '../failures.ts';
 import {type EnvironmentFile} from '../session/environment-files.ts';
 import {type FileOperations, realFileOperations} from './file-operations.ts';
 import {digestWith, parseRecord, type PulledFile, type PulledRecord, type PulledVariable} from './pulled-record.ts';
@@ -263,10 +261,7 @@ export class Generations {
       const before = record!.files.find((file) => file.path === path)!;
       const after = files.find((file) => file.path === path);
       if (after?.digest === before.digest) continue;
-      throw new Failure(exitCode.cannotCreate, `${printable(path, 1024)} was changed here since it was pulled.`, {
-        why: after === undefined ? 'It is no longer pulled, and would be removed.' : 'The backend has a new version.',
-        next: `rename it, or tazpod pull --overwrite`,
-      });
+      throw editedSincePull(path, after !== undefined);
     }
     return [...edited.keys()];
   }
@@ -283,14 +278,14 @@ export class Generations {
         const folder = names.slice(0, depth).join('/');
         const stat = lstatSync(join(this.#mountPoint, folder), {throwIfNoEntry: false});
         if (stat === undefined) break;
-        if (!stat.isDirectory()) throw inTheWay(folder, path);
+        if (!stat.isDirectory()) throw targetTaken(folder, path);
       }
       const stat = lstatSync(join(this.#mountPoint, path), {throwIfNoEntry: false});
       if (stat === undefined || this.#isLinked(path)) continue;
       const pulledBefore = record?.files.some((file) => file.path === path) === true;
       // With the pulled content a file that an editor has renamed here is no loss.
       const expendable = pulledBefore && stat.isFile();
-      if (!expendable && (own === 'overwrite' || !own.has(path))) throw inTheWay(path, path);
+      if (!expendable && (own === 'overwrite' || !own.has(path))) throw targetTaken(path, path);
     }
   }
 
@@ -322,7 +317,7 @@ export class Generations {
       const stat = lstatSync(folder, {throwIfNoEntry: false});
       if (stat === undefined) operations.makeFolder(folder, 0o700);
       // A vault may come from somebody else: a link here would choose where secrets are written.
-      else if (!stat.isDirectory()) throw inTheWay(relative(this.#mountPoint, folder), 'what is pulled');
+      else if (!stat.isDirectory()) throw targetTaken(relative(this.#mountPoint, folder), 'what is pulled');
     }
   }
 
@@ -485,23 +480,11 @@ function differences(
   });
 }
 
-function inTheWay(path: string, wanted: string): Failure {
-  return new Failure(exitCode.cannotCreate, `A file that is not TazPod's is in the way: ${printable(path, 1024)}.`, {
-    why:
-      path === wanted ? 'A pull never overwrites your own files.' : `It is in the place of ${printable(wanted, 1024)}.`,
-    next: 'rename it, or give the secret another "file" in secrets.yml',
-  });
-}
-
 /** A full vault is something that its user can understand; the rest is told as it is. */
 function asFailure(error: unknown): unknown {
   const {code} = error as NodeJS.ErrnoException;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EROFS') return error;
-  return new Failure(exitCode.cannotCreate, code === 'EROFS' ? 'The vault is read-only.' : 'The vault is full.', {
-    why: 'The secrets of the previous pull are unchanged.',
-    next: code === 'EROFS' ? 'tazpod lock, then check its file system' : 'free some space in it, then: tazpod pull',
-    cause: error,
-  });
+  if (code === 'EROFS') return vaultReadOnly(error);
+  return code === 'ENOSPC' || code === 'EDQUOT' ? vaultFull(error) : error;
 }
 
 function removeTree(folder: string, operations: FileOperations): void {

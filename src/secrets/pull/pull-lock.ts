@@ -2,8 +2,7 @@ import {closeSync, constants, openSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {tryLockExclusive} from '../../kernel/file-lock.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {pullRunning} from '../failures.ts';
 import {makeOwnFolder} from '../stores/private-store.ts';
 
 const pollMs = 150;
@@ -26,10 +25,7 @@ export async function whileLocked<T>(
       const waited = Date.now() - start;
       if (waited === 0 || waited < pollMs) wait();
       if (waited < withinMs) continue;
-      throw new Failure(exitCode.busy, 'Another pull is running in this vault.', {
-        why: `TazPod waited ${Math.round(withinMs / 1000)} s.`,
-        next: 'try again when it has ended',
-      });
+      throw pullRunning(withinMs);
     }
     return await action();
   } finally {
