@@ -48,6 +48,11 @@ const scatteredFailure = {
   message: 'A failure is a function of the failures.ts of its directory.',
 };
 
+const scatteredFailureOfPlugin = {
+  selector: 'CallExpression[callee.name="failure"]',
+  message: 'A failure is a function of the plugin’s failures.ts.',
+};
+
 export default defineConfig(
   {ignores: ['**/node_modules/', '**/dist/', 'coverage/']},
   eslint.configs.recommended,
@@ -84,6 +89,11 @@ export default defineConfig(
     files: ['src/**'],
     ignores: ['src/*/failures.ts', 'src/lifecycle/failure.ts'],
     rules: {'no-restricted-syntax': ['error', synchronous, scatteredFailure]},
+  },
+  {
+    files: ['plugins/*/src/**'],
+    ignores: ['plugins/*/src/failures.ts'],
+    rules: {'no-restricted-syntax': ['error', synchronous, scatteredFailureOfPlugin]},
   },
   {files: mayStartProcesses, rules: {'@typescript-eslint/no-restricted-imports': 'off'}},
   {files: mayReadEnvironment, rules: {'no-restricted-properties': ['error', random]}},

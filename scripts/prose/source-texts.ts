@@ -63,7 +63,8 @@ export function sourceTexts(path: string): SourceTexts {
   };
   visit(source);
   // A constant that is the first sentence of a failure is shown with the failure.
-  const rest = others.filter(({text}) => !failures.some(({what}) => what.includes(text)));
+  const shown = new Set(failures.flatMap(({what}) => [what, ...what.replace(/^\(|\)$/g, '').split(' | ')]));
+  const rest = others.filter(({text}) => !shown.has(text));
   return {failures, others: rest, comments: commentsOf(source), titles};
 }
 

@@ -1,6 +1,7 @@
 import type {BackendContext, Folder, FolderAnswer, Secret} from 'tazpod/contract';
 import {type Client, connect, type Listed, type ListedSecret} from './client.ts';
-import {failure, quoted} from './failure.ts';
+import {quoted} from './quoted.ts';
+import {mayOnlyList, valueIncomplete} from './failures.ts';
 import {
   type About,
   explainList,
@@ -83,12 +84,10 @@ function secretsOf(listed: Listed, folder: Folder, path: string, context: Backen
         hidden.push(secret.secretKey);
         return;
       }
-      throw failure('no-permission', `This identity can list ${quoted(secret.secretKey)}, but not read it.`, {
-        next: 'Give the identity a role in the project that can read the values of secrets.',
-      });
+      throw mayOnlyList(secret.secretKey);
     }
     if (!secret.secretValue.isWellFormed()) {
-      throw failure('unreachable', `The value of ${quoted(secret.secretKey)} arrived incomplete.`);
+      throw valueIncomplete(secret.secretKey);
     }
     found.set(key, {name: secret.secretKey, path: at, value: Buffer.from(secret.secretValue, 'utf8')});
   };

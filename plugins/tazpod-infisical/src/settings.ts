@@ -1,7 +1,8 @@
 import {homedir} from 'node:os';
 import {join, resolve} from 'node:path';
 import type {BackendContext} from 'tazpod/contract';
-import {failure, quoted} from './failure.ts';
+import {quoted} from './quoted.ts';
+import {invalidSettings} from './failures.ts';
 
 /** How the backend gets a token: from a client id and secret, as a token that is given, or from the Infisical CLI. */
 export type Auth = 'universal-auth' | 'access-token' | 'cli';
@@ -73,10 +74,7 @@ export function needsTrust(given: BackendContext['settings']): readonly string[]
 export function readSettings({settings, projectFolder, environment}: BackendContext): Settings {
   const {problems, understood} = understand(settings, projectFolder, environment['HOME'] ?? homedir());
   if (problems.length > 0) {
-    throw failure('settings', 'The settings for Infisical in secrets.yml are invalid.', {
-      why: problems.join(' '),
-      next: 'tazpod secrets check',
-    });
+    throw invalidSettings(problems);
   }
   return understood;
 }
