@@ -5,7 +5,7 @@ import {printable} from './printable.ts';
 export function noOwnHome(reasons: readonly string[]): Failure {
   return new Failure(exitCode.noInput, 'You have no home directory.', {
     why: `${reasons.join(', and ')}.`,
-    next: 'export HOME=DIR, with a directory of your own',
+    next: 'export HOME=DIR',
   });
 }
 

@@ -48,7 +48,7 @@ export function mappedElsewhere(mapping: string): Failure {
 export function copyIsOpen(mapping: string): Failure {
   return new Failure(exitCode.busy, 'A copy of this vault is open.', {
     why: `The kernel has a mapping of the same LUKS UUID on another image, ${mapping}.`,
-    next: 'Close the copy, or: tazpod vault unlock --engine fuse',
+    next: 'tazpod vault unlock --engine fuse',
   });
 }
 
@@ -168,8 +168,8 @@ export function fileSystemUnchecked(imagePath: string, cause: string): Failure {
  */
 export function notClosed(imagePath: string, cause?: unknown): Failure {
   return new Failure(exitCode.data, 'The vault was not closed cleanly, and cannot be opened read-only.', {
-    why: 'e2fsck has to fix its file system first, and a read-only session changes nothing.',
-    next: `open it once for writing, or a copy of the image: tazpod vault exec --image ${shellWord(imagePath)} -- true`,
+    why: 'e2fsck has to fix its file system first, and a read-only session changes nothing. Open it once for writing.',
+    next: `tazpod vault exec --image ${shellWord(imagePath)} -- true`,
     ...(cause === undefined ? {} : {cause}),
   });
 }

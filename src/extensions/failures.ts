@@ -37,7 +37,7 @@ export function pluginUnusable(
   const what = `The plugin ${plugin.name} ${plugin.version} cannot be used for ${kindWords[kind]} ${name}.`;
   return new Failure(exitCode.unavailable, what, {
     why,
-    next: `tazpod plugins update, or report it to its author`,
+    next: 'tazpod plugins update',
     cause,
   });
 }

@@ -229,7 +229,7 @@ export function keyUnreadable(error: unknown): Failure {
 export function passphraseTooLong(maximumBytes: number): Failure {
   return new Failure(exitCode.usage, `The passphrase is longer than ${maximumBytes} bytes.`, {
     why: 'cryptsetup does not accept a longer one at its prompt.',
-    next: 'use --key-file FILE for a longer key',
+    next: 'tazpod vault unlock --key-file FILE',
   });
 }
 

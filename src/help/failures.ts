@@ -32,7 +32,7 @@ export function unknownCommand(typed: string, meant?: {readonly why: string; rea
     `There is no command ${JSON.stringify(typed)}.`,
     meant ?? {
       why: 'A plugin that is not installed may provide it.',
-      next: 'tazpod plugins install NAME, or: tazpod help',
+      next: 'tazpod help',
     },
   );
 }

@@ -5,7 +5,7 @@ import {Failure} from './failure.ts';
 export function displaced(): Failure {
   return new Failure(exitCode.busy, 'The file at this path is no longer the vault that is open here.', {
     why: 'Its image was moved, removed or replaced while it was open. Opening the file that is there now would hide that.',
-    next: 'tazpod vault status, then tazpod vault lock',
+    next: 'tazpod vault lock',
   });
 }
 
@@ -16,11 +16,11 @@ export function displaced(): Failure {
 export function openInOtherMode(openReadOnly: true | undefined): Failure {
   return openReadOnly
     ? new Failure(exitCode.busy, 'The vault is open read-only.', {
-        why: 'One of your ghosts has it open, and no session in it can write.',
-        next: 'tazpod vault lock, or join it: tazpod vault unlock --read-only',
+        why: 'One of your ghosts has it open, and no session in it can write. To write, lock the vault first.',
+        next: 'tazpod vault unlock --read-only',
       })
     : new Failure(exitCode.busy, 'The vault is open for writing.', {
-        why: 'One of your ghosts has it open, and a session in it could write.',
-        next: 'tazpod vault lock, or join it without --read-only',
+        why: 'One of your ghosts has it open, and a session in it could write. Lock the vault to open it read-only.',
+        next: 'tazpod vault unlock',
       });
 }

@@ -20,7 +20,7 @@ export function unusablePassphraseSize(): Failure {
 export function tooLittleMemory(need: string, limitKiB: number, option: string): Failure {
   return new Failure(exitCode.unavailable, 'Not enough memory for the key derivation.', {
     why: `${need}, and this process may use ${inMiB(limitKiB)}.`,
-    next: `Use ${option}`,
+    next: `tazpod vault create ${option}`,
   });
 }
 

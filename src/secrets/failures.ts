@@ -1,3 +1,4 @@
+import {dirname} from 'node:path';
 import {printable} from '../config/printable.ts';
 import type {BackendError} from '../contract/index.ts';
 import {exitCode, type ExitCode} from '../lifecycle/exit-code.ts';
@@ -11,7 +12,7 @@ export function noSecretsFile(path: string | undefined): Failure {
       ? 'There is no secrets.yml in this directory or its parents.'
       : `There is no ${printable(path, 4096)}.`;
   return new Failure(exitCode.noInput, what, {
-    next: 'write one (README.md has an example), then: tazpod secrets check',
+    next: path === undefined ? 'tazpod init' : `ls -l ${printable(dirname(path), 4096)}`,
   });
 }
 
@@ -33,8 +34,8 @@ export function untrusted(path: string, demands: readonly string[]): Failure {
 
 export function otherSecretsFile(source: string): Failure {
   return new Failure(exitCode.cannotCreate, 'This vault was pulled with another secrets.yml.', {
-    why: `It is ${printable(source, 1024)}, and its secrets would be removed.`,
-    next: 'tazpod pull --replace, or use another vault with --image',
+    why: `It is ${printable(source, 1024)}, and its secrets would be removed. To keep both, use another vault.`,
+    next: 'tazpod pull --replace',
   });
 }
 
@@ -81,8 +82,8 @@ function nameOf(file: string): string {
 
 export function staysLoggedIn(name: string, error: Failure): Failure {
   return new Failure(error.code, error.message, {
-    why: `${error.why === undefined ? '' : `${error.why} `}The session with ${name} stays open.`,
-    next: `tazpod logout ${name}, when the backend is reachable; --forget only deletes the session here`,
+    why: `${error.why === undefined ? '' : `${error.why} `}The session with ${name} stays open; --forget would only delete it here.`,
+    next: `tazpod logout ${name}`,
     cause: error,
   });
 }
@@ -190,15 +191,15 @@ export function targetTaken(path: string, wanted: string): Failure {
 
 export function editedSincePull(path: string, isStillPulled: boolean): Failure {
   return new Failure(exitCode.cannotCreate, `${printable(path, 1024)} was changed here since it was pulled.`, {
-    why: isStillPulled ? 'The backend has a new version.' : 'It is no longer pulled, and would be removed.',
-    next: `rename it, or tazpod pull --overwrite`,
+    why: `${isStillPulled ? 'The backend has a new version.' : 'It is no longer pulled, and would be removed.'} To keep your changes, rename it first.`,
+    next: 'tazpod pull --overwrite',
   });
 }
 
 export function vaultReadOnly(cause: unknown): Failure {
   return new Failure(exitCode.cannotCreate, 'The vault is read-only.', {
     why: 'The secrets of the previous pull are unchanged.',
-    next: 'tazpod lock, then check its file system',
+    next: 'tazpod lock',
     cause,
   });
 }
@@ -219,8 +220,8 @@ export function outsideVault(why: string): Failure {
 
 export function unknownVault(): Failure {
   return new Failure(exitCode.noPermission, 'This account did not pull the secrets in this vault on this machine.', {
-    why: 'The exports are code that would run here, and somebody else may have written them.',
-    next: 'tazpod pull, or tazpod env --trust if you know who pulled them',
+    why: 'The exports are code that would run here, and somebody else may have written them. --trust accepts them.',
+    next: 'tazpod pull',
   });
 }
 
@@ -250,7 +251,7 @@ export function environmentDiffers(): Failure {
 export function secretOnTerminal(name: string): Failure {
   return new Failure(exitCode.noPermission, 'tazpod get prints a secret on a terminal only with --reveal.', {
     why: 'People nearby could read it, and it would stay in the scrollback.',
-    next: `tazpod get ${name} --reveal, or give it to a program: tazpod get ${name} | PROGRAM`,
+    next: `tazpod get ${name} --reveal`,
   });
 }
 

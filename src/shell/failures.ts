@@ -18,7 +18,7 @@ export function shellPluginUnusable(
 ): Failure {
   return new Failure(exitCode.unavailable, `The plugin ${name} ${version} cannot be used.`, {
     why: `Its ${member} ${why}.`,
-    next: 'tazpod plugins update, or report it to its author',
+    next: 'tazpod plugins update',
     cause,
   });
 }

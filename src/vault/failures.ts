@@ -26,7 +26,7 @@ export function noWorkingDirectory(cause: unknown): Failure {
 export function mountPointOutsideHome(mountPoint: string, home: string): Failure {
   const what = `The mount point ${mountPoint} is not below your home directory ${home}.`;
   return new Failure(exitCode.noPermission, what, {
-    next: `choose one below it: --mount-point ${join(home, 'secrets')}`,
+    next: `tazpod vault unlock --mount-point ${join(home, 'secrets')}`,
   });
 }
 
@@ -36,21 +36,21 @@ export function mountPointNotCreated(mountPoint: string, error: unknown): Failur
       (error as NodeJS.ErrnoException).code === 'EEXIST'
         ? 'A file with that name exists.'
         : 'Its parent directory is not writable.',
-    next: 'choose another one: --mount-point DIR',
+    next: 'tazpod vault unlock --mount-point DIR',
     cause: error,
   });
 }
 
 export function mountPointIsFile(mountPoint: string): Failure {
   return new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} is not a directory.`, {
-    next: 'choose another one: --mount-point DIR',
+    next: 'tazpod vault unlock --mount-point DIR',
   });
 }
 
 export function rootCannotAccessImage(mount: string): Failure {
   return new Failure(exitCode.noPermission, `Root cannot access ${mount}, which contains the image.`, {
-    why: 'It is a FUSE mount that only its user can access.',
-    next: 'tazpod vault unlock --isolation private, or mount it with -o allow_other',
+    why: 'It is a FUSE mount that only its user can access, unless it is mounted with -o allow_other.',
+    next: 'tazpod vault unlock --isolation private',
   });
 }
 
@@ -213,7 +213,9 @@ export function noSpace(directory: string, free: string, needed: string): Failur
 }
 
 export function noMemoryOfPbkdf2(): Failure {
-  return new Failure(exitCode.usage, '--pbkdf-memory does not apply to pbkdf2.', {next: 'omit --pbkdf-memory'});
+  return new Failure(exitCode.usage, '--pbkdf-memory does not apply to pbkdf2.', {
+    next: 'tazpod vault create --pbkdf pbkdf2',
+  });
 }
 
 export function notCreated(code: number): Failure {
@@ -281,7 +283,7 @@ export function onlyOutside(what: string): Failure {
 export function openReadOnly(what: string): Failure {
   return new Failure(exitCode.usage, `${what} writes into the vault, which is open read-only.`, {
     why: 'Nothing in it can be changed until it is locked and opened again.',
-    next: 'exit, and then tazpod unlock without --read-only',
+    next: 'exit',
   });
 }
 
@@ -349,7 +351,8 @@ export function adoptionNotAgreed(canAsk: boolean): Failure {
 
 export function absorbInside(): Failure {
   return new Failure(exitCode.busy, 'A session cannot see files outside its vault.', {
-    next: 'exit, then tazpod vault absorb',
+    why: 'Leave the session, and absorb them from outside.',
+    next: 'exit',
   });
 }
 

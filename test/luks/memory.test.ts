@@ -151,6 +151,6 @@ describe('The memory of a new key slot', () => {
   it('is refused where argon2id would be of no use, with the option that works', () => {
     expect(() => boundedPbkdfMemoryKiB(undefined, 63 * 1024))
       .to.throw(Failure)
-      .that.includes({code: 69, next: 'Use --pbkdf pbkdf2'});
+      .that.includes({code: 69, next: 'tazpod vault create --pbkdf pbkdf2'});
   });
 });

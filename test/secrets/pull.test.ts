@@ -340,7 +340,11 @@ templates: [{file: out, template: t.mustache, env: OUT}]
     const mapping = makeMapping(parseYaml(yaml, other, secretsSchema));
     await pull({...request(yaml), mapping});
     const failure = await failureOf(() => pull(request(yaml)));
-    expect(failure).to.include({code: 73, why: `It is ${other}, and its secrets would be removed.`});
+    expect(failure).to.include({
+      code: 73,
+      why: `It is ${other}, and its secrets would be removed. To keep both, use another vault.`,
+      next: 'tazpod pull --replace',
+    });
     await pull(request(yaml, {replace: true}));
     await pull({...request(yaml), mapping, replace: true});
     rmSync(other);

@@ -158,7 +158,7 @@ export function notAToken(): BackendError {
 export function identityLocked(): BackendError {
   return failure('no-permission', `Infisical has temporarily locked this identity.`, {
     why: 'Three wrong client secrets in a row do that, for five minutes unless the server says otherwise. Until then, Infisical refuses the right one too.',
-    next: 'Wait five minutes, then: tazpod login',
+    next: 'tazpod login',
   });
 }
 

@@ -13,7 +13,7 @@ export function invalidSettings(problems: readonly string[]): BackendError {
 export function cannotBeRun(program: string, {code}: NodeJS.ErrnoException): BackendError {
   return failure('unavailable', `The program ${program} cannot be run.`, {
     why: code === 'ENOENT' ? 'It is not in PATH.' : 'The system refuses to start it.',
-    next: `Install the package ${program === 'gpg' ? 'gnupg' : program}.`,
+    next: `apt-get install ${program === 'gpg' ? 'gnupg' : program}`,
   });
 }
 
@@ -33,7 +33,7 @@ export function fileTooLarge(): BackendError {
 
 export function noGpg(): BackendError {
   return failure('unavailable', 'The program gpg, which pass needs, cannot be run.', {
-    next: 'Install the package gnupg.',
+    next: 'apt-get install gnupg',
   });
 }
 
@@ -99,7 +99,7 @@ export function disappeared(name: string): BackendError {
 
 export function notShown(name: string, code: number | null): BackendError {
   return failure('unavailable', `pass could not show ${name}: it ended with ${code ?? 'a signal'}.`, {
-    next: `Try it by hand: pass show ${name}`,
+    next: `pass show ${name}`,
   });
 }
 

@@ -110,7 +110,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     expect(await troubleOf(backend.readFolder(bare, everything))).to.include({
       kind: 'unavailable',
       what: 'The program pass cannot be run.',
-      next: 'Install the package pass.',
+      next: 'apt-get install pass',
     });
     const environment = withPrograms({gpg: '#!/bin/sh\necho "gpg: command not found" >&2\nexit 127\n'});
     const trouble = await troubleOf(backend.readFolder({...contextOf(store), environment}, everything));
