@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
 /** The CLI starts sudo and the ghost itself: they get its environment, its terminal and its working directory. */
 const mayStartProcesses = ['src/kernel/program.ts', 'src/vault/{escalation,ghost-call}.ts'];
 
-/** The files of src/ that read the environment; the rest is told. */
+/** The files of src/ that read the environment; they pass it on to the rest. */
 const mayReadEnvironment = [
   'src/ghost/caller.ts',
   'src/ghost/enter.ts',
@@ -68,7 +68,7 @@ export default defineConfig(
       'object-shorthand': 'error',
       'prefer-const': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
-      // A value that an index must have is said so with `!`, and a template shows numbers.
+      // `!` marks a value that an index must have, and a template shows numbers.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', {allowNumber: true, allowBoolean: true}],
       '@typescript-eslint/no-confusing-void-expression': 'off',

@@ -100,13 +100,13 @@ export abstract class BaseCommand<T> extends Command {
     this.#stopAsking = askMeanwhile(options);
   }
 
-  /** A remark that does not stop the command: a line on standard error, or a part of the JSON answer. */
+  /** A warning that does not stop the command: a line on standard error, or a part of the JSON answer. */
   protected remark(text: string): void {
     this.#warnings.push(text);
     if (!this.jsonEnabled()) process.stderr.write(`${renderWarning(text)}\n`);
   }
 
-  /** A remark that reaches the user while a session runs, whose relay has put the terminal into raw mode. */
+  /** A warning that reaches the user while a session runs, whose relay has put the terminal into raw mode. */
   protected notice(text: string): void {
     this.#warnings.push(text);
     const end = process.stderr.isTTY ? '\r\n' : '\n';
@@ -115,7 +115,7 @@ export abstract class BaseCommand<T> extends Command {
 
   /** The configuration that holds here, with what plugins bring as defaults. Throws a Failure (78). */
   protected configuration(): Promise<Configuration> {
-    // Once: what is to be remarked is said once.
+    // Each warning is shown once.
     return (this.#configuration ??= this.surroundings().then((from) => loadConfig(from, (text) => this.remark(text))));
   }
 
@@ -175,7 +175,7 @@ export abstract class BaseCommand<T> extends Command {
     requireThisVault(here, flags);
     if (flags.image !== undefined) return here;
     if (flags['passphrase-file'] !== undefined || flags['key-file'] !== undefined) {
-      // Whoever brings a key means the vault that the command would open outside.
+      // A user who brings a key means the vault that the command would open outside.
       const image = locateImage((await this.configuration()).values.image);
       if (existsSync(image) && !isImageOf(here, image)) throw otherVault(here.image, image);
     } else if (process.env['TAZPOD_IMAGE']) {
@@ -200,7 +200,7 @@ export abstract class BaseCommand<T> extends Command {
 
   /** Every error ends here, once: as sentences or as JSON, and with its exit code. */
   protected override async catch(error: Error & {exitCode?: number; oclif?: {exit?: number}}): Promise<never> {
-    // oclif's own way of leaving with a code; nothing is to be said.
+    // oclif's own way of leaving with a code, without a message.
     if ('code' in error && error.code === 'EEXIT') throw error;
     if (error.name === 'Cancelled') return this.#endCancelled(error.message, error.exitCode ?? 130);
     const failure = this.#withGivenImage(this.#asFailure(error));

@@ -61,7 +61,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   /**
    * Runs this very command in the ghost of the vault, which is opened for it; then, if it is given, another one. The
    * command line goes along, and holds no secret: what does is asked for, or read from a file, inside. With `mayCreate`
-   * it offers to make a vault if there is none.
+   * it offers to create a vault that does not exist.
    */
   protected async enter(
     flags: Parameters<typeof openOrCreate>[0] & {debug: boolean},

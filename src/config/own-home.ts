@@ -4,12 +4,13 @@ import {join} from 'node:path';
 import {noOwnHome} from './failures.ts';
 import {printable} from './printable.ts';
 
-/** The user's home, and what is to be said about it. */
+/** The user's home, and a warning about it. */
 export type OwnHome = {readonly home: string; readonly remark?: string};
 
 /**
  * `HOME` if it is a directory of the user's own, else the home of the login name database. CI containers set another
- * one than the database has; after `su` and `sudo -E` it may be somebody else's. Throws a Failure (66) if there is none.
+ * one than the database has; after `su` and `sudo -E` it may be somebody else's. Throws a Failure (66) if none is
+ * found.
  */
 export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = process.getuid!()): OwnHome {
   const named = environment['HOME'] || undefined;

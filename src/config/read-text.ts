@@ -6,8 +6,8 @@ import {unreadable} from './failures.ts';
 const sizeLimitBytes = 256 * 1024;
 
 /**
- * A text file, UTF-8. Undefined where there is none. Throws a Failure (78) for what is no regular file (a FIFO would be
- * waited for without end), too large, not readable or not UTF-8.
+ * A text file, UTF-8. Undefined if it does not exist. Throws a Failure (78) for what is no regular file (a FIFO would
+ * be waited for without end), too large, not readable or not UTF-8.
  */
 export function readText(path: string): string | undefined {
   let bytes: Buffer;

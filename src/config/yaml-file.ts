@@ -26,7 +26,7 @@ export type YamlFile<T> = {
   failure(path: YamlPath, sentence: string, next?: string): Failure;
 };
 
-/** How many faults are told at once. */
+/** How many faults one message has. */
 const faultLimit = 10;
 
 /**

@@ -8,7 +8,7 @@ import {isOlder} from './version.ts';
 
 export type EntryReport = {
   readonly finding: Finding;
-  /** Where the entry really lies; undefined where there is none. */
+  /** Where the entry really lies; undefined if it does not exist. */
   readonly entry: string | undefined;
   /** Root has a Node that can run it. */
   readonly runnable: boolean;
@@ -21,7 +21,7 @@ export type Weakness = {readonly path: string; readonly by: string};
 
 /**
  * Whether the user can change what runs as root: the entry, what it loads, the Node that runs it, and every directory
- * on the way to any of them. Whoever can makes any code of the user's root: at the next password that is typed for
+ * on the way to any of them. If they can, any code of the user's becomes root: at the next password that is typed for
  * sudo, or at once where none is asked for.
  */
 export async function examinePrivilegedEntry(context: DoctorContext, {answer}: SudoReport): Promise<EntryReport> {

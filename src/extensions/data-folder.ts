@@ -17,7 +17,7 @@ type DataPackage = {
 const lockName = '.lock';
 
 /**
- * Makes the folder in which plugins are installed where there is none, and keeps others from changing it: npm does not
+ * Makes the folder in which plugins are installed if it does not exist, and keeps others from changing it: npm does not
  * expect another npm beside it. Returns what lets them again. A lock of a process that has ended is no lock.
  *
  * Throws a Failure: 75 where another process is at work, 77 where the folder is somebody else's: what root would install
@@ -64,7 +64,7 @@ export function prepareDataFolder(folder: string): void {
   if (read(folder) === undefined) write(folder, {private: true, dependencies: {}, oclif: {schema: 1, plugins: []}});
 }
 
-/** What npm was told to install for a package: a version, `file:…`. Undefined for what is not installed. */
+/** What npm installed for a package: a version, `file:…`. Undefined for what is not installed. */
 export function dependencyOf(folder: string, name: string): string | undefined {
   return read(folder)?.dependencies?.[name];
 }

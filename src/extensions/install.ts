@@ -178,7 +178,7 @@ export async function linkPlugin(shop: Shop, path: string, workingFolder: string
 }
 
 /**
- * Takes every plugin away, with all that npm has left there; works whatever state the folder is in. Returns what was
+ * Takes every plugin away, with all that npm has left there; works in any state of the folder. Returns what was
  * noted as installed.
  */
 export function resetPlugins({dataFolder}: Shop): InstalledEntry[] {
@@ -371,7 +371,7 @@ function missingModule({name, root, pjson}: InstalledPackage): Failure | undefin
   return notBuilt(name, missing, root);
 }
 
-/** Remarks about a plugin that can be used all the same. */
+/** Warnings about a plugin that can be used all the same. */
 async function tellWhatIsOdd(shop: Shop, installed: InstalledPackage): Promise<void> {
   const hooks = Object.keys(installed.pjson.oclif.hooks ?? {}).map((hook) => printable(hook));
   if (hooks.length > 0) {

@@ -60,7 +60,10 @@ export async function loadModule<K extends ModuleKind>(
 /** Thrown by `within`. Told from what a plugin throws by being this very object. */
 const late = new Error('it takes too long');
 
-/** Waits for a promise, and no longer than a time. A timer keeps the process alive for a module that waits for ever. */
+/**
+ * Waits for a promise, and no longer than a time. A timer keeps the process alive for a module that never finishes
+ * loading.
+ */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   try {

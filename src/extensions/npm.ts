@@ -43,7 +43,7 @@ export async function npm(
     [
       npmProgram(),
       command!,
-      // Whatever npm's configuration or an npm around this process says, it works in the folder, and notes what it does.
+      // With any configuration, and below another npm, it works in the folder, and notes what it does.
       `--prefix=${folder}`,
       `--global=${global}`,
       '--save',

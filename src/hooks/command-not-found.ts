@@ -49,7 +49,7 @@ function notFound(words: readonly string[], argv: readonly string[], config: Int
   return unknownCommand(typed);
 }
 
-/** The image that was meant, where it can be told. */
+/** The image that was meant, if that can be known. */
 function imageOf(argv: readonly string[]): string {
   const given = givenImage(argv);
   if (given !== undefined) return shellWord(given);

@@ -19,7 +19,7 @@ export type InitResult = {
 export type InitFile = {
   /** Relative to the folder. */
   readonly path: string;
-  /** `made`: it is new. `changed`: a line was added, or TazPod's own file made anew. `left`: it was there. */
+  /** `made`: it is new. `changed`: a line was added, or TazPod's own file written again. `left`: it was there. */
   readonly state: 'made' | 'changed' | 'left';
   /** What there is to know. */
   readonly note?: string;
@@ -72,7 +72,7 @@ function ignoreVault(folder: string): InitFile {
   const kind = kindOf(whole);
   if (kind === 'other') return {path, state: 'left', note: `it is not a regular file; add ${vaultLine} to it`};
   if (kind === 'nothing') return makeFile(folder, path, `${vaultLine}\n`);
-  // Latin-1 has a character for each byte, so that whatever stands there stays as it is.
+  // Latin-1 has a character for each byte, so that all of it stays as it is.
   const content = readFileSync(whole, 'latin1');
   const changed = withVaultIgnored(content);
   if (changed === undefined) return {path, state: 'left'};

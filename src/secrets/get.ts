@@ -7,7 +7,7 @@ import {Generations} from './pull/generations.ts';
 
 /**
  * The value of one pulled thing: the variable of that name, else the file of that path, else the one that a secret of
- * that name became. Throws a Failure (66) where there is none, or (64) where it became several.
+ * that name became. Throws a Failure (66) if nothing has that name, or (64) where it became several.
  */
 export function readPulled(mountPoint: string, name: string): Buffer {
   const {kind, name: found} = findPulled(mountPoint, name);

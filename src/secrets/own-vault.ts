@@ -9,7 +9,7 @@ import {makeOwnFolder} from './stores/private-store.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Makes a vault one of this account's: see `vault-mark.ts`. The number is a new one where it was not known: whoever has
+ * Makes a vault one of this account's: see `vault-mark.ts`. The number is a new one if it was not known: a user who has
  * made the vault knows the old one.
  */
 export function rememberVault(mountPoint: string, environment: Environment): void {

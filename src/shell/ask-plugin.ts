@@ -2,7 +2,7 @@ import type {PluginIdentity} from '../extensions/contributions.ts';
 import {shellPluginUnusable} from './failures.ts';
 
 /**
- * What a plugin's function returns, if that is what it is to return. Throws a Failure (69) that names the plugin where
+ * What a plugin's function returns, if it is of the right kind. Throws a Failure (69) that names the plugin where
  * it throws or returns something else; what it has thrown is the `cause`, because it may hold anything.
  */
 export function askPlugin(

@@ -21,7 +21,7 @@ import {dirname, resolve} from 'node:path';
 import {Failure} from '../lifecycle/failure.ts';
 import {fileUnchangeable, notAFile, tooManyLinks} from './failures.ts';
 
-/** A file of the user's as `latin1`, or undefined where there is none. Throws a Failure (77, 78). */
+/** A file of the user's as `latin1`, or undefined if it does not exist. Throws a Failure (77, 78). */
 export function readIfThere(path: string): string | undefined {
   try {
     if (statSync(path, {throwIfNoEntry: false})?.isFile() === false) {
@@ -48,8 +48,8 @@ export function targetOf(path: string): string {
 }
 
 /**
- * Replaces a file, or makes it: written beside, synced and renamed, so that whoever reads it at any moment, also after
- * a crash, finds the old one or the new one. The mode stays. Throws a Failure (77).
+ * Replaces a file, or makes it: written beside, synced and renamed, so that a program that reads it at any moment, also
+ * after a crash, finds the old one or the new one. The mode stays. Throws a Failure (77).
  */
 export function replaceFile(path: string, content: string, newMode = 0o644): void {
   const mode = statSync(path, {throwIfNoEntry: false})?.mode ?? newMode;

@@ -57,7 +57,7 @@ export async function takeTour(presentation: Presentation, show: (chapter: Chapt
     show({title: 'A vault, created and opened', looks: []});
     const over = new AbortController();
     const seen = observe(folder, image, mountPoint, show, over.signal);
-    // What goes wrong in it is told below, after the session has ended.
+    // Its errors are reported below, after the session has ended.
     seen.catch(() => {});
     const end = await openVault(
       {

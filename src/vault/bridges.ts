@@ -19,9 +19,9 @@ export type CollectedBridges = {readonly bridges: readonly BridgePlan[]; readonl
 
 /**
  * Puts together who asks for which bridge. The same one twice is one. What cannot be, a nested one, one over the mount
- * point or through a symbolic link, is a Failure (78) where the user asks for it; a plugin's is left out with a remark,
- * so that no plugin keeps anybody out of the vault. One that a program writes to is left out as well: what lies there is
- * moved into the vault the next time.
+ * point or through a symbolic link, is a Failure (78) where the user asks for it; a plugin's is left out with a
+ * warning, so that no plugin keeps anybody out of the vault. One that a program writes to is left out as well: what
+ * lies there is moved into the vault the next time.
  */
 export function collectBridges(
   declared: readonly DeclaredBridge[],

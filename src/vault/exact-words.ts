@@ -4,7 +4,7 @@ import {argumentNotUtf8, directoryNotUtf8, variableNotUtf8} from './failures.ts'
 
 /**
  * Linux hands names, arguments and variables over as bytes. Node reads them as UTF-8 and puts U+FFFD in the place of
- * what is none, so TazPod would open another file, or pass on another word, than the user has typed. Such words are
+ * other bytes, so TazPod would open another file, or pass on another word, than the user has typed. Such words are
  * refused.
  */
 const replacement = '\uFFFD';
@@ -19,7 +19,7 @@ export function refuseInexactArguments(argv = process.argv.slice(2), environment
   refuseInexactVariables(Object.fromEntries(settings.map((name) => [name, environment[name]])));
 }
 
-/** What shells keep for themselves. They make them anew, so nobody misses one that is left out. */
+/** What shells keep for themselves. They set them again, so nobody misses one that is left out. */
 const bookkeeping: ReadonlySet<string> = new Set(['PWD', 'OLDPWD', '_']);
 
 /** The variables of this process for a session, each byte for byte. Throws a Failure (64). */
@@ -53,7 +53,7 @@ export function refuseInexactFolder(folder: string): void {
   throw directoryNotUtf8();
 }
 
-/** What this process was started with. One that an older Node has started was told what that Node made of it. */
+/** What this process was started with. One that an older Node has started has what that Node made of it. */
 function readRecord(name: 'cmdline' | 'environ'): Buffer[] {
   const pids = ['self', ...(process.channel === undefined ? [] : [process.ppid])];
   return pids.flatMap((pid) => {

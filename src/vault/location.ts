@@ -16,7 +16,7 @@ const imagePaths = ['.tazpod-vault/vault.img', '.tazpod/vault/vault.img'];
  * are resolved here.
  */
 export function locateImage(named: string | undefined, from?: string): string {
-  // Whoever names it wholly may stand where he will.
+  // A user who names the whole path may be in any directory.
   if (named !== undefined && isAbsolute(named)) return resolveLinks(resolve(named));
   const workingFolder = from ?? currentFolder();
   if (named !== undefined) return resolveLinks(resolve(workingFolder, named));

@@ -71,12 +71,12 @@ export type Presentation = {
   /** Show the programs that are called. */
   readonly debug: boolean;
   remark(text: string): void;
-  /** A remark in the middle of a session, whose terminal is in raw mode. */
+  /** A warning in the middle of a session, whose terminal is in raw mode. */
   notice(text: string): void;
 };
 
 const waitPollMs = 200;
-/** After this time the user is told what is being waited for. */
+/** After this time TazPod tells the user what it waits for. */
 const silentMs = 1000;
 
 /** The exit code of the ghost's end, and what is known of the vault. Throws the Failure that the ghost told. */
@@ -101,7 +101,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   const {bridges, remarks} = collectBridges(request.bridges ?? [], {...request, home, mountPoint});
   for (const remark of remarks) presentation.remark(remark);
   const session = request.command === undefined ? undefined : sessionPlan(request, request.command, terminal?.path);
-  // Made anew for each try: a private ghost may have come or gone.
+  // Made again for each try: a private ghost may have come or gone.
   const makePlan = (): OpenPlan => ({
     version: planVersion,
     operation: 'open',
@@ -222,7 +222,9 @@ export function usersShell(environment: NodeJS.ProcessEnv = process.env): string
   return environment['SHELL'] || loginShell() || '/bin/sh';
 }
 
-/** The user's own shell, for a session. Throws a Failure (69) where it is none, before a passphrase is typed. */
+/**
+ * The user's own shell, for a session. Throws a Failure (69) if it cannot run a session, before a passphrase is typed.
+ */
 export function sessionShell(environment: NodeJS.ProcessEnv = process.env): string {
   const shell = usersShell(environment);
   const why = noShells.has(basename(shell)) ? 'It exits at once.' : isProgram(shell) ? undefined : 'It cannot be run.';
@@ -263,11 +265,11 @@ function sessionPlan(
     command,
     environment: {
       ...environmentInside(exactVariables(), share),
-      // What a command inside is told must be the vault that it is in.
+      // The variables must name the vault that a command inside is in.
       ...(process.env['TAZPOD_IMAGE'] ? {TAZPOD_IMAGE: image} : {}),
     },
     workingFolder,
-    // A relay sets the terminal, and the kernel stops whoever does that from the background.
+    // A relay sets the terminal, and the kernel stops a process that does that from the background.
     ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)) && inForeground(),
     ...(unattended || terminal === undefined ? {} : {terminal}),
     ...callersUmask(),
@@ -300,7 +302,7 @@ class Stage {
   readonly #presentation: Presentation;
   readonly #restoreTerminal: () => Promise<void>;
   readonly #shareTerminal: () => Promise<void>;
-  /** Remarks wait for the graph: a line in the midst of one that redraws itself would be drawn over. */
+  /** Warnings wait for the graph: a line in the midst of one that redraws itself would be drawn over. */
   #remarks: string[] = [];
   /** The home of a user who is to be welcomed. */
   readonly #welcomeAt: string | undefined;

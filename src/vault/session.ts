@@ -42,7 +42,7 @@ export type SessionFlags = KeyFlags &
 /** How the session begins. */
 export type SessionStart = {readonly welcome?: boolean};
 
-/** Opens the vault for one command; where there is none, makes it first if that was asked for or is agreed to. */
+/** Opens the vault for one command; if it does not exist, creates it first on request or with consent. */
 export async function openOrCreate(
   flags: SessionFlags,
   command: readonly string[],

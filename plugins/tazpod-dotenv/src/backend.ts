@@ -21,7 +21,7 @@ const backend: SecretBackend = {contract: 1, checkSettings, needsTrust, clearCop
 export default backend;
 
 /**
- * All files as one folder; where two have a name, the later one holds. One that is not there any more was taken away
+ * All files as one folder; where two have a name, the later one holds. One that no longer exists was taken away
  * after an earlier pull: what was read then is in the vault, and stays.
  */
 async function readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer> {

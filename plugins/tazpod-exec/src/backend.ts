@@ -8,7 +8,7 @@ const protocolVersion = 1;
 
 const known = ['command'];
 
-/** Any program that reads one line of JSON and prints JSON is a store of secrets. */
+/** Any program that reads one line of JSON and prints JSON is a backend. */
 const backend: SecretBackend = {
   contract: 1,
   checkSettings,

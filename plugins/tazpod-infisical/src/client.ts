@@ -17,7 +17,7 @@ export type Client = {
 export type NewToken = {
   readonly token: string;
   readonly lifeMs: number;
-  /** From the login until no renewal helps any more; absent where there is no end. */
+  /** From the login until no renewal is possible; absent if the server sets no end. */
   readonly maximumLifeMs?: number;
 };
 

@@ -37,7 +37,7 @@ export async function logout(context: BackendContext): Promise<void> {
   try {
     await client.revoke(session.token);
   } catch (error) {
-    // A token that the server does not take any more is as good as revoked.
+    // A token that the server no longer accepts is as good as revoked.
     if (!(error instanceof Refusal)) throw error;
     if (!error.isAboutToken) throw explainLogin(error, {url: session.url, settings});
   }

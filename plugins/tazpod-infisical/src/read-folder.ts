@@ -14,7 +14,7 @@ import {
 import {anotherToken, chooseUrl, currentToken} from './session.ts';
 import {readSettings} from './settings.ts';
 
-/** Reads a folder with one request, whatever it holds; two more where the token has ended or something is missing. */
+/** Reads any folder with one request; with two more if the token has ended or something is missing. */
 export async function readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer> {
   const settings = readSettings(context);
   const url = await chooseUrl(context, settings);

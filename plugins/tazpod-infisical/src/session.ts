@@ -64,7 +64,7 @@ export async function currentToken(
   }
 }
 
-/** Another token after the server has refused this one; undefined where there is none to be had. */
+/** Another token after the server has refused this one; undefined if no other can be had. */
 export async function anotherToken(
   context: BackendContext,
   settings: Settings,

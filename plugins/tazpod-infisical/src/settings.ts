@@ -10,14 +10,17 @@ export type Auth = 'universal-auth' | 'access-token' | 'cli';
 export type Settings = {
   /** Id of the project. */
   readonly project: string;
-  /** Without a slash at the end, and without `/api`. Absent: nothing is said. */
+  /** Without a slash at the end, and without `/api`. Absent: the setting is not given. */
   readonly url?: string;
   readonly environment: string;
   readonly auth: Auth;
   readonly clientId?: string;
   /** Absolute. */
   readonly clientSecretFile?: string;
-  /** The client secret that was used to log in stays in the vault, so that a session that has ended is made anew. */
+  /**
+   * The client secret that was used to log in stays in the vault, so that TazPod can start a new session when one has
+   * ended.
+   */
   readonly keepClientSecret: boolean;
   /** Absolute. */
   readonly tokenFile?: string;
@@ -54,7 +57,7 @@ export function sessionIdentity(given: BackendContext['settings']): string {
   return JSON.stringify([url ?? (auth === 'cli' ? 'cli' : cloudUrl), project.toLowerCase(), auth, clientId ?? '']);
 }
 
-/** Files that these settings have read, and who is told what is in them. */
+/** Files that these settings have read, and the server that gets their contents. */
 export function needsTrust(given: BackendContext['settings']): readonly string[] {
   const {understood} = understand(given, '/', '/');
   const server = understood.url ?? cloudUrl;

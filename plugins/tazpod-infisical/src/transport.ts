@@ -57,8 +57,8 @@ const certificateCodes =
 
 /**
  * Sends requests in place of the SDK's own client, which waits a minute for a server that is silent, tries five times
- * where one is refused, does not heed `retry-after`, takes a web page for an answer, knows no ETag, and cannot be told
- * of a certificate. Rejects with a `BackendError` when there is no answer in JSON; what the answer says is for the
+ * where one is refused, does not heed `retry-after`, takes a web page for an answer, knows no ETag, and has no
+ * setting for a certificate. Rejects with a `BackendError` when there is no answer in JSON; what the answer says is for the
  * caller to judge.
  */
 export async function makeTransport(options: TransportOptions): Promise<Transport> {
@@ -101,7 +101,7 @@ export async function makeTransport(options: TransportOptions): Promise<Transpor
 type Server = {
   count: number;
   readonly waiting: (() => void)[];
-  /** Until when it wants to be left alone, by `performance.now()`: what one request was told holds for all. */
+  /** Until when it wants to be left alone, by `performance.now()`: what one request learns holds for all. */
   restUntilMs: number;
 };
 

@@ -5,7 +5,7 @@ import {cancelled, cannotBeRun, fileTooLarge, timedOut} from './failures.ts';
 export type Ended = {
   /** Null when it was killed. */
   readonly code: number | null;
-  /** To be wiped by whoever gets it. */
+  /** The caller wipes it. */
   readonly stdout: Buffer;
   readonly stderr: string;
 };
@@ -27,7 +27,7 @@ const passedOn =
 
 /**
  * Runs `pass` or `gpg`, by name from the user's PATH, to its end. Everything that it has started is killed when it takes
- * too long or nobody waits any more; an agent of gpg that it may have started is not of its group, and stays.
+ * too long or nobody waits for it; an agent of gpg that it may have started is not of its group, and stays.
  */
 export async function run(
   context: BackendContext,

@@ -6,7 +6,7 @@ import type {Settings} from './settings.ts';
 import {type Entry, gpgIdOf} from './store.ts';
 
 /**
- * `--status-fd 2` has gpg say in words for programs what has happened. Whoever reads many secrets must not be met by a
+ * `--status-fd 2` has gpg report what happened in words for programs. A user who reads many secrets must not meet a
  * prompt for each, under a list of progress: with `--pinentry-mode error` a locked key is an error, which says how to
  * unlock it.
  */

@@ -56,7 +56,7 @@ export default class Exec extends SessionCommand {
       return this.finish({code: await runMasked(mountPoint, command, choice), image, mountPoint});
     }
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');
-    // What is masked is known inside only, so this very command runs there once more; the JSON answer is ours.
+    // What is masked is known inside only, so this very command runs there again; the JSON answer is ours.
     const own = process.argv.slice(1, 2).concat(this.id ?? 'exec', ...(flags.redact ? redactWords(choice) : []), '--');
     const session = flags.redact
       ? ['/usr/bin/env', `${enteredVariable}=1`, process.execPath, ...own, ...command]

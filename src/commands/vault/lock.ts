@@ -105,7 +105,7 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
     );
   }
 
-  /** Who named the vault closes it whatever the configuration is like. */
+  /** A user who named the vault closes it with any configuration, also an invalid one. */
   async #configuredStrategy(): Promise<string | undefined> {
     return (await this.configuration().catch(() => undefined))?.values['cleanup.strategy'];
   }

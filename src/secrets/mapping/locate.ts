@@ -9,7 +9,7 @@ import {type SecretsDocument, secretsSchema} from './secrets-schema.ts';
 const names = ['secrets.yml', '.tazpod/secrets.yml'];
 
 /**
- * The `secrets.yml` that is meant: the one that was named, else the nearest one. Undefined where there is none. One that
+ * The `secrets.yml` that is meant: the one that was named, else the nearest one. Undefined if none exists. One that
  * belongs to somebody else is refused: it says what is fetched, from where, and into which variables.
  */
 export function locateSecretsFile(named: string | undefined, workingFolder: string): string | undefined {
@@ -20,14 +20,14 @@ export function locateSecretsFile(named: string | undefined, workingFolder: stri
     const ours = found.find(isOurs);
     if (ours !== undefined) return owned(ours);
     foreign ??= found[0];
-    // If there is no other, what is wrong with it is told.
+    // If there is no other, its faults are reported.
     if (folder === dirname(folder)) return foreign === undefined ? undefined : owned(foreign);
   }
 }
 
 /**
  * False for a `secrets.yml` of another program, such as Rails or summon: it has keys at its top, and none of TazPod's.
- * What cannot be read, or looks otherwise, is taken for TazPod's, so that its faults are told.
+ * What cannot be read, or looks otherwise, is taken for TazPod's, so that its faults are reported.
  */
 function isOurs(path: string): boolean {
   let text: string;
@@ -40,7 +40,7 @@ function isOurs(path: string): boolean {
   return keys.length === 0 || keys.some((key) => Object.hasOwn(secretsSchema.shape, key));
 }
 
-/** Reads the `secrets.yml` that is meant. Throws a Failure: 66 where there is none, 78 where it is wrong. */
+/** Reads the `secrets.yml` that is meant. Throws a Failure: 66 if it does not exist, 78 if it is invalid. */
 export function readSecretsFile(named: string | undefined, workingFolder: string): YamlFile<SecretsDocument> {
   const path = locateSecretsFile(named, workingFolder);
   const file = path === undefined ? undefined : readYamlFile(path, secretsSchema);

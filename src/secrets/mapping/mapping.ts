@@ -143,7 +143,7 @@ function layersOf(file: YamlFile<SecretsDocument>, profile: string | undefined):
 
 /**
  * Those of later layers take the place of earlier ones that have a key in common. What stands twice in one layer stays,
- * and is told later.
+ * and is reported later.
  */
 function overlay<T extends {readonly at: YamlPath}>(items: readonly T[], keysOf: (item: T) => readonly string[]): T[] {
   const layer = ({at}: T) => JSON.stringify(at.slice(0, -1));

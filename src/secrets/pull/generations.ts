@@ -23,7 +23,7 @@ import {faultOfVaultPath} from '../mapping/vault-path.ts';
  * nothing must be rolled forward. Links that lead nowhere, and generations that do not hold, are swept away by the
  * pull that left them, or by the next.
  *
- * Regular files at the user's paths would have to be renamed one by one: a reader, and whoever comes after a kill, would
+ * Regular files at the user's paths would have to be renamed one by one: a reader, and a process after a kill, would
  * see some of each set until somebody finishes the work.
  */
 
@@ -386,7 +386,7 @@ export class Generations {
 
   /** Takes back what was made for a generation that will not hold. */
   #undo(number: number, made: readonly string[], operations: FileOperations): void {
-    // The one step that cannot be told from its failure: it holds, and the folder could not be synced.
+    // The one step that looks like its failure: it holds, and the folder could not be synced.
     if (this.#current() === number) return;
     try {
       const before = new Set(this.record()?.files.map(({path}) => path));
@@ -416,7 +416,7 @@ export class Generations {
 
 type Edit = {readonly at: 'path' | 'generation'; readonly bytes: Buffer};
 
-/** Links of TazPod's own folder, for whoever reads the environment and the record. */
+/** Links of TazPod's own folder, for the readers of the environment and the record. */
 const ownLinks: ReadonlyMap<string, string> = new Map([
   ['environment', 'pulled/current/environment'],
   ['pulled.json', 'pulled/current/pulled.json'],
@@ -480,7 +480,7 @@ function differences(
   });
 }
 
-/** A full vault is something that its user can understand; the rest is told as it is. */
+/** A full vault is something that its user can understand; other errors stay as they are. */
 function asFailure(error: unknown): unknown {
   const {code} = error as NodeJS.ErrnoException;
   if (code === 'EROFS') return vaultReadOnly(error);

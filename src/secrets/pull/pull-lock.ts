@@ -8,7 +8,7 @@ import {makeOwnFolder} from '../stores/private-store.ts';
 const pollMs = 150;
 
 /**
- * Does something while no other pull of this vault does. The lock is an flock(2): it ends with this process, by whatever
+ * Does something while no other pull of this vault does. The lock is an flock(2): it ends with this process, by any
  * end. Throws a Failure (75) when it is not free in time; `wait` is called once if it is not free at once.
  */
 export async function whileLocked<T>(

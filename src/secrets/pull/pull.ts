@@ -149,7 +149,7 @@ function noteTrust(mountPoint: string, mapping: Mapping, backends: ReadonlyMap<s
   audit(mountPoint, 'trust', [mapping.file.path]);
 }
 
-/** Fetches, assembles, and hands over what came of it; wipes every value at the end, whatever the end is. */
+/** Fetches, assembles, and hands over what came of it; wipes every value at any end. */
 async function withFetched<T>(
   request: PullRequest,
   generations: Generations,

@@ -69,7 +69,7 @@ async function relay(from: Readable, to: Writable, values: readonly Uint8Array[]
       else to.write(bytes, () => resolve());
     });
   to.on('error', () => {
-    // Nobody reads any more: the command learns it as it would without us.
+    // Nobody reads: the command learns it as it would without us.
     open = false;
     from.destroy();
   });

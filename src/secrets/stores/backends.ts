@@ -8,7 +8,7 @@ import {type OwnedStore, privateStore} from './private-store.ts';
 /** Gives the backend of a type; throws a Failure where no plugin brings one. */
 export type LoadBackend = (type: string) => Promise<SecretBackend>;
 
-/** What backends are told of their surroundings. */
+/** What backends learn of their surroundings. */
 export type BackendSurroundings = {
   readonly mountPoint: string;
   readonly projectFolder: string;

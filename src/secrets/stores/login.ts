@@ -47,8 +47,8 @@ export async function login(opened: OpenedBackend, request: LoginRequest): Promi
 }
 
 /**
- * Ends the session at the store, then in the vault. If the store cannot be told, the session stays: it is still alive
- * there, and what is forgotten here nobody can end. `forget` gives it up all the same.
+ * Ends the session at the store, then in the vault. If the store cannot be reached, the session stays: it is still
+ * alive there, and what is forgotten here nobody can end. `forget` gives it up all the same.
  */
 export async function logout(opened: OpenedBackend, forget: boolean): Promise<void> {
   try {

@@ -70,7 +70,7 @@ export function privateStore(mountPoint: string, definition: BackendDefinition, 
   };
 }
 
-/** A digest of what a backend is and of all its settings, whatever their order. */
+/** A digest of what a backend is and of all its settings in any order. */
 export function settingsDigest({type, settings}: BackendDefinition): string {
   return createHash('sha256')
     .update(canonicalJson([type, settings]))

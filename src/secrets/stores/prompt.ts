@@ -3,7 +3,7 @@ import {ask as askOnTerminal} from '../../prompt/ask.ts';
 import {askSecret as askSecretOnTerminal} from '../../prompt/ask-secret.ts';
 import {noTerminalForSecret} from '../failures.ts';
 
-/** Asks a plugin's question on the terminal. Throws a Failure (64) where there is none. */
+/** Asks a plugin's question on the terminal. Throws a Failure (64) without one. */
 export async function ask(question: string): Promise<string> {
   needTerminal();
   return askOnTerminal(printable(question, 200));
