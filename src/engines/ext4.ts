@@ -22,7 +22,7 @@ export const smallestFileSystemBytes = 16 * 1024 * 1024;
  * default (orphan_file, metadata_csum_seed), and the vault could not be opened on the machine next door.
  *
  * metadata_csum is left out for the sake of fuse2fs, which has no journal and writes even the superblock in pieces. Of
- * a file system with checksums that it was killed in, e2fsck -p mended every second one; of those without, each of a
+ * a file system with checksums that it was killed in, e2fsck -p fixed every second one; of those without, each of a
  * hundred, with everything in it that was synced.
  */
 const features = [
@@ -65,7 +65,7 @@ export async function makeFileSystem(
   throw fileSystemNotCreated(stderr);
 }
 
-/** How long a loss may need to be told, after the program that met it has ended. */
+/** How long a loss may need to be reported, after the program that met it has ended. */
 const lossGraceMs = 200;
 
 /** Bits of e2fsck's exit code, see e2fsck(8). */
@@ -73,7 +73,7 @@ const corrected = 1;
 const uncorrected = 4;
 
 /**
- * Vets the superblock and checks the file system, and mends what can be mended without asking: `e2fsck -p`, a moment
+ * Vets the superblock and checks the file system, and fixes what can be fixed without asking: `e2fsck -p`, a moment
  * for a vault that was closed. Throws a Failure (65) with the commands to type when it needs a person, or is no ext4
  * that TazPod opens. An image that ends before its file system does stays as it is. On a device that is read-only,
  * e2fsck only looks.
@@ -133,7 +133,7 @@ async function versionOfE2fsprogs(): Promise<Version> {
 
 /**
  * Gives the root directory of a new file system a default ACL: what is made in it, and below, is for its owner alone,
- * whatever umask a session has. Without debugfs(8) the umask has to do that (`launch.ts`).
+ * with any umask of a session. Without debugfs(8) the umask has to do that (`launch.ts`).
  *
  * Safe as root: every word of the command line is a constant but for the device, which this process has just made, and
  * on which there is nothing but what mke2fs has put there.

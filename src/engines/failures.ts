@@ -42,7 +42,7 @@ export function mappedElsewhere(mapping: string): Failure {
 }
 
 /**
- * The Failure for a mapping of another image. Two of one UUID could not be told apart, and have one name; the other
+ * The Failure for a mapping of another image. Two of one UUID look the same and have one name; the other
  * engine needs neither.
  */
 export function copyIsOpen(mapping: string): Failure {

@@ -44,9 +44,9 @@ async function mountByAny(device: AttachedDevice, folder: string): Promise<Mount
 /**
  * Moves a mount from the folder where it was made to a directory that is open as `targetFd`.
  *
- * Safe as root: the directory is the one that was opened and examined, whatever its name leads to by now. It is named
- * by the working folder of mount(8), with "." as target, and there are no options: to set those, mount(8) would name
- * "." again, and mean the directory under the new mount.
+ * Safe as root: the directory is the one that was opened and examined, even if its name leads elsewhere by now. It is
+ * named by the working folder of mount(8), with "." as target, and there are no options: to set those, mount(8) would
+ * name "." again, and mean the directory under the new mount.
  */
 export async function moveMount(folder: string, targetFd: number): Promise<void> {
   const {code, stderr} = await run('mount', [...bareMount, '--move', folder, '.'], {cwd: `/proc/self/fd/${targetFd}`});

@@ -27,7 +27,7 @@ export function refuseFuse2fs(): string | undefined {
  * Mounts the ext4 of a block file on `folder` with fuse2fs: needs neither loop devices nor root of the machine.
  * Throws a Failure: 69 when it is not installed, 65 when it does not mount the file system.
  *
- * fuse2fs writes no journal: `e2fsck -p` mends what a crash leaves. What was synced is on the image, see
+ * fuse2fs writes no journal: `e2fsck -p` fixes what a crash leaves. What was synced is on the image, see
  * `fuse2fs-flusher.ts`.
  *
  * Safe as root: no path of a user is in it, permissions are checked by the kernel (`default_permissions`), and neither
@@ -215,7 +215,7 @@ class Fuse2fsFileSystem extends FlushedFileSystem {
     await this.stopFlushing(graceMs);
     const startMs = performance.now();
     const unmounted = await unmountEverywhere(this.#device, startMs + busyMs);
-    // It writes the last of the metadata after the kernel has let go of the mount.
+    // It writes the last of the metadata after the kernel has released the mount.
     if (!unmounted || !(await waitFor(() => this.#process.over, startMs + graceMs))) throw stillInUse();
   }
 }

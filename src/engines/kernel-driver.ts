@@ -24,12 +24,12 @@ import {readVettedSuperblock, type VettedSuperblock} from './vet-superblock.ts';
 const loopMajor = 7;
 
 /**
- * Every option that a superblock could ask for is said here, so that it has nothing to say: a vetted one asks for none
- * of them, and whoever mounts decides.
+ * Every option that a superblock could ask for is set here, so that it has nothing to say: a vetted one asks for none
+ * of them, and the mounting process decides.
  */
 function mountOptions({features}: VettedSuperblock, readOnly: boolean): string {
   const options = 'nosuid,nodev,noatime,errors=remount-ro,barrier,delalloc,nodiscard,block_validity';
-  // Whatever is in the journal, it is not replayed: the check has refused one in which there is something.
+  // The journal is not replayed: the check has refused one in which there is something.
   if (readOnly) return `${options},ro,noload`;
   // Without a journal the kernel knows no data=.
   return has(features, 'has_journal') ? `${options},data=ordered` : options;
@@ -51,8 +51,9 @@ export function refuseKernelDriver(kind: AttachedDevice['kind']): string | undef
  * Lets the kernel mount the ext4 of a device on `folder`. Returns a clause that says why it cannot where that has
  * nothing to do with the vault; throws a Failure (65) where it has.
  *
- * A file goes through a loop device that mount(8) marks for autoclear as it makes it: whoever is killed and when, the
- * kernel takes it away with the last mount. Direct I/O can only be turned on behind that, without harm to either.
+ * A file goes through a loop device that mount(8) marks for autoclear as it makes it: no matter which process is killed
+ * and when, the kernel takes it away with the last mount. Direct I/O can only be turned on behind that, without harm to
+ * either.
  *
  * Safe as root: no path of a user is in it, and neither set-user-ID programs nor devices on it are honoured. The
  * superblock is vetted, and is the one that the kernel reads, because the engine answers those bytes from a copy of its
@@ -110,7 +111,9 @@ class KernelFileSystem implements MountedFileSystem {
     this.device = device;
   }
 
-  /** The last umount(2) comes back when all is written: whatever holds a device after it is somebody who has it open. */
+  /**
+   * The last umount(2) comes back when all is written: a device that is still held after it is open in some process.
+   */
   async unmount({graceMs = 0, busyMs = graceMs}: UnmountPatience = {}): Promise<void> {
     const unmounted = await unmountEverywhere(this.device, performance.now() + busyMs);
     const deadlineMs = performance.now() + busyMs;

@@ -11,7 +11,7 @@ export type MountedFileSystem = {
   readonly ended: Promise<void>;
   /** Settles if a driver in user space found that something that was written is not on the image. */
   readonly lost: Promise<void>;
-  /** Settles if the driver keeps what was written in memory, and nobody flushes it (any more). */
+  /** Settles if the driver keeps what was written in memory, and nobody flushes it, or no longer. */
   readonly unflushed: Promise<void>;
   /**
    * Unmounts it wherever it is mounted in this mount namespace, and waits until everything is written and the block

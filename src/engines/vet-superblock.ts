@@ -35,11 +35,11 @@ const rules: readonly Rule[] = [
 ];
 
 /**
- * Judges a superblock before a kernel, e2fsck or fuse2fs acts on it. Whoever has an image and its passphrase may have
- * written anything into it, and a superblock reaches beyond its file system: it can name a device of the machine for
- * its journal, carry mount options of its own, and ask for a panic of the kernel.
+ * Judges a superblock before a kernel, e2fsck or fuse2fs acts on it. A person who has an image and its passphrase may
+ * have written anything into it, and a superblock reaches beyond its file system: it can name a device of the machine
+ * for its journal, carry mount options of its own, and ask for a panic of the kernel.
  *
- * Pure: no file, no program. What is dynamic (counters, times, labels) is not looked at: e2fsck mends it.
+ * Pure: no file, no program. What is dynamic (counters, times, labels) is not looked at: e2fsck fixes it.
  */
 export function vetSuperblock(bytes: Buffer, limits: SuperblockLimits): Superblock | {readonly refused: Refusal} {
   if (bytes.length !== superblockAt.sizeBytes) return {refused: noFileSystem(limits)};
@@ -107,7 +107,7 @@ function vetFeatures({features}: Superblock, limits: SuperblockLimits): Refusal 
   };
 }
 
-/** The journal is a file of the file system, the one with the number 8, or there is none. */
+/** The journal is a file of the file system, the one with the number 8, or does not exist. */
 function vetJournal({features, journal}: Superblock, limits: SuperblockLimits): Refusal | undefined {
   const external = journal.device !== 0 || !isZero(journal.uuid);
   if (!external) {

@@ -85,8 +85,8 @@ function privateCaller(ids: PrivateIds): Caller {
 }
 
 /**
- * A user who takes no privilege at all. Root, and whoever came through sudo, is refused: for them there is a line to be
- * crossed, and it is crossed in a namespace of its own.
+ * A user who takes no privilege at all. Root, and a user who came through sudo, is refused: for them there is a line to
+ * be crossed, and it is crossed in a namespace of its own.
  */
 export function identifyPlainUser(): Caller {
   const [uid, gid] = [process.getuid!(), process.getgid!()];

@@ -49,7 +49,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
 }
 
 /**
- * Why `bin/tazpod-ghost` could not give this process a mount namespace of its own: what it tried is tried once more.
+ * Why `bin/tazpod-ghost` could not give this process a mount namespace of its own: what it tried is tried again.
  *
  * Safe as root: `unshare` gets a constant argument list, and what it makes ends with it.
  */

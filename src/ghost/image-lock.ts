@@ -9,9 +9,9 @@ import type {Caller} from './caller.ts';
 import {alreadyOpen, imageLocked} from './failures.ts';
 import {atMostEvery, wakeAround} from './stopped.ts';
 
-/** The least time to wait, whatever the plan says: a `status` holds the lock for a moment too. */
+/** The least time to wait, with any plan: a `status` holds the lock for a moment too. */
 const leastWaitMs = 500;
-/** After this time the user is told what is being waited for. */
+/** After this time TazPod tells the user what it waits for. */
 const silentMs = 1000;
 /** How often to try. Each try starts a program, so a long wait tries less often. */
 const pollMs = {first: 50, later: 200};

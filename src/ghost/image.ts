@@ -162,7 +162,7 @@ async function removeAbandoned(caller: Caller, folderFd: number): Promise<void> 
   }
 }
 
-/** Undefined for what bears a temporary name and is none of ours: a link, somebody else's. */
+/** Undefined for what bears a temporary name and is not ours: a link, somebody else's. */
 function openFile(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -101,7 +101,7 @@ export function keyReader(
 
 /**
  * Asks for a new passphrase: not an empty one, and not another one the second time. A weak one is taken only from who
- * types it once more although it was called weak.
+ * types it again although it was called weak.
  */
 async function askTwice(caller: Caller, channel: CliChannel, image: string): Promise<Buffer> {
   let weak: Buffer = Buffer.alloc(0);

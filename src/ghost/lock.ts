@@ -32,7 +32,7 @@ const wakeMs = 500;
 
 /**
  * Closes the ghost of an image from outside: SIGHUP to its session, SIGKILL after the grace time, and then the kernel's
- * word that nobody holds the image any more. Whatever is stopped of the ghost goes on meanwhile; a ghost that does not
+ * word that nobody holds the image. Stopped processes of the ghost go on meanwhile; a ghost that does not
  * close its vault all the same is killed, and the kernel closes it.
  *
  * Safe as root: the image must be the caller's own, and only processes in the PID namespace whose init bears this
@@ -63,7 +63,7 @@ async function lockImageOf(caller: Caller, plan: LockPlan, imageFd: number): Pro
   try {
     const imageId = formatFileIdentity(identifyFile(imageFd));
     const vaults = await openVaultsOf(imageFd, imageId, caller, plan.waitMs ?? 0);
-    // Now: with the end of their sessions nothing tells any more which they are.
+    // Now: with the end of their sessions nothing shows which they are.
     const [openers, ghosts] = [vaults.flatMap(openerOf), vaults.flatMap(ghostsOf)];
     for (const vault of vaults) await endVault(vault, ghosts, plan.graceMs);
     if (await unlockedWithin(imageFd, ghosts, vaults.length > 0 ? teardownTimeoutOf(imageFd) : 0)) return;
@@ -76,7 +76,7 @@ async function lockImageOf(caller: Caller, plan: LockPlan, imageFd: number): Pro
 }
 
 /**
- * The images of vaults that the caller has opened at this path, and that are not there any more.
+ * The images of vaults that the caller has opened at this path, and that are gone.
  *
  * Safe as root: what is opened is a descriptor of a process that runs as this one does and has the lock of the image,
  * and only the very inode that the label of the vault's init names. That init is root's, as argued above.

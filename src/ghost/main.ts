@@ -63,7 +63,7 @@ async function converse(args: Arguments, caller: Caller): Promise<number> {
 
 /**
  * Does what the plan asks for, as long as somebody waits for it, and the CLI is not told to end. A session that has
- * begun minds both by itself.
+ * begun handles both by itself.
  */
 function attempt(caller: Caller, plan: GhostPlan, channel: CliChannel): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -36,7 +36,7 @@ import {prepareSession, type Session} from './session/session.ts';
 /**
  * Opens a vault as the plan says, runs its session, closes it, and returns the exit code. The order of the steps is
  * here and nowhere else; no plan can change it. `onSession` is called when the session begins: from then on the end of
- * the CLI is minded here.
+ * the CLI is handled here.
  */
 export async function openVault(
   caller: Caller,
@@ -109,7 +109,7 @@ class Ghost {
         text: `Your other processes can freeze or end the ghost, because it stays in your control group: ${why}.`,
       }),
     );
-    // Before a passphrase is asked for: whoever could open the terminal would read along.
+    // Before a passphrase is asked for: a process that could open the terminal would read along.
     await this.#resources.guardTerminal();
     if (create !== undefined) {
       const engine = await this.#create(create);
@@ -123,7 +123,7 @@ class Ghost {
     return this.#runSession(await this.#unlockAndAttach(header), session, onSession);
   }
 
-  /** Throws a Failure (74) if something that the session wrote is not in the image, whatever its own exit code was. */
+  /** Throws a Failure (74) if something that the session wrote is not in the image, with any exit code of its own. */
   refuseLoss(): void {
     const {loss} = this.#resources;
     if (loss !== undefined) throw lossFailure(loss, this.#plan.image);
@@ -193,7 +193,7 @@ class Ghost {
 
   /** Key and device: up to the plaintext of an image that is there. */
   async #unlockAndAttach(header: VettedHeader, phase: 'open' | 'adopt' = 'open'): Promise<Engine> {
-    // What is missing is said before a passphrase is asked for.
+    // Missing programs are reported before any question for a passphrase.
     const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
     return this.#attach(engine, header, await this.#withKey((key) => this.#resources.unlock(header, key)), phase);
   }
@@ -238,8 +238,8 @@ class Ghost {
   }
 
   /**
-   * A further session in a ghost that is there: whoever has the passphrase may. If that ghost ends just now, this one
-   * opens the vault itself, with the key that it has already.
+   * A further session in a ghost that is there: a user who has the passphrase may. If that ghost ends just now, this
+   * one opens the vault itself, with the key that it has already.
    */
   async #joinOrOpen(header: VettedHeader, first: Joinable, plan: SessionPlan, onSession: () => void): Promise<number> {
     // The header is the image's of now. What counts is the key of the vault that is open.
@@ -297,7 +297,7 @@ class Ghost {
   async #create(plan: CreatePlan): Promise<Engine> {
     const steps = this.#steps;
     const {imageFolderFd, imageName, keyFd} = this.#opened;
-    // What is missing is said before a passphrase is asked for.
+    // Missing programs are reported before any question for a passphrase.
     const engine = await chooseEngine(newSegment, this.#plan.engine);
     const memoryKiB =
       plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
@@ -443,7 +443,7 @@ class Ghost {
         ...(lost === undefined ? {} : {lost}),
         ...(misplaced === undefined ? {} : {misplaced}),
       });
-      // A ghost that has joined another has nothing to save, and nothing to be content with.
+      // A ghost that has joined another has nothing to save, and nothing to accept.
       return !this.#serves && this.#isRemoved() ? exitCode.ioError : code;
     } finally {
       unwatch();

@@ -106,7 +106,7 @@ export class Resources {
     return this.#device && failureOf(this.#device);
   }
 
-  /** Settles when the vault, or a bridge, is not where the session looks for it any more. */
+  /** Settles when the vault, or a bridge, is no longer where the session looks for it. */
   get misplaced(): Promise<unknown> | undefined {
     return this.#mountWatches.length === 0 ? undefined : Promise.race(this.#mountWatches.map(({lost}) => lost));
   }
@@ -297,8 +297,8 @@ export class WrongPassphrase extends Failure {
 }
 
 /**
- * e2fsck makes the directory anew when it finds something to put there; until then it is root's, and in the way of
- * whoever lists the vault. Safe as root: rmdir(2) takes an empty directory or nothing, and follows no link.
+ * e2fsck makes the directory again when it finds something to put there; until then it is root's, and in the way of
+ * users who list the vault. Safe as root: rmdir(2) takes an empty directory or nothing, and follows no link.
  */
 function removeEmptyLostAndFound(folder: string): void {
   try {

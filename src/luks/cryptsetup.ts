@@ -41,7 +41,7 @@ const givenFile = '/proc/self/fd/3';
 
 /**
  * Common to all calls. cryptsetup's own locks are flocks on the file itself, which our lock on the image would meet;
- * besides, without them it never mends a header unasked.
+ * besides, without them it never fixes a header unasked.
  */
 const common = ['--batch-mode', '--disable-locks'];
 

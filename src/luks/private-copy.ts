@@ -26,8 +26,8 @@ export type VettedHeader = {
 const temporaryFile = 0o20000000 | constants.O_DIRECTORY;
 
 /**
- * Opens a file without a name in a directory, for the private copy. It goes away with its last descriptor, whatever
- * happens, and no other process can ever open it by a path of this directory. A tmpfs can make one; `/dev/shm` is one.
+ * Opens a file without a name in a directory, for the private copy. It goes away with its last descriptor in
+ * any case, and no other process can ever open it by a path of this directory. A tmpfs can make one; `/dev/shm` is one.
  */
 export function openNamelessFile(directory: string): number {
   return openSync(directory, temporaryFile | constants.O_RDWR | constants.O_EXCL, 0o600);

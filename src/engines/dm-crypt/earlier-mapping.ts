@@ -19,7 +19,7 @@ const retryMs = 20;
  * Safe as root: what is removed has one of our own names for a vault whose lock the caller holds, holds no key, and is
  * not open. Both is the kernel's word: only a scaffold has the scaffold's name and identifier, only a mapping without
  * a device below it cannot have been given a key, and a mapping that is open is not removed (EBUSY). All else is left
- * alone, whatever it is called.
+ * alone, by any name.
  */
 export async function clearEarlierMapping(image: FileIdentity, luksUuid: string, names: MappingNames): Promise<void> {
   for (const deadlineMs = performance.now() + closingMs; inTheWay(luksUuid, names).length > 0; await sleep(retryMs)) {
@@ -59,7 +59,7 @@ function inTheWay(luksUuid: string, {name, scaffolds}: MappingNames): Mapping[] 
   return [...new Set([...mappingsOfLuks(mappings, luksUuid), ...named])];
 }
 
-/** The Failure for a mapping of this very image, or of none any more. */
+/** The Failure for a mapping of this very image, or of an image that is gone. */
 function alreadyOpen(mapping: Mapping, names: MappingNames): Failure {
   if (isEmpty(mapping, names)) {
     return oldMappingInUse(mapping.device, mapping.name);
@@ -77,7 +77,7 @@ function isEmpty({name, uuid, slaves}: Mapping, names: MappingNames): boolean {
   return name === names.name && uuid === names.uuid && slaves.length === 0;
 }
 
-/** Names of mappings are chosen by whoever makes them. */
+/** The maker of a mapping chooses its name. */
 function printable(name: string): string {
   return /^[\w.+:@-]+$/.test(name) ? name : 'of another name';
 }

@@ -137,7 +137,7 @@ ${ending}`;
 /**
  * Opens what the holder has open, by its descriptor: names in /dev may be missing in a container, or old.
  *
- * Safe as root: the holder is our own child and waits. What it has is looked at once more before it is used.
+ * Safe as root: the holder is our own child and waits. What it has is checked again before it is used.
  */
 function openHeld(holderPid: number): number {
   return openSync(`/proc/${holderPid}/fd/${heldAt}`, 'r');

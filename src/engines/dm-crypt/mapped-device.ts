@@ -51,7 +51,7 @@ export function mappedDevice(
   };
 
   /**
-   * The kernel freezes the file system while the tables change, and writes its superblock once more when it thaws it:
+   * The kernel freezes the file system while the tables change, and writes its superblock again when it thaws it:
    * through the new table, into the image.
    *
    * Safe as root: the mapping is our own and open, and the table that waits was made at its attachment.
@@ -73,7 +73,7 @@ export function mappedDevice(
     closeSync(mappingFd);
     const isThere = (): boolean => readMapping(device)?.uuid === names.uuid;
     if (!(await settles(() => !isThere(), Math.max(graceMs, settleMs)))) await cutOff(names);
-    // The kernel lets go of the image a moment after the mapping has gone.
+    // The kernel releases the image a moment after the mapping has gone.
     await settles(() => backingPathOf(loop) !== backingPath, settleMs);
   }
 }
@@ -90,9 +90,9 @@ function backingPathOf(loop: string): string | undefined {
 }
 
 /**
- * Replaces the table of the mapping by one of errors. The kernel wipes the key and lets go of the loop device and of
- * the image at once; the empty mapping ends with whoever has it open. What was not written out by then is lost, so
- * nothing is flushed: it could take for ever.
+ * Replaces the table of the mapping by one of errors. The kernel wipes the key and releases the loop device and
+ * the image at once; the empty mapping ends with the last process that has it open. What was not written out by then is
+ * lost, so nothing is flushed: that might never end.
  *
  * Safe as root: the mapping is named by our own name for it, and its identifier has just been seen.
  */

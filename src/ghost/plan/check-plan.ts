@@ -88,7 +88,7 @@ function realHome(caller: Caller, path: string): string | undefined {
 
 /**
  * `HOME` may name another directory than the login name database. It must be the caller's own (`openOwned`), and nobody
- * else may be able to move it: then whatever is mounted below it is where the caller alone decides, as in any home.
+ * else may be able to move it: then all that is mounted below it is where the caller alone decides, as in any home.
  */
 function refuseForeignHome(caller: Caller, home: string): void {
   for (let path = dirname(home); ; path = dirname(path)) {
@@ -153,7 +153,7 @@ function openOwnedImage(caller: Caller, folderFd: number, image: string, wanted:
   }
   const stat = fstatSync(fd);
   if (!stat.isFile()) throw refused('image', 'it is not a regular file');
-  // In a user namespace of its own the ghost has every right over the user's files, whatever their permissions are.
+  // In a user namespace of its own the ghost has every right over the user's files, with any permissions.
   if (wanted === 'writing' && caller.isolation === 'private' && (stat.mode & 0o200) === 0) {
     closeSync(fd);
     throw onlyReadable(image, false);

@@ -341,7 +341,7 @@ function openPrivateFile(caller: Caller, path: string): number {
 }
 
 function readWhole(fd: number): Buffer {
-  // One byte more than allowed: a file that grew meanwhile is then refused as malformed, not read for ever.
+  // One byte more than allowed: a file that grew meanwhile is then refused as malformed, not read without end.
   const buffer = Buffer.alloc(Math.min(fstatSync(fd).size, maximumPlanBytes) + 1);
   let length = 0;
   for (let count = 1; count > 0 && length < buffer.length; length += count) {

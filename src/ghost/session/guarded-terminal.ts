@@ -18,7 +18,7 @@ const registry = '/run/tazpod';
 const attempts = 3;
 
 /**
- * Opens a terminal that a ghost of the same caller has taken already, so that the caller cannot open it any more.
+ * Opens a terminal that a ghost of the same caller has taken already, so that the caller can no longer open it.
  *
  * Safe as root: the path is one of a pseudo-terminal, the registry is root's and says that the terminal is the caller's,
  * and `guardTerminal` uses it only if that ghost is still there and so has it open: then the number is still that

@@ -11,7 +11,7 @@ import type {OpenedPlan} from '../plan/check-plan.ts';
 import {printablePath} from '../printable-path.ts';
 
 /*
- * The kernel finds a socket by its inode, whoever has mounted what: a program that listens in a directory which is there
+ * The kernel finds a socket by its inode, with any mounts: a program that listens in a directory which is there
  * outside too can be reached from there, and takes a program inside for its own. So the session gets empty directories
  * in the places where agents put their sockets.
  */
