@@ -93,8 +93,9 @@ function isFailure(node: ts.Node): node is ts.NewExpression | ts.CallExpression 
 function failureOf(node: ts.NewExpression | ts.CallExpression): Omit<FailureText, 'line'> {
   const all = [...(node.arguments ?? [])];
   const details = all.length > 1 && !isText(textOf(all.at(-1)!)) ? all.pop() : undefined;
-  const what = all.pop();
-  const code = all[0];
+  // `failure(code, what)`, or `refuse(what, why)`, which begins with a sentence.
+  const beginsWithSentence = all[0] !== undefined && isText(all[0]) && render(all[0]).includes(' ');
+  const [code, what] = beginsWithSentence ? [undefined, all[0]] : [all[0], all.at(-1)];
   const why: string[] = [];
   const next: string[] = [];
   const collect = (child: ts.Node): void => {
@@ -106,6 +107,8 @@ function failureOf(node: ts.NewExpression | ts.CallExpression): Omit<FailureText
     }
     ts.forEachChild(child, collect);
   };
+  const reason = beginsWithSentence ? all[1] : undefined;
+  if (reason !== undefined && (isText(reason) || reason.getText() === 'why')) why.push(render(reason));
   if (details !== undefined) collect(details);
   return {
     code: (code?.getText() ?? '').replace(/^exitCode\./, '').replaceAll("'", ''),

@@ -336,7 +336,7 @@ export function bridgeRefused(path: string, code: string, end: 'home' | 'vault')
     ENOSPC: 'there is no space to create it',
   };
   return new Failure(exitCode.noPermission, `The bridge at ${path} is refused.`, {
-    why: `A bridge must be a directory that belongs to the user: ${reasons[code] ?? 'the kernel does not make or open it'}.`,
+    why: `A bridge must be a directory that belongs to the user: ${reasons[code] ?? 'the kernel refuses to create or open it'}.`,
     next: end === 'home' ? `ls -ld ${path}` : 'tazpod config',
   });
 }

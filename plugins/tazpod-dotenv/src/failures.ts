@@ -34,7 +34,7 @@ export function unreadable(file: string): BackendError {
 
 export function invalidLine(file: string, line: number, fault: string): BackendError {
   return failure('unavailable', `Line ${line} of ${file} ${fault}.`, {
-    why: 'TazPod skips no line, because it may be a secret.',
+    why: 'TazPod does not skip lines: each may be a secret.',
   });
 }
 

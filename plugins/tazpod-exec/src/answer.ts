@@ -53,7 +53,7 @@ function secretsIn(secrets: unknown, folder: Folder, backend: string): Secret[] 
     if (typeof name !== 'string' || name === '' || typeof path !== 'string' || bytes === undefined) {
       throw againstProtocol(
         backend,
-        `Number ${index + 1} of its secrets has no name, or not exactly one of value and base64.`,
+        `Its secret number ${index + 1} needs a name, and either value or base64.`,
       );
     }
     return {name, path, value: bytes};

@@ -97,7 +97,7 @@ function secretsOf(listed: Listed, folder: Folder, path: string, context: Backen
   if (!folder.recursive) for (const secret of imported) take(secret, path);
   else if (imported.length > 0) {
     context.warn(
-      `Imports are left out of what is read include all folders below it ${quoted(path)}: Infisical does not say which folder imports them. Read that folder by itself.`,
+      `Imports below ${quoted(path)} are left out, because Infisical does not say which folder has them. To get them, pull that folder by itself.`,
     );
   }
   if (hidden.length > 0)

@@ -48,7 +48,7 @@ const placeOnly = 0o10000000 | constants.O_NOFOLLOW;
  */
 export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
   if (plan.privateGhost !== undefined && caller.isolation !== 'private') {
-    throw refused('private ghost', 'only a private call can tell of one');
+    throw refused('private ghost', 'only a private call can name one');
   }
   // A home may be reached through links of the system (/home -> /var/home): the plan names what is at their end.
   const {home} = plan;
