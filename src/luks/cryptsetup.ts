@@ -1,12 +1,11 @@
 import {closeSync} from 'node:fs';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {programPath, run} from '../kernel/program.ts';
 import type {ProgramResult} from '../kernel/program.ts';
+import {cryptsetupFailed, unknownCryptsetup, unusablePassphraseSize} from './failures.ts';
 import {estimateUnlockSeconds} from './kdf-cost.ts';
 import type {VettedHeader} from './private-copy.ts';
 import {drainSecretPipe, openSecretPipe} from './secret-pipe.ts';
-import {quoteUntrusted} from './untrusted-text.ts';
 import {parseVolumeKeyDump} from './volume-key-dump.ts';
 
 export type FormatOptions = {
@@ -42,7 +41,7 @@ const givenFile = '/proc/self/fd/3';
 
 /**
  * Common to all calls. cryptsetup's own locks are flocks on the file itself, which our lock on the image would meet;
- * besides, without them it never mends a header unasked.
+ * besides, without them it never fixes a header unasked.
  */
 const common = ['--batch-mode', '--disable-locks'];
 
@@ -57,7 +56,7 @@ const keyFromInput = '--key-file=-';
  */
 export async function format(imageFd: number, key: Buffer, options: FormatOptions): Promise<void> {
   if (key.length === 0 || key.length > keySizeLimitBytes) {
-    throw new Failure(exitCode.usage, 'A vault needs a passphrase of at least 1 byte and at most 8 MiB.');
+    throw unusablePassphraseSize();
   }
   const timeoutMs = 10 * 60_000;
   const call = await runTimed(['luksFormat', ...common, keyFromInput, ...formatArguments(options), givenFile], {
@@ -65,7 +64,7 @@ export async function format(imageFd: number, key: Buffer, options: FormatOption
     descriptors: [imageFd],
     timeoutMs,
   });
-  if (call.code !== 0) throw failureOf(call, 'make the LUKS header', exitCode.cannotCreate);
+  if (call.code !== 0) throw cryptsetupFailed(call, 'make the LUKS header', exitCode.cannotCreate);
 }
 
 /**
@@ -86,16 +85,10 @@ export async function unlockVolumeKey(
     const dump = drainSecretPipe(pipe.readFd, 4096);
     try {
       if (call.code === 2) return {outcome: 'wrong-passphrase'};
-      if (call.code !== 0) throw failureOf(call, 'try the passphrase', exitCode.unavailable);
+      if (call.code !== 0) throw cryptsetupFailed(call, 'try the passphrase', exitCode.unavailable);
       const volumeKey = dump && parseVolumeKeyDump(dump, vetted.header.keyslots[0]!.keySizeBytes);
       if (volumeKey === undefined) {
-        throw new Failure(
-          exitCode.unavailable,
-          'TazPod does not understand the output of this version of cryptsetup.',
-          {
-            next: 'cryptsetup --version',
-          },
-        );
+        throw unknownCryptsetup();
       }
       return {outcome: 'unlocked', volumeKey};
     } finally {
@@ -115,7 +108,7 @@ export async function testPassphrase(vetted: VettedHeader, key: Buffer): Promise
   );
   if (call.code === 0) return true;
   if (call.code === 2) return false;
-  throw failureOf(call, 'try the passphrase', exitCode.unavailable);
+  throw cryptsetupFailed(call, 'try the passphrase', exitCode.unavailable);
 }
 
 /** The version of the installed cryptsetup, or undefined when it does not say. */
@@ -181,24 +174,4 @@ async function runTimed(
   const result = await run(program, args, options);
   const timedOut = result.code === null && performance.now() - startedMs >= options.timeoutMs;
   return {...result, timedOutAfterMs: timedOut ? options.timeoutMs : undefined};
-}
-
-/** Exit codes: `cryptsetup(8)`, "Return codes". */
-function failureOf(call: TimedResult, task: string, otherwise: 69 | 73): Failure {
-  if (call.timedOutAfterMs !== undefined) {
-    return new Failure(exitCode.unavailable, `cryptsetup timed out, and could not ${task}.`, {
-      why: `TazPod stopped it after ${Math.round(call.timedOutAfterMs / 1000)} seconds.`,
-    });
-  }
-  if (call.code === 3 || call.signal === 'SIGKILL') {
-    return new Failure(exitCode.unavailable, `There is not enough memory to ${task}.`, {
-      why: call.code === 3 ? 'cryptsetup could not allocate it.' : 'The kernel killed cryptsetup.',
-      next: 'Give more memory, or use a key slot with a smaller --pbkdf-memory.',
-    });
-  }
-  const code = call.code === 5 ? exitCode.busy : otherwise;
-  const said = call.stderr.toString('latin1').trim().split('\n').at(-1) ?? '';
-  return new Failure(code, `cryptsetup could not ${task}.`, {
-    why: said === '' ? `It ended with ${call.code ?? call.signal}.` : `It said: ${quoteUntrusted(said, 160)}`,
-  });
 }
