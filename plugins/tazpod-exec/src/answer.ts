@@ -51,10 +51,7 @@ function secretsIn(secrets: unknown, folder: Folder, backend: string): Secret[] 
           ? Buffer.from(base64, 'base64')
           : undefined;
     if (typeof name !== 'string' || name === '' || typeof path !== 'string' || bytes === undefined) {
-      throw againstProtocol(
-        backend,
-        `Its secret number ${index + 1} needs a name, and either value or base64.`,
-      );
+      throw againstProtocol(backend, `Its secret number ${index + 1} needs a name, and either value or base64.`);
     }
     return {name, path, value: bytes};
   });
