@@ -31,8 +31,8 @@ export function unknownCommand(typed: string, meant?: {readonly why: string; rea
     exitCode.usage,
     `There is no command ${JSON.stringify(typed)}.`,
     meant ?? {
-      why: 'A plugin that is not installed may provide it.',
-      next: 'tazpod help',
+      why: 'A plugin that is not installed may provide it. "tazpod help" lists the commands.',
+      next: 'tazpod plugins install NAME',
     },
   );
 }

@@ -16,11 +16,11 @@ export function displaced(): Failure {
 export function openInOtherMode(openReadOnly: true | undefined): Failure {
   return openReadOnly
     ? new Failure(exitCode.busy, 'The vault is open read-only.', {
-        why: 'One of your ghosts has it open, and no session in it can write. To write, lock the vault first.',
-        next: 'tazpod vault unlock --read-only',
+        why: 'One of your ghosts has it open, and no session in it can write. --read-only joins it.',
+        next: 'tazpod vault lock',
       })
     : new Failure(exitCode.busy, 'The vault is open for writing.', {
-        why: 'One of your ghosts has it open, and a session in it could write. Lock the vault to open it read-only.',
-        next: 'tazpod vault unlock',
+        why: 'One of your ghosts has it open, and a session in it could write. Without --read-only you can join it.',
+        next: 'tazpod vault lock',
       });
 }
