@@ -7,6 +7,7 @@ import {Failure} from '../lifecycle/failure.ts';
 const packages = {
   cat: 'coreutils',
   chattr: 'e2fsprogs',
+  chroot: 'coreutils',
   cryptsetup: 'cryptsetup-bin',
   debugfs: 'e2fsprogs',
   dmsetup: 'dmsetup',
@@ -59,12 +60,16 @@ export type RunOptions = {
   readonly descriptors?: readonly number[];
   /** A file descriptor of this process for standard input, instead of `input`. */
   readonly stdin?: number;
+  /** A file descriptor of this process for standard output, which the result then does not have. */
+  readonly stdout?: number;
   /** Working folder. A directory that was opened before is named by its descriptor: `/proc/PID/fd/N`. */
   readonly cwd?: string;
   /** Runs the program as this user instead of root: what it may not touch, the program cannot be tricked into. */
   readonly as?: {readonly uid: number; readonly gid: number};
   /** Kills the program after this time. */
   readonly timeoutMs?: number;
+  /** What `--debug` shows instead of the command line. */
+  readonly shownAs?: string;
 };
 
 export type ProgramResult = {
@@ -114,7 +119,7 @@ export function programPath(name: ProgramName): string {
  */
 export function run(name: ProgramName, args: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
   const path = programPath(name);
-  trace([path, ...args].join(' '));
+  trace(options.shownAs ?? [path, ...args].join(' '));
   return new Promise((resolve, reject) => {
     const [file, ...argv] = lasting.has(name) ? bound([path, ...args]) : [path, ...args];
     const child = spawn(file!, argv, {
@@ -122,7 +127,7 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
       env: programEnvironment,
       stdio: [
         options.input === undefined ? (options.stdin ?? 'ignore') : 'pipe',
-        'pipe',
+        options.stdout ?? 'pipe',
         'pipe',
         ...(options.descriptors ?? []),
       ],
@@ -131,7 +136,7 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
     });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    child.stdout!.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr!.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.on('error', reject);
     child.on('close', (code, signal) => {
