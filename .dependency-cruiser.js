@@ -5,6 +5,7 @@ const privileged = ['ghost', 'engines', 'luks', 'confined', 'kernel', 'lifecycle
 
 /** Rooms of the user's process: what each may import besides itself. */
 const userRooms = {
+  cli: ['extensions'],
   commands: [
     'session-command',
     'secrets-command',
@@ -60,6 +61,19 @@ const userRooms = {
 
 /** What every room of the user's process may import. */
 const foundations = ['contract', 'lifecycle'];
+
+/** Packages that the CLI and the judge are made of: development packages, since no install has them beside the bundle. */
+const bundledPackages = [
+  '@oclif/core',
+  '@zxcvbn-ts/[^/]+',
+  'execa',
+  'fastest-levenshtein',
+  'listr2',
+  'mustache',
+  'semver',
+  'yaml',
+  'zod',
+];
 
 /** A pattern for the files of rooms: a folder of src/, or a single file there. */
 const room = (/** @type {string[]} */ ...names) => `^src/(${names.join('|')})([.]ts$|/)`;
@@ -150,10 +164,21 @@ export default {
     },
     {
       name: 'no-development-package',
-      comment: 'what users run may only import what is installed for them',
+      comment:
+        'what users run may only import what is installed for them, and src/ what the build puts into the bundle',
       severity: 'error',
       from: {path: '^(src|bin|plugins/[^/]+/src)/'},
-      to: {dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown']},
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        pathNot: `node_modules/(${bundledPackages.join('|')})/`,
+      },
+    },
+    {
+      name: 'only-src-is-bundled',
+      comment: 'the entries in bin/ and the plugins run as they are',
+      severity: 'error',
+      from: {path: '^(bin/(?!dev[.])|plugins/[^/]+/src/)'},
+      to: {path: `node_modules/(${bundledPackages.join('|')})/`, dependencyTypes: ['npm-dev']},
     },
     {
       name: 'nothing-unresolved',

@@ -43,7 +43,7 @@ const synchronous = {
 };
 
 export default defineConfig(
-  {ignores: ['**/node_modules/', '**/dist/', 'coverage/']},
+  {ignores: ['**/node_modules/', '**/dist/', 'build/', 'coverage/']},
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

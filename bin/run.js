@@ -5,18 +5,9 @@ import {endWithParent, isCurrent, relaunch} from './relaunch.js';
 async function start() {
   endWithParent();
   await useCompileCache();
-  const {execute, settings} = await import('@oclif/core');
-  // Only what was built is run, whatever NODE_ENV says: oclif would look for a transpiler otherwise.
-  settings.enableAutoTranspile = false;
-  /** @type {typeof import('../src/extensions/start.ts')} */
-  const {pluginOptions} = await import(new URL('../dist/extensions/start.js', import.meta.url).href);
-  const {fileURLToPath} = await import('node:url');
-  const words = process.argv.slice(2);
-  await execute({
-    // `tazpod` alone does the obvious next thing; this command knows which.
-    args: words.length > 0 ? words : ['__entry'],
-    loadOptions: await pluginOptions({root: fileURLToPath(import.meta.url)}, words),
-  });
+  /** @type {typeof import('../src/cli/run.ts')} */
+  const {runCli} = await import(new URL('../dist/cli/run.js', import.meta.url).href);
+  await runCli(process.argv.slice(2));
 }
 
 /** Keeps compiled code in the user's own cache folder. A cache is code: root takes none, and nobody another's. */

@@ -1,9 +1,10 @@
-// Compiles src/ to dist/, in the core and in every plugin, and packs the plugins into archives/. Removes from dist/ what
-// has no source: oclif takes every file that it finds there for a command.
+// Compiles src/ to build/ and bundles that into dist/; compiles every plugin to its dist/, and packs the plugins into
+// archives/. Removes what has no source any longer: oclif takes every file that it finds there for a command.
 import {spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {bundle} from './bundle.js';
 import {packPlugins} from './package/plugin-archives.js';
 import {projectNode, root} from './setup.js';
 import {endWith, say, SetUpError} from './terminal.js';
@@ -28,8 +29,10 @@ export function buildWhenStale() {
 export function build() {
   const before = fingerprint();
   rmSync(stampPath, {force: true});
-  for (const folder of packages) removeOrphans(join(folder, 'src'), join(folder, 'dist'));
+  removeOrphans(join(root, 'src'), join(root, 'build'));
+  for (const folder of packages.slice(1)) removeOrphans(join(folder, 'src'), join(folder, 'dist'));
   compile('-p', 'tsconfig.json');
+  bundle();
   compile('-b', ...packages.slice(1));
   packPlugins();
   writeFileSync(stampPath, before);

@@ -2,7 +2,7 @@
 import {spawnSync} from 'node:child_process';
 
 /** What a run may make: all of it is built from the rest. */
-const made = /(^|\/)(node_modules|dist|archives|coverage)(\/|$)|(^|\/)\.eslintcache$|\.tsbuildinfo$/;
+const made = /(^|\/)(node_modules|dist|build|archives|coverage)(\/|$)|(^|\/)\.eslintcache$|\.tsbuildinfo$/;
 
 /**
  * The lines of `git status` with untracked and ignored files, without what a build makes. Undefined outside of a git

@@ -1,11 +1,12 @@
-// A software bill of materials in CycloneDX's JSON form: every npm package that is installed with TazPod, and Node.
+// A software bill of materials in CycloneDX's JSON form: every npm package that is installed with TazPod or is
+// part of its bundle, and Node.
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {projectNode, root} from '../setup.js';
 import {run} from './tree.js';
 
 /**
- * @param {readonly string[]} packages the directories of node_modules that are carried
+ * @param {readonly string[]} packages the directories of node_modules that are carried or bundled
  * @returns {object} a CycloneDX document; the same one for the same commit
  */
 export function billOfMaterials(packages) {

@@ -16,6 +16,7 @@ import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {projectNode, root} from '../setup.js';
 import {SetUpError} from '../terminal.js';
+import {bundledPackages} from '../bundle.js';
 import {billOfMaterials} from './bill-of-materials.js';
 import {neededPackages} from './locked-packages.js';
 
@@ -41,7 +42,10 @@ export function layOut(directory) {
   copyNode(join(directory, 'node_modules/node'));
   cpSync(join(root, 'packaging/tazpod'), join(directory, 'bin/tazpod'));
   const {version} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  writeFileSync(join(directory, 'sbom.cdx.json'), `${JSON.stringify(billOfMaterials(packages), undefined, 2)}\n`);
+  writeFileSync(
+    join(directory, 'sbom.cdx.json'),
+    `${JSON.stringify(billOfMaterials([...packages, ...bundledPackages()]), undefined, 2)}\n`,
+  );
   run('chmod', ['-R', 'u=rwX,go=rX', directory]);
   for (const name of ['tazpod', 'tazpod-ghost', 'run.js']) chmodSync(join(directory, 'bin', name), 0o755);
   return {version, packages: packages.length, sizeBytes: sizeOf(directory)};

@@ -18,7 +18,7 @@ const archiveName = /^(?<name>tazpod-[a-z0-9-]+)-(?<version>\d+\.\d+\.\d+(?:-[\w
 export async function bundledArchive(folder: string, name: string, tag: string): Promise<BundledArchive | undefined> {
   const archive = list(folder).find((each) => each.name === name);
   if (archive === undefined || tag === 'latest') return archive;
-  const {satisfies, validRange} = await import('semver');
+  const {satisfies, validRange} = (await import('semver')).default;
   return validRange(tag) !== null && satisfies(archive.version, tag) ? archive : undefined;
 }
 

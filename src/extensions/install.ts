@@ -405,7 +405,7 @@ function installedVersion({dataFolder, coreNames}: Shop, name: string): string |
 
 /** False for an older version too: without the registry, there may be only the one that came with TazPod. */
 async function isNewer(version: string, before: string): Promise<boolean> {
-  const {lt, valid} = await import('semver');
+  const {lt, valid} = (await import('semver')).default;
   return valid(version) === null || valid(before) === null ? version !== before : lt(before, version);
 }
 

@@ -42,7 +42,7 @@ async function refusalBy(
 ): Promise<string | undefined> {
   const entries = allow.filter((entry) => entry.name === name);
   if (entries.length === 0) return 'it is not in the list of allowed plugins';
-  const {satisfies} = await import('semver');
+  const {satisfies} = (await import('semver')).default;
   const inRange = entries.filter((entry) => entry.version === undefined || satisfies(version, entry.version));
   if (inRange.length === 0) {
     const ranges = entries.map((entry) => printable(entry.version!)).join(', ');

@@ -1,7 +1,13 @@
-/** As far as it is used here; the package has no types of its own. */
+/**
+ * As far as it is used here; the package has no types of its own. Only a default: the bundle gives a package of the
+ * CommonJS kind no other name when it is imported late.
+ */
 declare module 'semver' {
-  export function lt(version: string, other: string): boolean;
-  export function satisfies(version: string, range: string): boolean;
-  export function valid(version: string): string | null;
-  export function validRange(range: string): string | null;
+  const semver: {
+    lt: (version: string, other: string) => boolean;
+    satisfies: (version: string, range: string) => boolean;
+    valid: (version: string) => string | null;
+    validRange: (range: string) => string | null;
+  };
+  export default semver;
 }

@@ -1,5 +1,5 @@
-import {fileURLToPath} from 'node:url';
 import {ownNode} from '../kernel/own-node.ts';
+import {ownProgram} from '../lifecycle/own-files.ts';
 import type {Caller} from './caller.ts';
 import {runAsCaller} from './run-as-caller.ts';
 
@@ -8,8 +8,7 @@ const leastExponent = 10;
 /** Loading the dictionaries takes a third of a second on a quick machine. */
 const timeoutMs = 20_000;
 
-/** `judge.ts`, with the same ending. */
-const judgePath = fileURLToPath(import.meta.url).replace(/ghost\/[^/]+(\.[jt]s)$/, 'strength/judge$1');
+const judgePath = ownProgram('strength/judge');
 
 /**
  * Why a passphrase that somebody has thought of is weak, as a sentence; undefined where it is not. Judged by zxcvbn, as password crackers guess;

@@ -1,11 +1,11 @@
 import {existsSync, realpathSync} from 'node:fs';
 import {delimiter, dirname, join} from 'node:path';
-import {fileURLToPath} from 'node:url';
 import type {Interfaces} from '@oclif/core';
 import type {Configuration} from '../config/config.ts';
 import type {Shell} from '../contract/index.ts';
 import {findContributions, type PluginIdentity} from '../extensions/contributions.ts';
 import {loadModule} from '../extensions/load.ts';
+import {packageFile} from '../lifecycle/own-files.ts';
 import {askPlugin} from './ask-plugin.ts';
 import {shellEnvironment} from './environment.ts';
 import {collectLatches} from './latches.ts';
@@ -41,7 +41,7 @@ export async function renderShell(
   return {plugin, shell, snippet, latched: input.latches.map(({command}) => command)};
 }
 
-const entry = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+const entry = packageFile('bin/run.js');
 
 /** How this very TazPod is started: by its name in PATH where that leads here, or by Node and the file's path. */
 function tazpodWords(path: string): readonly string[] {

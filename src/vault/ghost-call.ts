@@ -4,12 +4,12 @@ import {createServer, type Server, type Socket} from 'node:net';
 import {constants} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
-import {fileURLToPath} from 'node:url';
 import type {Adopted, CliMessage, GhostMessage, OpenVault, SessionSignal} from '../lifecycle/message.ts';
 import {sessionSignals} from '../lifecycle/message.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {GhostPlan, InitId} from '../lifecycle/plan.ts';
+import {packageFile} from '../lifecycle/own-files.ts';
 import type {Escalation} from './escalation.ts';
 import {Job, type SavedTerminal} from './job.ts';
 import {placePlanFolder} from './plan-folder.ts';
@@ -40,7 +40,7 @@ export type GhostEnd = {
 const sudoPrompt = '[sudo] Login password of %p: ';
 
 /** The privileged entry that belongs to this CLI. */
-export const ghostEntry = fileURLToPath(new URL('../../bin/tazpod-ghost', import.meta.url));
+export const ghostEntry = packageFile('bin/tazpod-ghost');
 
 /**
  * Calls the ghost with a plan and stays until it has ended. The plan lies in a folder that only this user can enter,

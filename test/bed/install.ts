@@ -15,6 +15,8 @@ import {
 } from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {buildWhenStale} from '../../scripts/build.js';
+import {bundledPackages} from '../../scripts/bundle.js';
+import {neededPackages} from '../../scripts/package/locked-packages.js';
 import {projectNode, root} from '../../scripts/setup.js';
 import {SetUpError} from '../../scripts/terminal.js';
 import {type SudoersDialect, sudoersFile} from '../../src/doctor/sudoers.ts';
@@ -123,6 +125,28 @@ function makeInstall(): Install {
   writeFileSync(join(copy.path, 'tazpod'), `#!/bin/sh\nexec ${copy.node} ${copy.cli} "$@"\n`, {mode: 0o755});
   linkAsRoot(node, join(copy.path, 'node'));
   return copy;
+}
+
+/**
+ * One more copy, which runs the modules instead of the programs that the build makes of them: for a test that changes a
+ * module. Everything else is the same, and in the same places. A file of it is shared with the first copy: one that is to
+ * be changed must be replaced.
+ */
+export function installOfModules(): Install {
+  const original = install().folder;
+  const folder = makeInstallFolder();
+  const {status, stderr} = spawnSync('cp', ['-al', '--force', `${original}/.`, folder], {encoding: 'utf8'});
+  if (status !== 0) throw new Error(`cp: ${stderr}`);
+  rmSync(join(folder, 'dist'), {recursive: true});
+  copyAsRoot(join(root, 'build'), join(folder, 'dist'));
+  const packages = new Set(bundledPackages().flatMap((path) => [path, ...neededPackages(path)]));
+  for (const name of [...packages].sort()) {
+    const target = join(folder, name);
+    if (existsSync(target)) continue;
+    mkdirSync(dirname(target), {recursive: true});
+    linkAsRoot(join(root, name), target);
+  }
+  return describeInstall(folder);
 }
 
 /** Where everything is in a copy. */

@@ -1,4 +1,3 @@
-import {spawnSync} from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -13,7 +12,7 @@ import {
 import {join} from 'node:path';
 import {allPids, signalProcess, type ProcessIdentity} from '../../src/kernel/process.ts';
 import {readCommandLine, readProcessStat} from '../../src/kernel/process-record.ts';
-import {describeInstall, install, makeInstallFolder, type Install} from '../bed/install.ts';
+import {install, installOfModules, type Install} from '../bed/install.ts';
 import {until} from '../bed/until.ts';
 
 /** A place in the life of a vault, in the words of the lifecycle: `open/attach before`, `open/mount: mount start`. */
@@ -60,15 +59,9 @@ export class FaultyInstall implements Install {
   readonly #faults: string;
 
   constructor({loops}: FaultyInstallOptions) {
-    const original = install();
-    this.folder = makeInstallFolder();
-    ({ghost: this.ghost, cli: this.cli, node: this.node, path: this.path} = describeInstall(this.folder));
+    ({folder: this.folder, ghost: this.ghost, cli: this.cli, node: this.node, path: this.path} = installOfModules());
     this.#faults = join(this.folder, 'faults');
-    const {status, stderr} = spawnSync('cp', ['-al', '--force', `${original.folder}/.`, this.folder], {
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(`cp: ${stderr}`);
-    this.#replace('path/tazpod', (content) => content.replaceAll(original.folder, this.folder));
+    this.#replace('path/tazpod', (content) => content.replaceAll(install().folder, this.folder));
     if (!loops) {
       this.#replace('dist/engines/loop-nodes.js', (content) => content.replace('/dev/loop-control', '/dev/no-loops'));
     }

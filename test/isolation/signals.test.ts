@@ -1,4 +1,4 @@
-import {type ChildProcess, spawn, spawnSync} from 'node:child_process';
+import {type ChildProcess, spawn} from 'node:child_process';
 import {existsSync, mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {createInterface, type Interface} from 'node:readline';
@@ -6,7 +6,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
 import {evaluate, type Listener, watchForDebuggers} from '../bed/debuggers.ts';
 import {attendants} from '../bed/attendants.ts';
-import {allowSudo, describeInstall, install, type Install, makeInstallFolder} from '../bed/install.ts';
+import {allowSudo, install, type Install, installOfModules} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
@@ -168,23 +168,22 @@ const describeListener = (when: string) => (listener: Listener) => `${when}: por
 
 /** A copy of the product whose Nodes open their debugger, as they do when nothing is said. */
 function carelessInstall(): Install {
-  const original = install();
-  const folder = makeInstallFolder();
-  spawnSync('cp', ['-al', '--force', `${original.folder}/.`, folder]);
+  const careless = installOfModules();
+  const {folder} = careless;
   const changes: readonly [string, RegExp, string][] = [
     ['bin/tazpod-ghost', / --disable-sigusr1/g, ''],
     ['dist/kernel/own-node.js', /, '--disable-sigusr1'/, ''],
     ['dist/ghost/session/debuggers.js', /192\.0\.2\.1:9229/, '127.0.0.1:0'],
   ];
-  for (const [path, safe, careless] of changes) {
+  for (const [path, safe, unsafe] of changes) {
     const file = join(folder, path);
     const text = readFileSync(file, 'utf8');
     expect(text, path).to.match(safe);
     // Another file, since this one is shared with the copy of the other tests.
-    writeFileSync(`${file}.new`, text.replace(safe, careless), {mode: 0o755});
+    writeFileSync(`${file}.new`, text.replace(safe, unsafe), {mode: 0o755});
     renameSync(`${file}.new`, file);
   }
-  return describeInstall(folder);
+  return careless;
 }
 
 /** A process of the user's that sends signals: see `signaller.pl`. */

@@ -1,13 +1,12 @@
 import {expect} from 'chai';
-import {install} from '../bed/install.ts';
+import {installOfModules} from '../bed/install.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {writeAs} from '../bed/ownership.ts';
 import {atPrompt, openTerminal, type TestTerminal} from '../bed/terminal.ts';
 import type {BedUser} from '../bed/user.ts';
 
 /** Asks as TazPod's commands do, and says what came of it. */
-const program = (kind: 'ask' | 'secret') => {
-  const prompt = `${install().folder}/dist/prompt`;
+const program = (kind: 'ask' | 'secret', prompt: string) => {
   return `
 import {ask} from '${prompt}/ask.js';
 import {askSecret} from '${prompt}/ask-secret.js';
@@ -26,7 +25,8 @@ describe('A question on the terminal', () => {
   before(async function () {
     needsRoot(this);
     owner = makeOwner();
-    for (const kind of ['ask', 'secret'] as const) writeAs(owner, `${owner.home}/${kind}.mjs`, program(kind));
+    const prompt = `${installOfModules().folder}/dist/prompt`;
+    for (const kind of ['ask', 'secret'] as const) writeAs(owner, `${owner.home}/${kind}.mjs`, program(kind, prompt));
     terminal = await openTerminal(owner);
   });
 

@@ -1,14 +1,14 @@
 import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {closeSync, existsSync} from 'node:fs';
-import {dirname, extname} from 'node:path';
+import {dirname} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {fileURLToPath} from 'node:url';
 import {ownIds} from '../../confined/ids.ts';
 import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, start} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
+import {ownProgram} from '../../lifecycle/own-files.ts';
 import {bareMount} from '../bare-mount.ts';
 import type {AttachedDevice, DeviceEnd, LossReason} from '../engine.ts';
 import {openFuseDevice} from './device.ts';
@@ -98,7 +98,7 @@ function startServer(options: ServeOptions, fuseFd: number): ChildProcess {
     threads,
     parentPid: process.pid,
   };
-  const entry = fileURLToPath(new URL(`./server-process${extname(import.meta.url)}`, import.meta.url));
+  const entry = ownProgram('engines/fuse/server-process');
   const kept = ids === undefined ? '-all' : '-all,+setuid,+setgid';
   const powerless = [programPath('setpriv'), `--bounding-set=${kept}`, '--inh-caps=-all', '--no-new-privs', '--'];
   const child = start(

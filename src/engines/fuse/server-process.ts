@@ -1,6 +1,6 @@
 import {readSync, writeSync} from 'node:fs';
-import {extname} from 'node:path';
 import {Worker} from 'node:worker_threads';
+import {ownProgram} from '../../lifecycle/own-files.ts';
 import {fuseFd, imageFd, lossExitCode, ready, type ServerOrder} from './server-order.ts';
 import type {WatchData} from './orphan-watch.ts';
 import {PinnedBlocks} from './pinned-blocks.ts';
@@ -22,9 +22,9 @@ function main({segment, attributes, keySizeBytes, ids, threads, parentPid}: Serv
     pinned: PinnedBlocks.read(imageFd, served).memory,
     parentPid,
   };
-  const entry = new URL(`./block-worker${extname(import.meta.url)}`, import.meta.url);
+  const entry = ownProgram('engines/fuse/block-worker');
   const watch: WatchData = {state: state.memory, parentPid};
-  new Worker(new URL(`./orphan-watch${extname(import.meta.url)}`, import.meta.url), {
+  new Worker(ownProgram('engines/fuse/orphan-watch'), {
     workerData: watch,
     execArgv: [],
     argv: [],
@@ -35,9 +35,10 @@ function main({segment, attributes, keySizeBytes, ids, threads, parentPid}: Serv
     if (state.lostSomething) process.exitCode = lossExitCode;
   });
   serveThread(data, () => {
-    state.waitForReady(threads);
+    // And the watch.
+    state.waitForReady(threads + 1);
     key.fill(0);
-    // Behind the threads, which have read their programs as root.
+    // All of them have read their programs, which only root may be able to read.
     if (ids !== undefined) becomeNobodyElse(ids);
     writeSync(1, ready);
   });

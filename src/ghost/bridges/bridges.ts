@@ -1,12 +1,12 @@
 import {once} from 'node:events';
 import {closeSync} from 'node:fs';
 import {createInterface} from 'node:readline';
-import {fileURLToPath} from 'node:url';
 import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, startBound} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
+import {ownProgram} from '../../lifecycle/own-files.ts';
 import type {BridgeOrder, BridgeReport} from './bridge-worker.ts';
 import type {Caller} from '../caller.ts';
 import {openBridge} from '../plan/check-plan.ts';
@@ -83,8 +83,7 @@ export async function mountBridgesPrivately(
   }
 }
 
-/** The path of `bridge-worker.ts`, beside this file, with the same ending. */
-const workerPath = fileURLToPath(import.meta.url).replace(/bridges(\.[jt]s)$/, 'bridge-worker$1');
+const workerPath = ownProgram('ghost/bridges/bridge-worker');
 
 function order({home, mountPoint, bridges}: OpenPlan): Buffer {
   const asked: BridgeOrder = {home, mountPoint, bridges};

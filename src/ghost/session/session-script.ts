@@ -1,7 +1,7 @@
-import {fileURLToPath} from 'node:url';
 import {readProcessStat} from '../../kernel/process-record.ts';
 import {findProgram, onlyBelow} from '../../kernel/program.ts';
 import {lockedMarker} from '../../lifecycle/init-label.ts';
+import {ownProgram} from '../../lifecycle/own-files.ts';
 import type {Caller} from '../caller.ts';
 import {intoSessionGroups, type SessionGroups} from '../control-group.ts';
 import {nodeWithoutDebugger} from './debuggers.ts';
@@ -136,8 +136,7 @@ export function bound(command: readonly string[]): string[] {
   return ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', onlyBelow(process.pid), 'sh', ...command];
 }
 
-/** The path of `launch.ts`, beside this file, with the same ending. */
-const launchPath = fileURLToPath(import.meta.url).replace(/session-script(\.[jt]s)$/, 'launch$1');
+const launchPath = ownProgram('ghost/session/launch');
 
 function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
