@@ -3,6 +3,7 @@ import {BaseCommand} from '../base-command.ts';
 import {vaultHere} from '../secrets/vault-here.ts';
 import {locateImage} from '../vault/location.ts';
 import {readVaultState} from '../vault/state.ts';
+import {nameShells} from '../vault/welcome.ts';
 
 /** `tazpod` alone: the obvious next thing. */
 export default class Entry extends BaseCommand<void> {
@@ -17,7 +18,7 @@ export default class Entry extends BaseCommand<void> {
     // A configuration that is wrong is for the next command to report.
     const {session} = await this.configured({}, 'image').then(({image}) => readVaultState(locateImage(image)));
     if (session !== undefined) {
-      this.log('The vault is already open. Enter its passphrase to join.');
+      this.log(`The vault is already open in ${nameShells(session.shells)}. Enter its passphrase to join.`);
     }
     await this.config.runCommand('vault:unlock', []);
   }

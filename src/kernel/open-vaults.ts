@@ -1,11 +1,11 @@
 import {existsSync} from 'node:fs';
-import {parseInitLabel} from '../lifecycle/init-label.ts';
+import {joinedName, parseInitLabel} from '../lifecycle/init-label.ts';
 import {lossMarker, lossTitle} from '../lifecycle/loss-mark.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import {kernelRoots, type KernelRoots} from './kernel-file.ts';
 import {mountsAt, readMounts} from './mountinfo.ts';
 import {readCommandLine, readProcessStat, readProcessStatus} from './process-record.ts';
-import {allPids, identifyProcess, type ProcessIdentity} from './process.ts';
+import {allPids, childrenOf, identifyProcess, type ProcessIdentity} from './process.ts';
 
 /** A ghost that is there now: the label of its init, and the init itself. */
 export type RunningVault = OpenVault & {
@@ -46,6 +46,27 @@ export function displacedVaults(image: string, imageId: string | undefined, uid:
   return readOpenVaults()
     .filter((open) => open.image === image && open.imageId !== imageId && open.uid === uid)
     .filter(({init}) => init.pid === 1 || readProcessStatus(init.pid)?.nsPids.length === depth + 1);
+}
+
+/**
+ * How many shells or commands run in a vault: the one that opened it, while it is there, and each that has joined.
+ *
+ * The user of a sealed session may not ask which namespaces its processes are in. But the first process that the init
+ * starts is the session's, so its number in there is 2; and beside each shell that has joined, an nsenter(1) waits outside, or, seen
+ * from inside, its name tells.
+ */
+export function countShells({init, isolation, uid}: RunningVault, roots: KernelRoots = kernelRoots): number {
+  const depth = readProcessStatus(init.pid, roots)?.nsPids.length;
+  const first = childrenOf(init.pid, roots).filter(({pid}) => readProcessStatus(pid, roots)?.nsPids.at(-1) === 2);
+  const joined = allPids(roots).filter((pid) => {
+    const argv = readCommandLine(pid, roots)?.map((word) => word.toString('utf8'));
+    if (argv?.at(-1) !== joinedName) return false;
+    const status = readProcessStatus(pid, roots);
+    if (status?.uid.real !== (isolation === 'sealed' ? 0 : uid)) return false;
+    if (init.pid === 1) return argv[0] === '/bin/sh';
+    return argv[0] === 'nsenter' && argv.includes(`--target=${init.pid}`) && status.nsPids.length !== depth;
+  });
+  return first.length + joined.length;
 }
 
 /** The ghost is the parent of the supervisor, where it can be seen. Its title is believed as far as the label is. */

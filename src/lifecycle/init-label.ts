@@ -5,6 +5,9 @@ import {parseStrictJson} from './strict-json.ts';
 /** The name by which the init of a ghost's PID namespace goes. */
 export const initName = 'tazpod-init';
 
+/** The name by which a shell goes that has joined a ghost: the last word of its process, and of the one outside it. */
+export const joinedName = 'tazpod-joined';
+
 /**
  * The label of an open vault, as its init process carries it in its arguments. It lives exactly as long as the process
  * and cannot go stale; who reads it trusts it as far as the process's owner.

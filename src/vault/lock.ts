@@ -13,6 +13,8 @@ export type LockResult = {
   readonly image: string;
   /** False where there was nothing to close. */
   readonly wasOpen: boolean;
+  /** How many shells or commands were in it. */
+  readonly shells?: number;
   /** What a strategy has done behind it, and what came of each action. */
   readonly cleaned?: readonly CleanedAction[];
 };
@@ -38,5 +40,5 @@ export async function lockFromOutside(
   });
   if (end.failure !== undefined) throw end.failure;
   if (end.code !== 0) throw new Failure(exitCode.busy, 'The vault was not locked.', {next: 'tazpod vault status'});
-  return {image, wasOpen: true};
+  return {image, wasOpen: true, ...(before.session === undefined ? {} : {shells: before.session.shells})};
 }

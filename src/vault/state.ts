@@ -2,8 +2,8 @@ import {closeSync, constants, existsSync, openSync, readSync, statSync} from 'no
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
 import {type LoopDevice, loopDevicesOf} from '../kernel/loop.ts';
-import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
-import {childrenOf, membersOfPidNamespace, startedAt} from '../kernel/process.ts';
+import {countShells, displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
+import {membersOfPidNamespace, startedAt} from '../kernel/process.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
 
 /**
@@ -142,7 +142,7 @@ function sessionState(vault: RunningVault): SessionState {
         ?.toISOString()
         .replace(/\.\d+Z$/, 'Z') ?? '',
     ...(lostData ? {lostData} : {}),
-    shells: childrenOf(init.pid).length,
+    shells: countShells(vault),
     pids: membersOfPidNamespace(init.pid)
       .slice(1)
       .map((member) => member.pid),

@@ -1,4 +1,4 @@
-import type {RunningVault} from '../kernel/open-vaults.ts';
+import {countShells, type RunningVault} from '../kernel/open-vaults.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import {columnsOf, wrapText} from '../report/wrap.ts';
 
@@ -14,8 +14,14 @@ export function renderWelcome(
 }
 
 /** The sentence for a user who leaves a vault that other sessions still use. */
-export function describeStillOpen({image}: RunningVault): string {
-  return wrapText(`The vault ${image} is still open in another session.`, columnsOf(process.stderr), '', '  ');
+export function describeStillOpen(vault: RunningVault): string {
+  const shells = nameShells(countShells(vault));
+  return wrapText(`The vault ${vault.image} is still open in ${shells}.`, columnsOf(process.stderr), '', '  ');
+}
+
+/** `one shell`, `2 shells`. */
+export function nameShells(shells: number): string {
+  return shells === 1 ? 'one shell' : `${shells} shells`;
 }
 
 /** A vault goes by the directory of its project, where it has its usual place there. */

@@ -50,6 +50,23 @@ for (const isolation of ['sealed', 'private'] as const) {
       expect((await first.ask('cat ~/secrets/note')).output).to.equal('from-the-first\n');
     });
 
+    it('says how many shells are in it, from outside and from within', async () => {
+      const shellsIn = (json: string) =>
+        (JSON.parse(json) as {result: {session: {shells: number}}}).result.session.shells;
+      const status = ['status', '--json', '--image', vault.image];
+      const outside = async () => shellsIn((await tazpod(owner, status)).stdout);
+      // What a program leaves in the background is no shell.
+      await first.ask('(sleep 120 &) >/dev/null 2>&1');
+      expect(await outside()).to.equal(1);
+      const second = await openSession(vault, isolated, {within});
+      const third = await openSession(vault, isolated, {within});
+      expect(await outside()).to.equal(3);
+      expect(shellsIn((await second.ask('tazpod status --json')).output)).to.equal(3);
+      await third.leave();
+      expect(await outside()).to.equal(2);
+      await second.leave();
+    });
+
     it('gives the shell that joins no privilege, and the same isolation', async () => {
       const second = await openSession(vault, isolated, {within});
       const {output} = await second.ask('grep -E "^(Uid|CapEff|CapBnd|NoNewPrivs):" /proc/self/status; umask');

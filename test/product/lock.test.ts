@@ -124,7 +124,7 @@ describe('lock', () => {
       const {stdout, stderr} = await lock('--json');
       expect(JSON.parse(stdout), stderr).to.deep.equal({
         status: 0,
-        result: {image: vault.image, wasOpen},
+        result: {image: vault.image, wasOpen, ...(wasOpen ? {shells: 1} : {})},
         warnings: [],
       });
     }

@@ -10,6 +10,7 @@ import {lockFromOutside, type LockResult} from '../../vault/lock.ts';
 import {locateImage} from '../../vault/location.ts';
 import {listOpenVaults} from '../../vault/state.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
+import {nameShells} from '../../vault/welcome.ts';
 import type {Presentation} from '../../vault/open-vault.ts';
 import {imageFlags, waitFlags} from '../../vault/vault-flags.ts';
 
@@ -124,8 +125,9 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
   }
 }
 
-function describe({wasOpen}: LockResult): string {
-  return wasOpen ? 'The vault is closed.' : 'The vault was not open.';
+function describe({wasOpen, shells = 0}: LockResult): string {
+  if (!wasOpen) return 'The vault was not open.';
+  return shells > 1 ? `The vault is closed. It was open in ${nameShells(shells)}.` : 'The vault is closed.';
 }
 
 function openVaultsBut(image: string): string[] {

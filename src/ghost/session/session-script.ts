@@ -1,6 +1,6 @@
 import {readProcessStat} from '../../kernel/process-record.ts';
 import {findProgram, onlyBelow} from '../../kernel/program.ts';
-import {lockedMarker} from '../../lifecycle/init-label.ts';
+import {joinedName, lockedMarker} from '../../lifecycle/init-label.ts';
 import {ownProgram} from '../../lifecycle/own-files.ts';
 import type {Caller} from '../caller.ts';
 import {intoSessionGroups, type SessionGroups} from '../control-group.ts';
@@ -13,9 +13,6 @@ import {callersLimits} from '../limits.ts';
  *
  * Descriptor 3 is the line to the ghost, 4 the session's user namespace. The user's program gets neither.
  */
-
-/** How a shell that has joined a ghost is known there. */
-export const joinedName = 'tazpod-joined';
 
 /**
  * The init of a session: waits for the ghost's word, and ends if the ghost is gone by then; runs the program; tells

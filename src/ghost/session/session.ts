@@ -17,7 +17,7 @@ import {
 } from '../../kernel/process.ts';
 import {readProcessStat} from '../../kernel/process-record.ts';
 import {start} from '../../kernel/program.ts';
-import {initLabel} from '../../lifecycle/init-label.ts';
+import {initLabel, joinedName} from '../../lifecycle/init-label.ts';
 import type {OpenVault, SessionSignal} from '../../lifecycle/message.ts';
 import type {SessionPlan} from '../../lifecycle/plan.ts';
 import type {Caller} from '../caller.ts';
@@ -27,7 +27,6 @@ import {programsLeftBehind} from './left-behind.ts';
 import {
   bound,
   initScript,
-  joinedName,
   joinedScript,
   joinedWord,
   leavingWord,
