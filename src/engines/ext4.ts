@@ -1,7 +1,7 @@
 import {closeSync, constants, openSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {runConfined} from '../confined/run-confined.ts';
-import {findProgram, type ProgramName, programPath, run, type ProgramResult} from '../kernel/program.ts';
+import {findProgram, type ProgramName, programPath, type ProgramResult} from '../kernel/program.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
@@ -183,7 +183,7 @@ export function needsNewer(program: 'e2fsprogs' | 'kernel', features: readonly F
 
 /** Numbers of e2fsck's own; the newest there can be where it does not say them. */
 async function versionOfE2fsprogs(): Promise<Version> {
-  const {stderr} = await run('e2fsck', ['-V']);
+  const {stderr} = await runConfined('e2fsck', ['-V'], {files: [], limits});
   const [, major, minor] = /^e2fsck (\d+)\.(\d+)/m.exec(stderr.toString('latin1')) ?? [];
   return [Number(major ?? Infinity), Number(minor ?? 0)];
 }

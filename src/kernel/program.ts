@@ -39,6 +39,15 @@ const packages = {
 export type ProgramName = keyof typeof packages;
 
 /**
+ * Programs that parse what somebody else has made, a header or a file system. None of them is ever run with a privilege:
+ * `runConfined` is the only way to run one, and the compiler knows no other.
+ */
+export type ParserName = 'cryptsetup' | 'debugfs' | 'e2fsck' | 'mke2fs';
+
+/** Programs that do what their arguments say and nothing that a file says. */
+export type ToolName = Exclude<ProgramName, ParserName>;
+
+/**
  * Where system programs are looked for: directories that only root may write. The caller's PATH is never asked,
  * because the caller of the privileged process chooses it.
  */
@@ -117,7 +126,7 @@ export function programPath(name: ProgramName): string {
  * Runs a system program to its end with a fixed environment and no descriptor but those named.
  * A non-zero exit is a result, not an error.
  */
-export function run(name: ProgramName, args: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
+export function run(name: ToolName, args: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
   const path = programPath(name);
   trace(options.shownAs ?? [path, ...args].join(' '));
   return new Promise((resolve, reject) => {
@@ -157,7 +166,7 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
  * `detached` gives it a session of its own, which no signal of the terminal reaches.
  */
 export function start(
-  name: ProgramName,
+  name: ToolName,
   args: readonly string[],
   options: {readonly stdio: StdioOptions; readonly detached?: boolean},
 ): ChildProcess {
@@ -168,7 +177,7 @@ export function start(
 
 /** Starts a program that ends with this process (`bound`), in a session of its own. */
 export function startBound(
-  name: ProgramName,
+  name: ToolName,
   args: readonly string[],
   {stdio, deathSignal}: {readonly stdio: StdioOptions; readonly deathSignal?: DeathSignal},
 ): ChildProcess {

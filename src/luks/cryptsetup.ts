@@ -2,7 +2,6 @@ import {closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync} fro
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {type ConfinedOptions, runConfined} from '../confined/run-confined.ts';
-import {run} from '../kernel/program.ts';
 import type {ProgramResult} from '../kernel/program.ts';
 import {estimateUnlockSeconds} from './kdf-cost.ts';
 import {openNamelessFile, type VettedHeader} from './private-copy.ts';
@@ -163,7 +162,11 @@ export async function testPassphrase(vetted: VettedHeader, key: Buffer): Promise
 export async function cryptsetupVersion(): Promise<
   {readonly major: number; readonly minor: number; readonly patch: number} | undefined
 > {
-  const {stdout} = await run('cryptsetup', ['--version'], {timeoutMs: 10_000});
+  const {stdout} = await runConfined('cryptsetup', ['--version'], {
+    files: [],
+    limits: {cpuSeconds: 10},
+    timeoutMs: 10_000,
+  });
   const match = /^cryptsetup (\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?/.exec(stdout.toString('latin1'));
   return match === null
     ? undefined

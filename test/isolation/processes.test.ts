@@ -48,7 +48,7 @@ describe('The processes of an open vault', () => {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
     const field = (name: string): string => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status)![1]!;
     const {uid} = readProcessStatus(pid)!;
-    const [ghosts, own] = [readNamespaces(find('the ghost').pid)!, readNamespaces(pid)!];
+    const [ghosts, own] = [readNamespaces(find('the ghost').pid), readNamespaces(pid)];
     const all = readFileSync('/proc/1/status', 'latin1').match(/^CapBnd:\s+(\S+)/m)![1];
     const [ids, effective] = [new Set(Object.values(uid)), field('CapEff')];
     return {

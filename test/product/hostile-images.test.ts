@@ -47,7 +47,7 @@ describe('An image that somebody has prepared, opened by a user whom sudo grants
       const free = calls.filter((line) => !line.startsWith('+ confined: '));
       expect(free, 'parsers that are not confined').to.deep.equal([]);
       await expectNothingLeft(vault);
-      codes.push(code!);
+      codes.push(code);
       return undefined;
     } catch (error) {
       return `${image.name}: ${String(error)}`;
