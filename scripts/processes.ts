@@ -36,13 +36,18 @@ function tables(): string {
 }
 
 function table(rows: readonly ProcessRow[]): string {
-  const head = ['process', 'user', 'capabilities', 'namespaces of its own', 'reaches', 'lines of ours'];
+  const head = ['process', 'user', 'capabilities', 'namespaces of its own', 'reaches', 'lines of ours, at most'];
   const lines = [head, head.map(() => '---'), ...rows.map(cells)];
   return lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
 }
 
 function cells({role, what, uid, capabilities, canGain, apart, reaches, entries}: ProcessRow): string[] {
   const powers = canGain ? capabilities : `${capabilities}, for good`;
-  const lines = entries === undefined ? '0' : String(closureOf(entries).lines);
+  const lines = entries === undefined ? 'none' : about(closureOf(entries).lines);
   return [`${role}: ${what}`, uid, powers, apart.join(', ') || 'none', reaches, lines];
+}
+
+/** To the next hundred: the page need not change with every line. */
+function about(lines: number): string {
+  return (Math.ceil(lines / 100) * 100).toLocaleString('en');
 }
