@@ -96,7 +96,7 @@ export const passing: readonly ProcessRow[] = [
     capabilities: 'CAP_SYS_ADMIN',
     canGain: false,
     apart: ['ipc', 'net'],
-    reaches: 'the block device, files that everybody may read; whatever a mount can reach',
+    reaches: 'the block device, files that everybody may read, all that a mount can reach',
   },
   {
     role: 'the judge of a new passphrase',

@@ -40,7 +40,8 @@ export type ProgramName = keyof typeof packages;
 
 /**
  * Programs that parse what somebody else has made, a header or a file system. None of them is ever run with a privilege:
- * `runConfined` is the only way to run one, and the compiler knows no other.
+ * `runConfined` is the only way to run one, and the compiler knows no other. (The shell code of the dm-crypt engine calls
+ * `cryptsetup open --type plain`, which makes a mapping and parses nothing.)
  */
 export type ParserName = 'cryptsetup' | 'debugfs' | 'e2fsck' | 'mke2fs';
 
