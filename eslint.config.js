@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
 /** The CLI starts sudo and the ghost itself: they get its environment, its terminal and its working directory. */
 const mayStartProcesses = ['src/kernel/program.ts', 'src/vault/{escalation,ghost-call}.ts'];
 
-/** The files of src/ that read the environment; the rest is told. */
+/** The files of src/ that read the environment; they pass it on to the rest. */
 const mayReadEnvironment = [
   'src/ghost/caller.ts',
   'src/ghost/enter.ts',
@@ -42,6 +42,17 @@ const synchronous = {
   message: 'A shell, or a process that is waited for with everything stopped: take run() or spawn().',
 };
 
+/** Sentences that are read together: see rule 12 of docs/STYLE.md. */
+const scatteredFailure = {
+  selector: 'NewExpression[callee.name="Failure"]',
+  message: 'A failure is a function of the failures.ts of its directory.',
+};
+
+const scatteredFailureOfPlugin = {
+  selector: 'CallExpression[callee.name="failure"]',
+  message: 'A failure is a function of the plugin’s failures.ts.',
+};
+
 export default defineConfig(
   {ignores: ['**/node_modules/', '**/dist/', 'build/', 'coverage/']},
   eslint.configs.recommended,
@@ -57,7 +68,7 @@ export default defineConfig(
       'object-shorthand': 'error',
       'prefer-const': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
-      // A value that an index must have is said so with `!`, and a template shows numbers.
+      // `!` marks a value that an index must have, and a template shows numbers.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', {allowNumber: true, allowBoolean: true}],
       '@typescript-eslint/no-confusing-void-expression': 'off',
@@ -73,6 +84,16 @@ export default defineConfig(
       '@typescript-eslint/no-restricted-imports': ['error', {paths: [childProcess]}],
       'no-restricted-properties': ['error', random, environment],
     },
+  },
+  {
+    files: ['src/**'],
+    ignores: ['src/*/failures.ts', 'src/lifecycle/failure.ts'],
+    rules: {'no-restricted-syntax': ['error', synchronous, scatteredFailure]},
+  },
+  {
+    files: ['plugins/*/src/**'],
+    ignores: ['plugins/*/src/failures.ts'],
+    rules: {'no-restricted-syntax': ['error', synchronous, scatteredFailureOfPlugin]},
   },
   {files: mayStartProcesses, rules: {'@typescript-eslint/no-restricted-imports': 'off'}},
   {files: mayReadEnvironment, rules: {'no-restricted-properties': ['error', random]}},

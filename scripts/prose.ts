@@ -9,7 +9,10 @@ import {projectNode, root} from './setup.js';
 import {endWith} from './terminal.js';
 
 /** STYLE.md quotes what it forbids. The messages of docs/reference are read in the source, which has a line to change. */
-const pages = globSync(['*.md', 'docs/*.md', 'plugins/*/README.md'], {cwd: root, exclude: ['CHANGELOG.md', 'docs/STYLE.md']});
+const pages = globSync(['*.md', 'docs/*.md', 'plugins/*/README.md'], {
+  cwd: root,
+  exclude: ['CHANGELOG.md', 'docs/STYLE.md'],
+});
 
 /** Help pages are code blocks, and read all the same. */
 const help = 'docs/reference/help.md';

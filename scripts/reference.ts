@@ -67,7 +67,7 @@ function blocksOf(path: string): string[] {
   return [
     ...failures.map(({code, what, why, next}) =>
       [
-        `error ${codes[code] === undefined ? code : `${codes[code]}`}: ${what}`,
+        `${['error', codes[code] ?? code].join(' ').trimEnd()}: ${what}`,
         ...why.map((text) => `  ${text}`),
         ...next.map((text) => `  Next: ${text}`),
       ].join('\n'),

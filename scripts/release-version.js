@@ -1,7 +1,7 @@
 // `npm run release:version`: raises the versions and writes the changelogs that the files in .changeset/ ask for.
 //
-// Changesets releases the packages of npm's workspaces, and the core is the root of ours, which is none of them. So the
-// root is listed among them for the time of the run, and the list is put back afterwards.
+// Changesets releases the packages of npm's workspaces, and the core is the root of ours, which is not one of them. So
+// the root is listed among them for the time of the run, and the list is put back afterwards.
 import {spawnSync} from 'node:child_process';
 import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';

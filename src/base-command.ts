@@ -10,14 +10,13 @@ import {
   surroundingsHere,
 } from './config/config.ts';
 import {findOwnHome} from './config/own-home.ts';
-import {printable} from './config/printable.ts';
+import {internalError, unknownFlag, wrongUsage} from './help/failures.ts';
 import {shellEnvironment} from './shell/environment.ts';
 import {isOfUse} from './extensions/bridge-use.ts';
 import {findContributions} from './extensions/contributions.ts';
 import {defaultsFiles} from './extensions/packs.ts';
 import {pluginProblems} from './extensions/start.ts';
-import {exitCode} from './lifecycle/exit-code.ts';
-import {Failure} from './lifecycle/failure.ts';
+import type {Failure} from './lifecycle/failure.ts';
 import {shellWord} from './lifecycle/shell-word.ts';
 import type {RunningVault} from './kernel/open-vaults.ts';
 import {inForeground} from './kernel/terminal.ts';
@@ -27,7 +26,8 @@ import {vaultHere} from './secrets/vault-here.ts';
 import type {DeclaredBridge} from './vault/bridges.ts';
 import {refuseInexactArguments} from './vault/exact-words.ts';
 import {askMeanwhile, isForPeople, isNoticeDue, versionToAnnounce} from './update/notice.ts';
-import {isImageOf, type NamedVault, otherVault, requireThisVault} from './vault/inside.ts';
+import {otherVault} from './vault/failures.ts';
+import {isImageOf, type NamedVault, requireThisVault} from './vault/inside.ts';
 import {forGivenImage} from './vault/given-image.ts';
 import type {KeyFlags} from './vault/key-flags.ts';
 import {locateImage} from './vault/location.ts';
@@ -100,13 +100,13 @@ export abstract class BaseCommand<T> extends Command {
     this.#stopAsking = askMeanwhile(options);
   }
 
-  /** A remark that does not stop the command: a line on standard error, or a part of the JSON answer. */
+  /** A warning that does not stop the command: a line on standard error, or a part of the JSON answer. */
   protected remark(text: string): void {
     this.#warnings.push(text);
     if (!this.jsonEnabled()) process.stderr.write(`${renderWarning(text)}\n`);
   }
 
-  /** A remark that reaches the user while a session runs, whose relay has put the terminal into raw mode. */
+  /** A warning that reaches the user while a session runs, whose relay has put the terminal into raw mode. */
   protected notice(text: string): void {
     this.#warnings.push(text);
     const end = process.stderr.isTTY ? '\r\n' : '\n';
@@ -115,7 +115,7 @@ export abstract class BaseCommand<T> extends Command {
 
   /** The configuration that holds here, with what plugins bring as defaults. Throws a Failure (78). */
   protected configuration(): Promise<Configuration> {
-    // Once: what is to be remarked is said once.
+    // Each warning is shown once.
     return (this.#configuration ??= this.surroundings().then((from) => loadConfig(from, (text) => this.remark(text))));
   }
 
@@ -175,9 +175,9 @@ export abstract class BaseCommand<T> extends Command {
     requireThisVault(here, flags);
     if (flags.image !== undefined) return here;
     if (flags['passphrase-file'] !== undefined || flags['key-file'] !== undefined) {
-      // Whoever brings a key means the vault that the command would open outside.
+      // A user who brings a key means the vault that the command would open outside.
       const image = locateImage((await this.configuration()).values.image);
-      if (existsSync(image) && !isImageOf(here, image)) throw otherVault(here, image);
+      if (existsSync(image) && !isImageOf(here, image)) throw otherVault(here.image, image);
     } else if (process.env['TAZPOD_IMAGE']) {
       const image = await this.configuration().then(
         ({values}) => values.image,
@@ -200,7 +200,7 @@ export abstract class BaseCommand<T> extends Command {
 
   /** Every error ends here, once: as sentences or as JSON, and with its exit code. */
   protected override async catch(error: Error & {exitCode?: number; oclif?: {exit?: number}}): Promise<never> {
-    // oclif's own way of leaving with a code; nothing is to be said.
+    // oclif's own way of leaving with a code, without a message.
     if ('code' in error && error.code === 'EEXIT') throw error;
     if (error.name === 'Cancelled') return this.#endCancelled(error.message, error.exitCode ?? 130);
     const failure = this.#withGivenImage(this.#asFailure(error));
@@ -234,13 +234,12 @@ export abstract class BaseCommand<T> extends Command {
 
   /** The next command works on the vault that this one was about. */
   #withGivenImage(failure: Failure): Failure {
-    const {next, why, cause} = failure;
+    const {next} = failure;
     if (next === undefined) return failure;
     const takesImage = (words: string) =>
       this.config.findCommand(words.replaceAll(' ', ':'))?.flags['image'] !== undefined;
     const exact = forGivenImage(next, this.#words, takesImage);
-    if (exact === next) return failure;
-    return new Failure(failure.code, failure.message, {...(why === undefined ? {} : {why}), next: exact, cause});
+    return exact === next ? failure : failure.withNext(exact);
   }
 
   /**
@@ -252,21 +251,13 @@ export abstract class BaseCommand<T> extends Command {
     if (error.oclif?.exit !== undefined && !settings.debug) {
       if (error.constructor.name === 'NonExistentFlagsError')
         return this.#unknownFlag((error.flags as string[])[0]!.replace(/=.*/s, ''));
-      const [what, ...more] = error.message
+      const lines = error.message
         .trim()
         .split('\n')
         .filter((line) => !line.startsWith('See more help'));
-      return new Failure(exitCode.usage, what!, {
-        ...(more.length === 0 ? {} : {why: more.join('\n  ')}),
-        next: `tazpod help ${this.#name()}`,
-        cause: error,
-      });
+      return wrongUsage(this.#name(), lines, error);
     }
-    return new Failure(exitCode.software, 'Internal error. This is a bug in TazPod.', {
-      why: `${error.name}; --debug shows the details.`,
-      next: 'run it again with --debug and report it',
-      cause: error,
-    });
+    return internalError(error.name, error);
   }
 
   /** A flag that this command does not have, and the command line with the one that was probably meant. */
@@ -279,11 +270,9 @@ export abstract class BaseCommand<T> extends Command {
           names.map(({name}) => `--${name}`),
         )
       : undefined;
-    const line = meant === undefined ? [] : this.#words.map((word) => shellWord(withFlag(word, typed, meant)));
-    return new Failure(exitCode.usage, `"tazpod ${this.#name()}" has no flag ${printable(typed)}.`, {
-      ...(meant === undefined ? {} : {why: `Did you mean ${meant}?`}),
-      next: meant === undefined ? `tazpod help ${this.#name()}` : `tazpod ${[this.#name(), ...line].join(' ')}`,
-    });
+    if (meant === undefined) return unknownFlag(this.#name(), typed);
+    const line = this.#words.map((word) => shellWord(withFlag(word, typed, meant)));
+    return unknownFlag(this.#name(), typed, meant, `tazpod ${[this.#name(), ...line].join(' ')}`);
   }
 
   /** The command as it was typed. */

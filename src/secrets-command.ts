@@ -3,8 +3,7 @@ import {Flags} from '@oclif/core';
 import {BaseCommand, enteredVariable} from './base-command.ts';
 import {findContributions} from './extensions/contributions.ts';
 import {loadModule} from './extensions/load.ts';
-import {exitCode} from './lifecycle/exit-code.ts';
-import {Failure} from './lifecycle/failure.ts';
+import {outsideVault} from './secrets/failures.ts';
 import type {LoadBackend} from './secrets/stores/backends.ts';
 import {readSecretsFile} from './secrets/mapping/locate.ts';
 import {makeMapping, type Mapping} from './secrets/mapping/mapping.ts';
@@ -62,7 +61,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   /**
    * Runs this very command in the ghost of the vault, which is opened for it; then, if it is given, another one. The
    * command line goes along, and holds no secret: what does is asked for, or read from a file, inside. With `mayCreate`
-   * it offers to make a vault if there is none.
+   * it offers to create a vault that does not exist.
    */
   protected async enter(
     flags: Parameters<typeof openOrCreate>[0] & {debug: boolean},
@@ -88,7 +87,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   protected needVault(why: string): VaultHere {
     const here = vaultHere();
     if (here !== undefined) return here;
-    throw new Failure(exitCode.noPermission, 'This shell is not inside a vault.', {why, next: 'tazpod unlock'});
+    throw outsideVault(why);
   }
 
   /** The same for a command that writes into it. Throws a Failure: 64 where it is open read-only, 77 outside. */

@@ -28,11 +28,11 @@ export const archiveDirectory = join(root, 'archives');
 /** What is never read at run time, and makes up most of the bytes of some packages. */
 const unneeded = /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|flow)$/i;
 
-/** Packages that the SDK of Infisical depends on by mistake. npm is content with their package.json. */
+/** Packages that the SDK of Infisical depends on by mistake. their package.json is enough for npm. */
 const unused = new Set(['typescript']);
 
 /**
- * Makes the archives anew where a plugin has changed since. The plugins must have been built.
+ * Makes the archives again if a plugin has changed since. The plugins must have been built.
  *
  * @returns {string[]} the archives' paths
  */
@@ -103,7 +103,7 @@ function copy(from, to, wanted) {
 }
 
 /**
- * The same bytes from the same files, whoever packs them and when.
+ * The same bytes from the same files, for every user and at any time.
  *
  * @param {string} stage
  * @param {string} target

@@ -12,10 +12,10 @@ type Cell = {readonly character: string; readonly style: Style};
 
 /**
  * The screen of a terminal, as far as listr2 and our own output use one (ECMA-48 and xterm's control sequences). What
- * it does not know is an error: a picture that is wrong must not come about.
+ * it does not know is an error: a wrong picture must not be made.
  */
 export class Screen {
-  /** Whoever writes is in the middle of a picture (synchronized output, private mode 2026). */
+  /** The writer is in the middle of a picture (synchronized output, private mode 2026). */
   incomplete = false;
   readonly #columns: number;
   readonly #rowCount: number;

@@ -22,8 +22,8 @@ const font = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono',
 type Stretch = {readonly row: number; readonly runs: readonly Run[]; readonly fromMs: number; toMs: number};
 
 /**
- * An SVG that plays the frames in a window, over and over. Whoever plays no animation, or wants none (`prefers-reduced-
- * motion`), sees the last frame.
+ * An SVG that plays the frames in a window, over and over. A viewer without animations (also by `prefers-reduced-
+ * motion`) shows the last frame.
  */
 export function renderSvg(frames: readonly Frame[], columns: number, title: string): string {
   const stretches = stretchesOf(frames);
@@ -88,7 +88,7 @@ function keyframes(index: number, from: number, to: number): string {
 }
 
 function text({column, text: characters, style}: Run, y: number): string {
-  // The width is that of the cells, whatever font there is.
+  // The width is that of the cells with any font.
   const width = +(characters.length * cell.width).toFixed(1);
   const x = +(margin.side + column * cell.width).toFixed(1);
   return `<text x="${x}" y="${+y.toFixed(1)}" textLength="${width}"${look(style)}>${escape(characters)}</text>`;

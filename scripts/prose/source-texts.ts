@@ -62,7 +62,10 @@ export function sourceTexts(path: string): SourceTexts {
     ts.forEachChild(node, visit);
   };
   visit(source);
-  return {failures, others, comments: commentsOf(source), titles};
+  // A constant that is the first sentence of a failure is shown with the failure.
+  const shown = new Set(failures.flatMap(({what}) => [what, ...what.replace(/^\(|\)$/g, '').split(' | ')]));
+  const rest = others.filter(({text}) => !shown.has(text));
+  return {failures, others: rest, comments: commentsOf(source), titles};
 }
 
 function isHelp(node: ts.Node): boolean {
@@ -89,9 +92,10 @@ function isFailure(node: ts.Node): node is ts.NewExpression | ts.CallExpression 
 
 function failureOf(node: ts.NewExpression | ts.CallExpression): Omit<FailureText, 'line'> {
   const all = [...(node.arguments ?? [])];
-  const details = all.length > 1 && !isText(all.at(-1)!) ? all.pop() : undefined;
-  const what = all.pop();
-  const code = all[0];
+  const details = all.length > 1 && !isText(textOf(all.at(-1)!)) ? all.pop() : undefined;
+  // `failure(code, what)`, or `refuse(what, why)`, which begins with a sentence.
+  const beginsWithSentence = all[0] !== undefined && isText(all[0]) && render(all[0]).includes(' ');
+  const [code, what] = beginsWithSentence ? [undefined, all[0]] : [all[0], all.at(-1)];
   const why: string[] = [];
   const next: string[] = [];
   const collect = (child: ts.Node): void => {
@@ -103,13 +107,35 @@ function failureOf(node: ts.NewExpression | ts.CallExpression): Omit<FailureText
     }
     ts.forEachChild(child, collect);
   };
+  const reason = beginsWithSentence ? all[1] : undefined;
+  if (reason !== undefined && (isText(reason) || reason.getText() === 'why')) why.push(render(reason));
   if (details !== undefined) collect(details);
   return {
     code: (code?.getText() ?? '').replace(/^exitCode\./, '').replaceAll("'", ''),
-    what: what === undefined ? '' : render(what),
+    what: what === undefined ? '' : render(textOf(what)),
     why,
     next,
   };
+}
+
+/** What a name stands for, if it is a constant of the same function or file with a text. */
+function textOf(node: ts.Node): ts.Node {
+  if (!ts.isIdentifier(node)) return node;
+  let scope: ts.Node = node;
+  while (!ts.isSourceFile(scope)) {
+    scope = scope.parent;
+    if (!ts.isBlock(scope) && !ts.isSourceFile(scope)) continue;
+    const declarations = scope.statements
+      .filter(ts.isVariableStatement)
+      .flatMap(({declarationList}) => [...declarationList.declarations]);
+    const initializer = declarations.find(({name}) => name.getText() === node.text)?.initializer;
+    if (initializer !== undefined) return hasText(initializer) ? initializer : node;
+  }
+  return node;
+}
+
+function hasText(node: ts.Node): boolean {
+  return isText(node) || (ts.isConditionalExpression(node) && isText(node.whenTrue) && isText(node.whenFalse));
 }
 
 function isText(node: ts.Node): boolean {

@@ -1,7 +1,6 @@
 import {isatty} from 'node:tty';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {SecretsCommand} from '../secrets-command.ts';
+import {exportsOnTerminal} from '../secrets/failures.ts';
 import {printExports} from '../secrets/session/exports.ts';
 
 /** What the `.bashrc` of the first TazPod evaluates. */
@@ -13,9 +12,7 @@ export default class InternalEnv extends SecretsCommand<readonly string[]> {
   async run(): Promise<readonly string[]> {
     await this.parse(InternalEnv);
     if (isatty(1)) {
-      throw new Failure(exitCode.noPermission, 'tazpod env does not print secrets on a terminal.', {
-        next: 'eval "$(tazpod env)"',
-      });
+      throw exportsOnTerminal();
     }
     return printExports(this.needVault('Pulled secrets are available only inside the ghost.').mountPoint, 'sh');
   }

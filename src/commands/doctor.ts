@@ -2,9 +2,10 @@ import {Flags} from '@oclif/core';
 import {BaseCommand} from '../base-command.ts';
 import {thisMachine} from '../doctor/context.ts';
 import {diagnose, type Diagnosis} from '../doctor/diagnose.ts';
+import {noSudoersRule} from '../doctor/failures.ts';
 import {renderDiagnosis} from '../doctor/render.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import {findContributions} from '../extensions/contributions.ts';
 import {type ShadowingAlias, shadowingAliases} from '../shell/aliases.ts';
 import {collectLatches} from '../shell/latches.ts';
@@ -73,8 +74,5 @@ const insideAGhost =
   'exec, pull, get, status and lock work. For what this machine can do, run "tazpod doctor" outside.';
 
 function noAdvice(): Failure {
-  return new Failure(exitCode.noPermission, 'A sudoers rule would be unsafe or useless here.', {
-    why: 'You can change the program, or sudo already runs it without a password.',
-    next: 'tazpod doctor',
-  });
+  return noSudoersRule();
 }

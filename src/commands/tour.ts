@@ -1,7 +1,7 @@
 import {BaseCommand} from '../base-command.ts';
 import {renderChapter} from '../tour/render.ts';
-import {onlyOutside} from '../vault/inside.ts';
 import {takeTour, type TourResult} from '../tour/tour.ts';
+import {onlyOutside} from '../vault/failures.ts';
 
 export default class Tour extends BaseCommand<TourResult> {
   static override description =

@@ -2,8 +2,7 @@ import {mkdirSync} from 'node:fs';
 import {Flags} from '@oclif/core';
 import {BaseCommand} from '../base-command.ts';
 import {npm, type NpmFailure} from '../extensions/npm.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {notInRegistry} from '../update/failures.ts';
 import {describeInstallation, type Installation} from '../update/installation.ts';
 import {isNewer} from '../update/newer.ts';
 
@@ -22,11 +21,7 @@ export type UpdateResult = {
 function explainTo(repository: string): (failure: NpmFailure) => never {
   return (failure) => {
     if (failure.npmCode !== 'E404') throw failure;
-    throw new Failure(exitCode.noInput, 'The registry does not have TazPod.', {
-      ...(failure.why === undefined ? {} : {why: failure.why}),
-      next: `look at ${repository}/releases`,
-      cause: failure,
-    });
+    throw notInRegistry(repository, failure);
   };
 }
 

@@ -131,7 +131,7 @@ export const configSchema = z
       .describe('Which plugins may be used, and where they come from.'),
     cleanup: z
       .strictObject({
-        strategy: name.optional().describe('The name of a strategy that a plugin brings: smart'),
+        strategy: name.optional().describe('The name of a strategy that a plugin provides: smart'),
       })
       .optional()
       .describe('How TazPod closes a vault that does not close by itself.'),

@@ -42,7 +42,7 @@ export type Configuration = {
   readonly bridges: readonly (BridgeDeclaration & {readonly origin: Origin})[];
   readonly latches: readonly (LatchDeclaration & {readonly origin: Origin})[];
   /**
-   * What is said about plugins. Each list must allow one: the user's, or a pack's where the user says nothing; and the
+   * The settings of plugins. Each list must allow one: the user's, or a pack's where the user says nothing; and the
    * project's, which can only narrow.
    */
   readonly policies: readonly PluginPolicy[];
@@ -95,7 +95,9 @@ export type Reading = {
 /** A place that the configuration comes from. */
 export type ConfigFile = {
   readonly from: 'project' | 'user' | 'pack';
-  /** `absent`: there is none. `distrusted`: a remark says why it is not read. `faulty`: a fault or a remark says why. */
+  /**
+   * `absent`: no such file. `distrusted`: a warning says why it is not read. `faulty`: a fault or a warning says why.
+   */
   readonly state: 'absent' | 'found' | 'distrusted' | 'faulty';
   readonly path?: string;
 };
@@ -118,8 +120,8 @@ export function surroundingsHere(packs: Surroundings['packs'] = []): Surrounding
 
 /**
  * The configuration that holds here: environment before project before user before packs before what is built in. Each
- * remark is passed on. Throws a Failure (78) where the user's own file or the project's is wrong; a pack that is wrong
- * costs a remark, and a variable only those who need it (`requireSettings`).
+ * warning is passed on. Throws a Failure (78) where the user's own file or the project's is wrong; a pack that is wrong
+ * costs a warning, and a variable only those who need it (`requireSettings`).
  */
 export async function loadConfig(
   surroundings: Surroundings,

@@ -1,7 +1,6 @@
 import {dirname, resolve} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {type ConfigDocument, configSchema} from './config-schema.ts';
+import {invalidVariable} from './failures.ts';
 import type {YamlPath} from './json-schema.ts';
 import {distrustProject, resolved} from './project-trust.ts';
 import {sentenceOf} from './schema-sentence.ts';
@@ -54,9 +53,7 @@ export function environmentLayer(environment: NodeJS.ProcessEnv, folders: Folder
     const value = inner === undefined ? environment[variable] : {[inner]: environment[variable]};
     const checked = configSchema.safeParse({[key]: value}, {error: sentenceOf});
     if (!checked.success) {
-      throw new Failure(exitCode.config, `The environment variable ${variable} ${checked.error.issues[0]!.message}`, {
-        next: `unset ${variable}`,
-      });
+      throw invalidVariable(variable, checked.error.issues[0]!.message);
     }
     document = {...document, ...checked.data};
   }

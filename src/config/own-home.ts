@@ -1,16 +1,16 @@
 import {realpathSync, statSync} from 'node:fs';
 import {userInfo} from 'node:os';
 import {join} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {noOwnHome} from './failures.ts';
 import {printable} from './printable.ts';
 
-/** The user's home, and what is to be said about it. */
+/** The user's home, and a warning about it. */
 export type OwnHome = {readonly home: string; readonly remark?: string};
 
 /**
  * `HOME` if it is a directory of the user's own, else the home of the login name database. CI containers set another
- * one than the database has; after `su` and `sudo -E` it may be somebody else's. Throws a Failure (66) if there is none.
+ * one than the database has; after `su` and `sudo -E` it may be somebody else's. Throws a Failure (66) if none is
+ * found.
  */
 export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = process.getuid!()): OwnHome {
   const named = environment['HOME'] || undefined;
@@ -28,10 +28,7 @@ export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = 
       ? `user ${uid} is not in the login name database`
       : `the login name database says ${account}, which is not one either`,
   ];
-  throw new Failure(exitCode.noInput, 'You have no home directory.', {
-    why: `${why.join(', and ')}.`,
-    next: 'export HOME=DIR, with a directory of your own',
-  });
+  throw noOwnHome(why);
 }
 
 /**

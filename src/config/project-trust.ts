@@ -20,9 +20,9 @@ const sizeLimitGiB = 16;
  * - `size`: no disk is filled by a file that came from elsewhere.
  * - `bridges`: never. A bridge moves a directory of the home into the vault, and the vault may be the project's own.
  * - `share`: never. It leads from the vault's session to the user's agents.
- * - `plugins.registry`: never. Whoever names the registry chooses the code.
+ * - `plugins.registry`: never. The file that names the registry chooses the code.
  * - `update-notice`: never. Whether TazPod asks a registry is the user's to say.
- * - `plugins.allow` is kept apart by whoever reads it, and every list must allow a plugin: it can only narrow.
+ * - `plugins.allow` is kept apart by its readers, and every list must allow a plugin: it can only narrow.
  * - `engine`, `latches`, `cleanup` and `shells` choose among what the machine and the user have.
  */
 export function distrustProject(document: ConfigDocument, projectFolder: string, home: string): Distrust[] {

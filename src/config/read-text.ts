@@ -1,14 +1,13 @@
 import {closeSync, constants, fstatSync, openSync, readFileSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
-import {printable} from './printable.ts';
+import {unreadable} from './failures.ts';
 
 /** More than any configuration has. A file that is larger is another one. */
 const sizeLimitBytes = 256 * 1024;
 
 /**
- * A text file, UTF-8. Undefined where there is none. Throws a Failure (78) for what is no regular file (a FIFO would be
- * waited for without end), too large, not readable or not UTF-8.
+ * A text file, UTF-8. Undefined if it does not exist. Throws a Failure (78) for what is no regular file (a FIFO would
+ * be waited for without end), too large, not readable or not UTF-8.
  */
 export function readText(path: string): string | undefined {
   let bytes: Buffer;
@@ -16,8 +15,8 @@ export function readText(path: string): string | undefined {
     const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     try {
       const stat = fstatSync(descriptor);
-      if (!stat.isFile()) throw refused(path, 'It is not a regular file.');
-      if (stat.size > sizeLimitBytes) throw refused(path, `It is larger than ${sizeLimitBytes / 1024} KiB.`);
+      if (!stat.isFile()) throw unreadable(path, 'It is not a regular file.');
+      if (stat.size > sizeLimitBytes) throw unreadable(path, `It is larger than ${sizeLimitBytes / 1024} KiB.`);
       bytes = readFileSync(descriptor);
     } finally {
       closeSync(descriptor);
@@ -26,12 +25,12 @@ export function readText(path: string): string | undefined {
     if (error instanceof Failure) throw error;
     const {code} = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw refused(path, whyUnread(error));
+    throw unreadable(path, whyUnread(error));
   }
   try {
     return new TextDecoder('utf-8', {fatal: true}).decode(bytes);
   } catch {
-    throw refused(path, 'It is not UTF-8.');
+    throw unreadable(path, 'It is not UTF-8.');
   }
 }
 
@@ -39,8 +38,4 @@ export function readText(path: string): string | undefined {
 export function whyUnread(error: unknown): string {
   const {code} = error as NodeJS.ErrnoException;
   return code === 'EACCES' ? 'You do not have permission to read it.' : `The kernel returned ${code ?? 'an error'}.`;
-}
-
-function refused(path: string, why: string): Failure {
-  return new Failure(exitCode.config, `${printable(path, 4096)} cannot be read.`, {why});
 }

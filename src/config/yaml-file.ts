@@ -1,7 +1,7 @@
 import {isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit} from 'yaml';
 import type {z} from 'zod';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
+import {invalidYaml, nestedTooDeeply, tooDeep} from './failures.ts';
 import {knownKeys, toJsonSchema, type YamlPath} from './json-schema.ts';
 import {nearest} from './nearest.ts';
 import {printable} from './printable.ts';
@@ -26,10 +26,8 @@ export type YamlFile<T> = {
   failure(path: YamlPath, sentence: string, next?: string): Failure;
 };
 
-/** How many faults are told at once. */
+/** How many faults one message has. */
 const faultLimit = 10;
-
-const tooDeep = 'This is nested too deeply.';
 
 /**
  * Reads a YAML file (1.2, one document, no aliases, no tags) and checks it. An empty file is an empty mapping. Undefined
@@ -48,7 +46,7 @@ export function parseYaml<T>(text: string, path: string, schema: z.ZodType<T>, n
     return checkYaml(text, path, schema, next);
   } catch (error) {
     // The stack has an end, which the parser mostly sees coming.
-    if (error instanceof RangeError) throw new Failure(exitCode.config, `${printable(path, 4096)}:1:1: ${tooDeep}`);
+    if (error instanceof RangeError) throw nestedTooDeeply(path);
     throw error;
   }
 }
@@ -161,10 +159,7 @@ class PositionedDocument {
     );
     const told = more.slice(0, faultLimit - 1);
     if (more.length > told.length) told.push('There are more errors.');
-    return new Failure(exitCode.config, first!, {
-      ...(told.length === 0 ? {} : {why: told.join('\n  ')}),
-      ...(next === undefined ? {} : {next}),
-    });
+    return invalidYaml(first!, told, next);
   }
 
   #at(offset = 0): Position {

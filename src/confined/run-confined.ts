@@ -1,9 +1,8 @@
 import {fchownSync, fstatSync, type Stats} from 'node:fs';
 import {constants} from 'node:os';
 import {programPath, type ProgramName, type ProgramResult, run} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {makeEmptyRoot} from './empty-root.ts';
+import {notConfinedHere} from './failures.ts';
 import {type OwnIds, ownIds} from './ids.ts';
 
 export type ConfinedOptions = {
@@ -148,11 +147,7 @@ function opensToGroup({mode, gid}: Stats): boolean {
 function asEnded({code, signal, stdout, stderr}: ProgramResult): ProgramResult {
   const began = stderr.subarray(0, confinedWord.length).toString('latin1') === confinedWord;
   if (signal === null && (!began || notConfined.includes(code))) {
-    throw new Failure(exitCode.unavailable, 'The kernel does not let TazPod confine a program.', {
-      why: 'It needs mount, PID, IPC and network namespaces, and mounts in them.',
-      next: 'tazpod doctor',
-      cause: stderr.toString('latin1'),
-    });
+    throw notConfinedHere(stderr);
   }
   const ended = {stdout, stderr: stderr.subarray(began ? confinedWord.length : 0)};
   const name = Object.entries(constants.signals).find(([, number]) => code !== null && code === 128 + number)?.[0];

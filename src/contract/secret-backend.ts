@@ -1,7 +1,7 @@
 import type {ContractVersion} from './contributions.ts';
 
 /**
- * A store of secrets. Runs as the user, inside the ghost. Values are bytes: the core wipes them when they are written.
+ * A backend. Runs as the user, inside the ghost. Values are bytes: the core wipes them when they are written.
  *
  * Every method may reject with a `BackendError`; any other error is taken for a bug of the plugin, and its message is
  * shown with `--debug` only, because it may hold anything.
@@ -52,9 +52,9 @@ export type BackendContext = {
   readonly store: PrivateStore;
   /** How long one answer may take. */
   readonly timeoutMs: number;
-  /** Aborted when nobody waits any more. */
+  /** Aborted when nobody waits for the answer. */
   readonly signal: AbortSignal;
-  /** A remark for the user, on one line, without a secret in it. */
+  /** A warning for the user, on one line, without a secret in it. */
   warn(text: string): void;
 };
 
@@ -72,9 +72,9 @@ export type LoginRequest = {
   readonly secret?: Uint8Array;
   /** What `secrets.yml` wants of this backend, for those that try a login out. */
   readonly wanted?: readonly Folder[];
-  /** Asks on the terminal. Rejects where there is none. */
+  /** Asks on the terminal. Rejects without one. */
   ask(question: string): Promise<string>;
-  /** Asks on the terminal without showing what is typed. Rejects where there is none. */
+  /** Asks on the terminal without showing what is typed. Rejects without one. */
   askSecret(question: string): Promise<Uint8Array>;
 };
 

@@ -2,7 +2,7 @@ import {printable} from '../config/printable.ts';
 import type {DoctorContext} from './context.ts';
 import type {Finding} from './finding.ts';
 
-/** Aliases in the user's start-up files that beat a latch; nothing is said if there is none. */
+/** Aliases in the user's start-up files that beat a latch; empty without any. */
 export function examineAliases({aliases = []}: DoctorContext): Finding[] {
   const [first] = aliases;
   if (first === undefined) return [];

@@ -29,7 +29,7 @@ export type DoctorContext = {
   readonly run: (name: ProgramName, args: readonly string[]) => Promise<ProgramResult>;
   /** Opens a device for reading and writing and closes it again: undefined, or the error's code. */
   readonly tryOpen: (path: string) => string | undefined;
-  /** Whether the user may write there, by whatever rule; undefined when this process cannot tell for that user. */
+  /** Whether the user may write there, by any rule; undefined when this process cannot tell for that user. */
   readonly mayWrite: (path: string) => boolean | undefined;
   readonly probeUserNamespace: () => Promise<UserNamespaceVerdict>;
   readonly terminal: () => Terminal | undefined;

@@ -11,7 +11,7 @@ export type Finding = {
   readonly verdict: Verdict;
   /** One or two sentences. */
   readonly detail: string;
-  /** The command that mends it. Absent where none does. */
+  /** The command that fixes it. Absent if none does. */
   readonly fix?: string;
 };
 

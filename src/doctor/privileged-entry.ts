@@ -1,4 +1,4 @@
-import {lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync} from 'node:fs';
+import {existsSync, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import type {DoctorContext} from './context.ts';
 import type {Finding} from './finding.ts';
@@ -8,7 +8,7 @@ import {isOlder} from './version.ts';
 
 export type EntryReport = {
   readonly finding: Finding;
-  /** Where the entry really lies; undefined where there is none. */
+  /** Where the entry really lies; undefined if it does not exist. */
   readonly entry: string | undefined;
   /** Root has a Node that can run it. */
   readonly runnable: boolean;
@@ -21,7 +21,7 @@ export type Weakness = {readonly path: string; readonly by: string};
 
 /**
  * Whether the user can change what runs as root: the entry, what it loads, the Node that runs it, and every directory
- * on the way to any of them. Whoever can makes any code of the user's root: at the next password that is typed for
+ * on the way to any of them. If they can, any code of the user's becomes root: at the next password that is typed for
  * sudo, or at once where none is asked for.
  */
 export async function examinePrivilegedEntry(context: DoctorContext, {answer}: SudoReport): Promise<EntryReport> {
@@ -34,6 +34,7 @@ export async function examinePrivilegedEntry(context: DoctorContext, {answer}: S
   const nodes = await nodesForRoot(entry, context);
   const weaknesses = findWeaknesses([...codeOf(context.entry), ...nodes], context);
   const report = {entry, runnable: nodes.length > 0, safe: weaknesses.length === 0};
+  const noNode = `Root finds no Node.js ${leastNodeVersion} in ${context.securePath.join(', ')}: sessions cannot be sealed.`;
 
   const [first] = weaknesses;
   if (['absent', 'refused', 'blocked'].includes(answer)) {
@@ -46,13 +47,13 @@ export async function examinePrivilegedEntry(context: DoctorContext, {answer}: S
         ? 'Any process that can change it becomes root at the next unlock'
         : 'Anyone who can run code as you can become root through sudo';
     const detail = `${danger}: ${first.path} can be changed by ${first.by}${more}.`;
-    return {...report, finding: {...finding, verdict: 'warning', detail, fix: globalInstall(entry, context)}};
+    const details = report.runnable ? detail : `${detail} ${noNode}`;
+    return {...report, finding: {...finding, verdict: 'warning', detail: details, fix: globalInstall(entry, context)}};
   }
   if (!report.runnable) {
-    const detail = `Root finds no Node.js ${leastNodeVersion} in ${context.securePath.join(', ')}: sessions cannot be sealed.`;
     // A copy that belongs to root: a link would let root run a file of the user's.
     const fix = `sudo install --mode=0755 ${realPath(context.nodePath) ?? 'node'} /usr/local/bin/node`;
-    return {...report, finding: {...finding, verdict: 'warning', detail, fix}};
+    return {...report, finding: {...finding, verdict: 'warning', detail: noNode, fix}};
   }
   return {...report, finding: {...finding, verdict: 'ok', detail: `Only root can change ${entry} and what it runs.`}};
 }
@@ -160,13 +161,20 @@ async function versionOf(node: string, {nodePath, nodeVersion, run}: DoctorConte
 
 /**
  * An install of root's. No package's install script may run as root: only ours would, and ours has none. A checkout makes
- * the package of the system's kind, because root may have no npm.
+ * the package of the system's kind, because root may have no npm: where nvm, fnm, volta, asdf or mise keeps Node in a
+ * home, sudo finds none. The user's own install then has to go, because their PATH has it first.
  */
-function globalInstall(entry: string, {uid, hasApt}: DoctorContext): string {
+function globalInstall(entry: string, {uid, hasApt, securePath}: DoctorContext): string {
   const root = dirname(dirname(entry));
   const sudo = uid === 0 ? '' : 'sudo ';
   const checkout = lstatSync(join(root, '.git'), {throwIfNoEntry: false}) !== undefined;
-  if (!checkout) return `${sudo}npm install --global --ignore-scripts tazpod`;
+  if (!checkout) {
+    const install = `${sudo}npm install --global --ignore-scripts tazpod`;
+    const hasNpm = uid === 0 || securePath.some((folder) => existsSync(join(folder, 'npm')));
+    const npm = hasNpm ? '' : hasApt ? `${sudo}apt-get install npm && ` : 'install npm for root, then: ';
+    const isOwn = uid !== 0 && statSync(entry).uid === uid;
+    return `${npm}${install}${isOwn ? ' && npm uninstall --global tazpod' : ''}`;
+  }
   return hasApt
     ? `npm run package -- --only deb && ${sudo}apt-get install ./packages/tazpod_*.deb`
     : `npm run package -- --only tarball && tar -C packages -xf packages/tazpod-*.tar.xz && ${sudo}packages/tazpod-*/install.sh`;

@@ -68,7 +68,7 @@ export async function examinePrograms(context: DoctorContext): Promise<Finding[]
 }
 
 async function examineSuite(suite: Suite, context: DoctorContext): Promise<Finding> {
-  // Whoever has the kernel's ext4 can do without fuse2fs; the conclusion says who has not.
+  // With the kernel's ext4, TazPod works without fuse2fs; the conclusion covers the rest.
   const need = suite.id === 'fuse2fs' ? 'warning' : 'missing';
   const finding = {id: suite.id, title: suite.id};
   const absent = suite.programs.filter((name) => context.findProgram(name) === undefined);

@@ -8,7 +8,7 @@ const marks: Readonly<Record<Verdict, [string, 'green' | 'yellow' | 'red']>> = {
   missing: ['✖', 'red'],
 };
 
-/** A diagnosis for people: a line a finding, below it the command that mends it, and the conclusion. */
+/** A diagnosis for people: a line a finding, below it the command that fixes it, and the conclusion. */
 export function renderDiagnosis({conclusion, findings, sudoers}: Diagnosis): string {
   const width = Math.max(...findings.map(({title}) => title.length));
   const lines = findings.flatMap((finding) => renderFinding(finding, width));
@@ -33,7 +33,7 @@ function renderFinding({title, verdict, detail, fix}: Finding, width: number): s
   ];
 }
 
-// styleText minds NO_COLOR and whether the stream is a terminal.
+// styleText respects NO_COLOR and whether the stream is a terminal.
 function paint(style: 'bold' | 'dim' | 'green' | 'red' | 'yellow', text: string): string {
   return styleText(style, text, {stream: process.stdout});
 }

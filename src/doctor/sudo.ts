@@ -28,7 +28,7 @@ export async function examineSudo(context: DoctorContext): Promise<SudoReport> {
 async function askSudo(context: DoctorContext): Promise<SudoAnswer> {
   if (context.uid === 0) return 'root already';
   if (context.findProgram('sudo') === undefined) return 'absent';
-  // Set inside a ghost and in many containers; sudo could not become root whatever its rules say.
+  // Set inside a ghost and in many containers; sudo could not become root with any rules.
   if (readProcessStatus('self', context.roots)?.noNewPrivileges === true) return 'blocked';
   // With --reset-timestamp a password that was typed a minute ago does not count.
   const quietly = ['--non-interactive', '--reset-timestamp', '--list'];

@@ -33,7 +33,7 @@ export async function examineUserNamespaces(context: DoctorContext): Promise<Use
   if (verdict === 'allowed') {
     return {
       verdict,
-      finding: {...finding, verdict: 'ok', detail: 'TazPod created one with mounts in it, and ended it.'},
+      finding: {...finding, verdict: 'ok', detail: 'TazPod can create one, and mounts in it.'},
     };
   }
   const {detail, fix} = refusals[verdict];

@@ -1,8 +1,9 @@
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import type {EngineId} from '../lifecycle/plan.ts';
 import {dmCryptEngine} from './dm-crypt/engine.ts';
-import type {CryptSegment, Engine, Refusal} from './engine.ts';
+import type {CryptSegment, Engine} from './engine.ts';
+import {noEngine, refusedFor} from './failures.ts';
 import {fuseEngine} from './fuse/engine.ts';
 
 /** The engines, the one to be preferred first. */
@@ -20,20 +21,14 @@ export async function chooseEngine(segment: CryptSegment, wanted?: EngineId): Pr
     const verdict = await engine.probe();
     if (refusal === undefined && verdict.usable) return engine;
     // What the image asks for says more than what the machine lacks, and the last engine is the one that needs least.
-    if (refusal !== undefined) failure = failureOf(exitCode.data, refusal);
-    else if (!verdict.usable && failure?.code !== exitCode.data) failure = failureOf(exitCode.unavailable, verdict);
+    if (refusal !== undefined) failure = refusedFor(refusal, exitCode.data);
+    else if (!verdict.usable && failure?.code !== exitCode.data) failure = refusedFor(verdict, exitCode.unavailable);
   }
-  throw failure ?? failureOf(exitCode.unavailable, notBuilt(wanted));
-}
-
-function failureOf(code: typeof exitCode.data | typeof exitCode.unavailable, refusal: Refusal): Failure {
-  return new Failure(code, refusal.what, {why: refusal.why, next: refusal.next});
-}
-
-function notBuilt(wanted: EngineId | undefined): Refusal {
-  return {
-    what: wanted === undefined ? 'There is no engine.' : `This TazPod has no ${wanted} engine.`,
-    why: `It was built with: ${engines.map(({id}) => id).join(', ')}.`,
-    next: 'tazpod vault unlock',
-  };
+  throw (
+    failure ??
+    noEngine(
+      wanted,
+      engines.map(({id}) => id),
+    )
+  );
 }

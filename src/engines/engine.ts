@@ -52,7 +52,7 @@ export type AttachRequest = {
 
 /** How a device came to its end. */
 export type DeviceEnd = {
-  /** `released`: nobody uses it any more. `detached`: by `detach`. `failed`: what was not synced is lost. */
+  /** `released`: nobody uses it. `detached`: by `detach`. `failed`: what was not synced is lost. */
   readonly how: 'released' | 'detached' | 'failed';
   readonly error?: Error;
 };

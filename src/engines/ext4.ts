@@ -2,13 +2,18 @@ import {closeSync, constants, openSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {runConfined} from '../confined/run-confined.ts';
 import {findProgram, type ProgramName, programPath, type ProgramResult} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
-import {has, newerThan, type Feature, type Version} from './ext4-features.ts';
-import {lossFailure} from './loss.ts';
-import {byHand, readVettedSuperblock, type VettedSuperblock} from './vet-superblock.ts';
-import {shellWord} from '../luks/untrusted-text.ts';
+import {has, newerThan, type Version} from './ext4-features.ts';
+import {
+  fileSystemDamaged,
+  fileSystemNotCreated,
+  fileSystemUnchecked,
+  lossFailure,
+  needsNewer,
+  notClosed,
+  tooSmallForFileSystem,
+} from './failures.ts';
+import {readVettedSuperblock, type VettedSuperblock} from './vet-superblock.ts';
 
 /** Less than this has no room for a journal, and without one a crash costs more than the last seconds. */
 export const smallestFileSystemBytes = 16 * 1024 * 1024;
@@ -18,7 +23,7 @@ export const smallestFileSystemBytes = 16 * 1024 * 1024;
  * default (orphan_file, metadata_csum_seed), and the vault could not be opened on the machine next door.
  *
  * metadata_csum is left out for the sake of fuse2fs, which has no journal and writes even the superblock in pieces. Of
- * a file system with checksums that it was killed in, e2fsck -p mended every second one; of those without, each of a
+ * a file system with checksums that it was killed in, e2fsck -p fixed every second one; of those without, each of a
  * hundred, with everything in it that was synced.
  */
 const features = [
@@ -49,10 +54,7 @@ export async function makeFileSystem(
   owner: {readonly uid: number; readonly gid: number},
 ): Promise<void> {
   if (device.sizeBytes < smallestFileSystemBytes) {
-    throw new Failure(exitCode.usage, 'The vault would be too small for a file system.', {
-      why: `Its data needs at least ${smallestFileSystemBytes / 1024 / 1024} MiB.`,
-      next: 'tazpod vault create --size 64M',
-    });
+    throw tooSmallForFileSystem(smallestFileSystemBytes);
   }
   const extended = `root_owner=${owner.uid}:${owner.gid},nodiscard,lazy_itable_init=0,lazy_journal_init=0`;
   const options = ['-b', '4096', '-i', '8192', '-m', '0', '-e', 'remount-ro', '-O', features.join(','), '-E', extended];
@@ -63,11 +65,7 @@ export async function makeFileSystem(
     ...[programPath('mke2fs'), '-q', '-F', '-t', 'ext4', ...options],
   ]);
   if (code === 0) return device.savePinned();
-  throw new Failure(exitCode.cannotCreate, 'The file system of the vault could not be created.', {
-    why: 'mke2fs failed, usually because the disk of the image is full or faulty.',
-    next: 'df -h',
-    cause: stderr.toString(),
-  });
+  throw fileSystemNotCreated(stderr);
 }
 
 /** Under this name a confined program opens the device, see `runConfined`. */
@@ -98,7 +96,7 @@ async function onDevice(
   }
 }
 
-/** How long a loss may need to be told, after the program that met it has ended. */
+/** How long a loss may need to be reported, after the program that met it has ended. */
 const lossGraceMs = 200;
 
 /** Bits of e2fsck's exit code, see e2fsck(8). */
@@ -106,7 +104,7 @@ const corrected = 1;
 const uncorrected = 4;
 
 /**
- * Vets the superblock and checks the file system, and mends what can be mended without asking. Throws a Failure (65)
+ * Vets the superblock and checks the file system, and fixes what can be fixed without asking. Throws a Failure (65)
  * with the commands to type when it needs a person, or is no ext4 that TazPod opens. An image that ends before its file
  * system does stays as it is. On a device that is read-only, e2fsck only looks.
  *
@@ -135,31 +133,11 @@ export async function checkFileSystem(device: AttachedDevice, imagePath: string)
   if (loss !== undefined) throw lossFailure(loss, imagePath, cause);
   if (code !== null && (code & uncorrected) !== 0) {
     if (device.readOnly) throw notClosed(imagePath, cause);
-    throw new Failure(exitCode.data, 'The file system in the vault is damaged.', {
-      why: 'A repair needs decisions and may lose files. Copy the image before you try.',
-      next: byHand({imageName: imagePath}, 'e2fsck -f'),
-      cause,
-    });
+    throw fileSystemDamaged(imagePath, cause);
   }
   const newer = newerThan(superblock.features, 'e2fsprogs', await versionOfE2fsprogs());
   if (newer.length > 0) throw needsNewer('e2fsprogs', newer, cause);
-  throw new Failure(exitCode.data, 'The file system in the vault cannot be checked.', {
-    why: 'e2fsck failed: the disk of the image cannot be read, or something ended e2fsck.',
-    next: `sudo dmesg | tail; ${byHand({imageName: imagePath}, 'e2fsck -n')}`,
-    cause,
-  });
-}
-
-/**
- * The refusal of a read-only session if the vault was not closed cleanly: without its journal and the repairs of e2fsck,
- * files might look older than they are, or be missing.
- */
-function notClosed(imagePath: string, cause?: unknown): Failure {
-  return new Failure(exitCode.data, 'The vault was not closed cleanly, and cannot be opened read-only.', {
-    why: 'e2fsck has to fix its file system first, and a read-only session changes nothing.',
-    next: `open it once for writing, or a copy of the image: tazpod vault exec --image ${shellWord(imagePath)} -- true`,
-    ...(cause === undefined ? {} : {cause}),
-  });
+  throw fileSystemUnchecked(imagePath, cause);
 }
 
 /** Bits of a superblock's state. */
@@ -171,16 +149,6 @@ function wasClosed({state, features}: VettedSuperblock): boolean {
   return (state & cleanlyUnmounted) !== 0 && (state & withErrors) === 0 && !has(features, 'needs_recovery');
 }
 
-/** The failure of a program or kernel that is too old for features of a file system. */
-export function needsNewer(program: 'e2fsprogs' | 'kernel', features: readonly Feature[], cause?: string): Failure {
-  const names = features.map(({name, since}) => `${name} (since ${since![program].join('.')})`);
-  return new Failure(exitCode.unavailable, `The file system in the vault needs a newer ${program}.`, {
-    why: `It is not damaged: it has ${names.join(', ')}.`,
-    next: program === 'kernel' ? 'uname -r' : 'apt-get install e2fsprogs',
-    cause,
-  });
-}
-
 /** Numbers of e2fsck's own; the newest there can be where it does not say them. */
 async function versionOfE2fsprogs(): Promise<Version> {
   const {stderr} = await runConfined('e2fsck', ['-V'], {files: [], limits});
@@ -190,7 +158,7 @@ async function versionOfE2fsprogs(): Promise<Version> {
 
 /**
  * Shell code that gives the root directory of a new file system a default ACL: what is made in it, and below, is for its
- * owner alone, whatever umask a session has. Without debugfs(8) the umask has to do that (`launch.ts`).
+ * owner alone, with any umask of a session. Without debugfs(8) the umask has to do that (`launch.ts`).
  */
 function keepFilesPrivate(): string {
   const debugfs = findProgram('debugfs');

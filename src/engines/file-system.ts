@@ -1,8 +1,7 @@
 import {run} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {bareMount} from './bare-mount.ts';
 import type {AttachedDevice} from './engine.ts';
+import {noMountHere, notMoved} from './failures.ts';
 import {mountByFuse2fs, refuseFuse2fs} from './fuse2fs-driver.ts';
 import {mountByKernel, refuseKernelDriver} from './kernel-driver.ts';
 import type {MountedFileSystem} from './mounted-file-system.ts';
@@ -39,25 +38,18 @@ async function mountByAny(device: AttachedDevice, folder: string): Promise<Mount
   if (typeof byKernel !== 'string') return byKernel;
   const notFuse2fs = refuseFuse2fs();
   if (notFuse2fs === undefined) return mountByFuse2fs(device, folder);
-  throw new Failure(exitCode.unavailable, 'The file system of the vault cannot be mounted here.', {
-    why: `The kernel: ${byKernel}. fuse2fs: ${notFuse2fs}.`,
-    next: 'apt-get install fuse2fs',
-  });
+  throw noMountHere(byKernel, notFuse2fs);
 }
 
 /**
  * Moves a mount from the folder where it was made to a directory that is open as `targetFd`.
  *
- * Safe as root: the directory is the one that was opened and examined, whatever its name leads to by now. It is named
- * by the working folder of mount(8), with "." as target, and there are no options: to set those, mount(8) would name
- * "." again, and mean the directory under the new mount.
+ * Safe as root: the directory is the one that was opened and examined, even if its name leads elsewhere by now. It is
+ * named by the working folder of mount(8), with "." as target, and there are no options: to set those, mount(8) would
+ * name "." again, and mean the directory under the new mount.
  */
 export async function moveMount(folder: string, targetFd: number): Promise<void> {
   const {code, stderr} = await run('mount', [...bareMount, '--move', folder, '.'], {cwd: `/proc/self/fd/${targetFd}`});
   if (code === 0) return;
-  throw new Failure(exitCode.unavailable, 'The vault could not be moved to its mount point.', {
-    why: 'The kernel refused it.',
-    next: 'tazpod doctor',
-    cause: stderr.toString(),
-  });
+  throw notMoved(stderr);
 }

@@ -4,12 +4,10 @@ import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {childrenOf, descendantsOf, signalProcess} from '../kernel/process.ts';
 import {ownIds} from '../confined/ids.ts';
 import {findProgram, packageOf, programPath, startBound} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {AttachedDevice} from './engine.ts';
+import {fuse2fsDidNotMount, stillInUse} from './failures.ts';
 import {Fuse2fsFlusher} from './fuse2fs-flusher.ts';
 import {
-  stillInUse,
   unmountEverywhere,
   waitFor,
   type DeviceNumber,
@@ -33,7 +31,7 @@ export function refuseFuse2fs(): string | undefined {
  * Mounts the ext4 of a block file on `folder` with fuse2fs: needs neither loop devices nor root of the machine.
  * Throws a Failure: 69 when it is not installed, 65 when it does not mount the file system.
  *
- * fuse2fs writes no journal: `e2fsck -p` mends what a crash leaves. What was synced is on the image, see
+ * fuse2fs writes no journal: `e2fsck -p` fixes what a crash leaves. What was synced is on the image, see
  * `fuse2fs-flusher.ts`.
  *
  * Safe as root: no path of a user is in it, permissions are checked by the kernel (`default_permissions`), and neither
@@ -154,11 +152,7 @@ async function mountOf(fuse2fs: Fuse2fsProcess, pid: number | 'self', folder: st
   if (mounted !== undefined) return {major: mounted.major, minor: mounted.minor};
   fuse2fs.kill();
   await fuse2fs.ended;
-  throw new Failure(exitCode.data, 'fuse2fs did not mount the file system of the vault.', {
-    why: 'It has features that fuse2fs does not support, or FUSE cannot be used for it here.',
-    next: 'tazpod doctor',
-    cause: fuse2fs.said,
-  });
+  throw fuse2fsDidNotMount(fuse2fs.said);
 }
 
 class Fuse2fsProcess {
@@ -244,7 +238,7 @@ class Fuse2fsFileSystem extends FlushedFileSystem {
     await this.stopFlushing(graceMs);
     const startMs = performance.now();
     const unmounted = await unmountEverywhere(this.#device, startMs + busyMs);
-    // It writes the last of the metadata after the kernel has let go of the mount.
+    // It writes the last of the metadata after the kernel has released the mount.
     if (!unmounted || !(await waitFor(() => this.#process.over, startMs + graceMs))) throw stillInUse();
   }
 }

@@ -5,16 +5,13 @@ import {readLoopDevices} from '../kernel/loop.ts';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {isInitialUserNamespace} from '../kernel/namespaces.ts';
 import {run} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {bareMount} from './bare-mount.ts';
 import type {AttachedDevice} from './engine.ts';
-import {needsNewer} from './ext4.ts';
 import {has, newerThan, type Version} from './ext4-features.ts';
+import {kernelDidNotMount, needsNewer, stillInUse} from './failures.ts';
 import {hasLegacyMemoryLimit} from './legacy-memory-limit.ts';
 import {hasLoopDevices, prepareFreeLoop} from './loop-nodes.ts';
 import {
-  stillInUse,
   unmountEverywhere,
   waitFor,
   type DeviceNumber,
@@ -27,12 +24,12 @@ import {readVettedSuperblock, type VettedSuperblock} from './vet-superblock.ts';
 const loopMajor = 7;
 
 /**
- * Every option that a superblock could ask for is said here, so that it has nothing to say: a vetted one asks for none
- * of them, and whoever mounts decides.
+ * Every option that a superblock could ask for is set here, so that it has nothing to say: a vetted one asks for none
+ * of them, and the mounting process decides.
  */
 function mountOptions({features}: VettedSuperblock, readOnly: boolean): string {
   const options = 'nosuid,nodev,noatime,errors=remount-ro,barrier,delalloc,nodiscard,block_validity';
-  // Whatever is in the journal, it is not replayed: the check has refused one in which there is something.
+  // The journal is not replayed: the check has refused one in which there is something.
   if (readOnly) return `${options},ro,noload`;
   // Without a journal the kernel knows no data=.
   return has(features, 'has_journal') ? `${options},data=ordered` : options;
@@ -54,8 +51,9 @@ export function refuseKernelDriver(kind: AttachedDevice['kind']): string | undef
  * Lets the kernel mount the ext4 of a device on `folder`. Returns a clause that says why it cannot where that has
  * nothing to do with the vault; throws a Failure (65) where it has.
  *
- * A file goes through a loop device that mount(8) marks for autoclear as it makes it: whoever is killed and when, the
- * kernel takes it away with the last mount. Direct I/O can only be turned on behind that, without harm to either.
+ * A file goes through a loop device that mount(8) marks for autoclear as it makes it: no matter which process is killed
+ * and when, the kernel takes it away with the last mount. Direct I/O can only be turned on behind that, without harm to
+ * either.
  *
  * Safe as root: no path of a user is in it, and neither set-user-ID programs nor devices on it are honoured. The
  * superblock is vetted, and is the one that the kernel reads, because the engine answers those bytes from a copy of its
@@ -90,11 +88,7 @@ async function mountDevice(
   if (result.code !== 0 || device === undefined) {
     const newer = newerThan(features, 'kernel', versionOfKernel());
     if (newer.length > 0) throw needsNewer('kernel', newer, result.stderr.toString());
-    throw new Failure(exitCode.data, 'The kernel did not mount the file system of the vault.', {
-      why: 'It is damaged in a way that e2fsck does not detect, or has features that this kernel does not support.',
-      next: 'sudo dmesg | tail',
-      cause: result.stderr.toString(),
-    });
+    throw kernelDidNotMount(result.stderr);
   }
   const {major, minor} = device;
   return new KernelFileSystem({major, minor});
@@ -117,7 +111,9 @@ class KernelFileSystem implements MountedFileSystem {
     this.device = device;
   }
 
-  /** The last umount(2) comes back when all is written: whatever holds a device after it is somebody who has it open. */
+  /**
+   * The last umount(2) comes back when all is written: a device that is still held after it is open in some process.
+   */
   async unmount({graceMs = 0, busyMs = graceMs}: UnmountPatience = {}): Promise<void> {
     const unmounted = await unmountEverywhere(this.device, performance.now() + busyMs);
     const deadlineMs = performance.now() + busyMs;

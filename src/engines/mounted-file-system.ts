@@ -1,8 +1,6 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {readMounts, type Mount} from '../kernel/mountinfo.ts';
 import {run} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {bareMount} from './bare-mount.ts';
 
 /** A file system of a vault that is mounted, in one place or in several. */
@@ -13,7 +11,7 @@ export type MountedFileSystem = {
   readonly ended: Promise<void>;
   /** Settles if a driver in user space found that something that was written is not on the image. */
   readonly lost: Promise<void>;
-  /** Settles if the driver keeps what was written in memory, and nobody flushes it (any more). */
+  /** Settles if the driver keeps what was written in memory, and nobody flushes it, or no longer. */
   readonly unflushed: Promise<void>;
   /**
    * Unmounts it wherever it is mounted in this mount namespace, and waits until everything is written and the block
@@ -61,13 +59,6 @@ export async function waitFor(fact: () => boolean, deadlineMs: number): Promise<
     await sleep(retryMs);
   }
   return true;
-}
-
-export function stillInUse(): Failure {
-  return new Failure(exitCode.busy, 'The vault is still in use.', {
-    why: 'A process uses it, or another mount namespace has it mounted.',
-    next: 'tazpod vault status',
-  });
 }
 
 function mountsOf({major, minor}: DeviceNumber): Mount[] {

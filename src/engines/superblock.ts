@@ -3,7 +3,7 @@
  * in the kernel's source.
  */
 
-/** Where it lies, whatever the size of a block, and how long it is. */
+/** Where it lies, for any size of a block, and how long it is. */
 export const superblockAt = {offsetBytes: 1024, sizeBytes: 1024} as const;
 
 /**

@@ -1,9 +1,9 @@
 import {closeSync, constants, openSync, readSync} from 'node:fs';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
-import {quoteUntrusted, shellWord} from '../luks/untrusted-text.ts';
+import {quoteUntrusted} from '../luks/untrusted-text.ts';
 import type {Refusal} from './engine.ts';
 import {featuresOf, has, unknownBits} from './ext4-features.ts';
+import {byHand, nameOf, refusedFor, superblockUnreadable} from './failures.ts';
 import {parseSuperblock, superblockAt, superblockMagic, wide, type Superblock} from './superblock.ts';
 
 declare const vetted: unique symbol;
@@ -35,11 +35,11 @@ const rules: readonly Rule[] = [
 ];
 
 /**
- * Judges a superblock before a kernel, e2fsck or fuse2fs acts on it. Whoever has an image and its passphrase may have
- * written anything into it, and a superblock reaches beyond its file system: it can name a device of the machine for
- * its journal, carry mount options of its own, and ask for a panic of the kernel.
+ * Judges a superblock before a kernel, e2fsck or fuse2fs acts on it. A person who has an image and its passphrase may
+ * have written anything into it, and a superblock reaches beyond its file system: it can name a device of the machine
+ * for its journal, carry mount options of its own, and ask for a panic of the kernel.
  *
- * Pure: no file, no program. What is dynamic (counters, times, labels) is not looked at: e2fsck mends it.
+ * Pure: no file, no program. What is dynamic (counters, times, labels) is not looked at: e2fsck fixes it.
  */
 export function vetSuperblock(bytes: Buffer, limits: SuperblockLimits): Superblock | {readonly refused: Refusal} {
   if (bytes.length !== superblockAt.sizeBytes) return {refused: noFileSystem(limits)};
@@ -61,8 +61,7 @@ export function readVettedSuperblock(
     ...(imageName === undefined ? {} : {imageName}),
   });
   if (!('refused' in verdict)) return verdict as VettedSuperblock;
-  const {what, why, next} = verdict.refused;
-  throw new Failure(exitCode.data, what, {why, next});
+  throw refusedFor(verdict.refused, exitCode.data);
 }
 
 function readSuperblock(path: string): Buffer {
@@ -71,11 +70,7 @@ function readSuperblock(path: string): Buffer {
     const bytes = Buffer.alloc(superblockAt.sizeBytes);
     return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, superblockAt.offsetBytes));
   } catch (error) {
-    throw new Failure(exitCode.data, 'The file system in the vault cannot be read.', {
-      why: 'The disk of the image returned an error.',
-      next: 'sudo dmesg | tail',
-      cause: error,
-    });
+    throw superblockUnreadable(error);
   } finally {
     closeSync(fd);
   }
@@ -112,7 +107,7 @@ function vetFeatures({features}: Superblock, limits: SuperblockLimits): Refusal 
   };
 }
 
-/** The journal is a file of the file system, the one with the number 8, or there is none. */
+/** The journal is a file of the file system, the one with the number 8, or does not exist. */
 function vetJournal({features, journal}: Superblock, limits: SuperblockLimits): Refusal | undefined {
   const external = journal.device !== 0 || !isZero(journal.uuid);
   if (!external) {
@@ -233,15 +228,6 @@ function unsound(why: string, limits: SuperblockLimits): Refusal {
     why,
     next: `copy the image, then: ${byHand(limits, 'e2fsck -f')}`,
   };
-}
-
-/** A command on the plaintext. It needs device-mapper, which not every machine that runs TazPod has. */
-export function byHand(limits: {readonly imageName?: string}, command: string): string {
-  return `sudo cryptsetup open ${nameOf(limits)} fix && sudo ${command} /dev/mapper/fix; sudo cryptsetup close fix`;
-}
-
-function nameOf({imageName}: {readonly imageName?: string}): string {
-  return imageName === undefined ? 'IMAGE' : shellWord(imageName);
 }
 
 function capitalise(clause: string): string {

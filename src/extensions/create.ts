@@ -1,8 +1,6 @@
 import {mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
-import {printable} from '../config/printable.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {invalidPluginName, pluginNotCreated} from './failures.ts';
 import {backendTemplate} from './templates/backend.ts';
 import {cleanupTemplate} from './templates/cleanup.ts';
 import {latchTemplate} from './templates/latch.ts';
@@ -39,9 +37,7 @@ export function createPlugin(
   const match = /^(?<scope>@[a-z0-9][a-z0-9-]*\/)?(tazpod-)?(?<shortName>[a-z][a-z0-9-]{0,60})$/.exec(name);
   const {scope = '', shortName} = match?.groups ?? {};
   if (shortName === undefined || shortName === 'tazpod') {
-    throw new Failure(exitCode.usage, `${JSON.stringify(printable(name))} is not a valid plugin name.`, {
-      next: 'use a name such as store, tazpod-store or @team/tazpod-store',
-    });
+    throw invalidPluginName(name);
   }
   const packageName = `${scope}tazpod-${shortName}`;
   const folder = join(parent, `tazpod-${shortName}`);
@@ -50,11 +46,7 @@ export function createPlugin(
   try {
     mkdirSync(folder);
   } catch (error) {
-    const there = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    throw new Failure(exitCode.cannotCreate, `${printable(folder, 4096)} cannot be created.`, {
-      why: there ? 'It already exists.' : `The kernel returned ${(error as NodeJS.ErrnoException).code ?? ''}.`,
-      cause: error,
-    });
+    throw pluginNotCreated(folder, error);
   }
   try {
     for (const [path, text] of Object.entries(files)) {

@@ -1,8 +1,8 @@
 import {mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {printable} from '../config/printable.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {folderLocked, folderNotTrusted, folderNotWritable, notJson} from './failures.ts';
 import {distrust, type InstalledEntry, readEntries} from './installed-packages.ts';
 
 /** The package.json of the folder in which plugins are installed. oclif's form. */
@@ -17,7 +17,7 @@ type DataPackage = {
 const lockName = '.lock';
 
 /**
- * Makes the folder in which plugins are installed where there is none, and keeps others from changing it: npm does not
+ * Makes the folder in which plugins are installed if it does not exist, and keeps others from changing it: npm does not
  * expect another npm beside it. Returns what lets them again. A lock of a process that has ended is no lock.
  *
  * Throws a Failure: 75 where another process is at work, 77 where the folder is somebody else's: what root would install
@@ -28,19 +28,15 @@ export function lockDataFolder(folder: string): () => void {
   try {
     mkdirSync(folder, {recursive: true, mode: 0o700});
     const why = distrust(folder, process.geteuid!());
-    if (why !== undefined) throw new Failure(exitCode.noPermission, `${shown(folder)} is not used.`, {why: `${why}.`});
+    if (why !== undefined) throw folderNotTrusted(shown(folder), why);
     const other = lockedBy(lock);
     if (other !== undefined) {
-      throw new Failure(exitCode.busy, 'Another TazPod is changing the plugins.', {
-        why: `It is process ${other}.`,
-        next: 'wait until it ends, and try again',
-      });
+      throw folderLocked(other);
     }
     writeFileSync(lock, String(process.pid), {flag: 'wx'});
   } catch (error) {
     if (error instanceof Failure) throw error;
-    const why = `The kernel returned ${(error as NodeJS.ErrnoException).code ?? 'an error'}.`;
-    throw new Failure(exitCode.cannotCreate, `Plugins cannot be installed in ${shown(folder)}.`, {why, cause: error});
+    throw folderNotWritable(shown(folder), error);
   }
   return () => rmSync(lock, {force: true});
 }
@@ -68,7 +64,7 @@ export function prepareDataFolder(folder: string): void {
   if (read(folder) === undefined) write(folder, {private: true, dependencies: {}, oclif: {schema: 1, plugins: []}});
 }
 
-/** What npm was told to install for a package: a version, `file:…`. Undefined for what is not installed. */
+/** What npm installed for a package: a version, `file:…`. Undefined for what is not installed. */
 export function dependencyOf(folder: string, name: string): string | undefined {
   return read(folder)?.dependencies?.[name];
 }
@@ -99,9 +95,7 @@ function read(folder: string): DataPackage | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     if (!(error instanceof SyntaxError)) throw error;
-    throw new Failure(exitCode.config, `${shown(join(folder, 'package.json'))} is not JSON.`, {
-      next: 'tazpod plugins reset',
-    });
+    throw notJson(shown(join(folder, 'package.json')));
   }
 }
 

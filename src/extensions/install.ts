@@ -3,12 +3,23 @@ import {join, resolve} from 'node:path';
 import type {Interfaces} from '@oclif/core';
 import {userDataFolder} from '../config/own-home.ts';
 import {printable} from '../config/printable.ts';
-import {whyUnread} from '../config/read-text.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import {bundledArchive} from './bundled.ts';
 import {contributionsOf} from './contributions.ts';
 import {dependencyOf, forgetEntry, noteEntry, prepareDataFolder} from './data-folder.ts';
+import {
+  broughtBy,
+  cannotBeRead,
+  doesNotExist,
+  invalidSections,
+  noSuchPackage,
+  notAllowed,
+  notBuilt,
+  notInstallable,
+  notInstalled,
+  switchesOff,
+} from './failures.ts';
 import {
   type InstalledEntry,
   type InstalledPackage,
@@ -95,7 +106,7 @@ export type Updated = {
 export async function updatePlugins(shop: Shop, names: readonly string[]): Promise<Updated> {
   prepareDataFolder(shop.dataFolder);
   const entries = readEntries(shop.dataFolder).filter(({type}) => type === 'user');
-  const wanted = names.length === 0 ? entries : names.map((name) => findEntry(entries, name) ?? notInstalled(name));
+  const wanted = names.length === 0 ? entries : names.map((name) => needEntry(entries, name));
   const changes: PluginChange[] = [];
   const failures: {name: string; failure: Failure}[] = [];
   for (const entry of wanted) {
@@ -132,10 +143,8 @@ export async function uninstallPlugin(shop: Shop, name: string, workingFolder: s
   if (entry === undefined) {
     const {packages} = readInstalledPackages(shop.dataFolder, shop.coreNames);
     const brought = packages.find((each) => possibleNames(name).includes(each.name));
-    if (brought?.parent === undefined) return notInstalled(name);
-    throw new Failure(exitCode.usage, `${brought.name} was installed with ${brought.parent}.`, {
-      next: `tazpod plugins uninstall ${brought.parent}`,
-    });
+    if (brought?.parent === undefined) throw notInstalled(name);
+    throw broughtBy(brought.name, brought.parent);
   }
   const version = installedVersion(shop, entry.name) ?? '';
   // First it is forgotten, then removed: what is half removed is not loaded.
@@ -156,10 +165,10 @@ export async function linkPlugin(shop: Shop, path: string, workingFolder: string
   const folder = existingFolder(workingFolder, path, shown);
   prepareDataFolder(shop.dataFolder);
   const found = readPackage({type: 'link'}, folder, shop.coreNames);
-  if (typeof found === 'string') throw refused(shown, found);
+  if (typeof found === 'string') throw notInstallable(shown, found);
   await checkAllowed(shop, {name: found.name, version: found.version});
   await checkSections([found]).catch((error: unknown) => {
-    throw notBuilt(found) ?? error;
+    throw missingModule(found) ?? error;
   });
   const entry = {name: found.name, root: folder, type: 'link'} as const;
   await agreeToSwitchOff(shop, entry, await refusedNow(shop));
@@ -169,7 +178,7 @@ export async function linkPlugin(shop: Shop, path: string, workingFolder: string
 }
 
 /**
- * Takes every plugin away, with all that npm has left there; works whatever state the folder is in. Returns what was
+ * Takes every plugin away, with all that npm has left there; works in any state of the folder. Returns what was
  * noted as installed.
  */
 export function resetPlugins({dataFolder}: Shop): InstalledEntry[] {
@@ -194,19 +203,13 @@ type Offer = Required<Candidate> & {
 /** Finds what would be installed, without installing it. Throws a Failure for what may not be. */
 async function findOffer(shop: Shop, spec: PackageSpec): Promise<Offer> {
   const core = spec.from === 'registry' ? spec.names.find((name) => shop.coreNames.has(name)) : undefined;
-  if (core !== undefined) throw refused(core, `${core} is part of TazPod`);
+  if (core !== undefined) throw notInstallable(core, `${core} is part of TazPod`);
   if (spec.from === 'address') return offerOf(shop, spec.address);
   for (const name of spec.names) {
     const offer = await offerByName(shop, name, spec.tag);
     if (offer !== undefined) return offer;
   }
-  throw new Failure(
-    exitCode.noInput,
-    `There is no package ${spec.names.map((name) => printable(name)).join(' or ')}.`,
-    {
-      why: `The registry ${shop.registry === undefined ? 'that npm uses' : printable(shop.registry, 200)} does not have it.`,
-    },
-  );
+  throw noSuchPackage(spec.names, shop.registry);
 }
 
 /**
@@ -240,7 +243,7 @@ async function offerOf(shop: Shop, candidate: string): Promise<Offer> {
   const [packed] = answer as [{name: string; version: string; integrity: string}];
   const isAddress = !candidate.startsWith(`${packed.name}@`);
   const offer = {...packed, spec: isAddress ? candidate : `${packed.name}@${packed.version}`};
-  if (shop.coreNames.has(offer.name)) throw refused(offer.name, `${offer.name} is part of TazPod`);
+  if (shop.coreNames.has(offer.name)) throw notInstallable(offer.name, `${offer.name} is part of TazPod`);
   await checkAllowed(shop, offer);
   return offer;
 }
@@ -292,12 +295,12 @@ async function installOffer(
 async function inspect(shop: Shop, offer: Offer, entry: InstalledEntry): Promise<InstalledPackage> {
   const root = join(shop.dataFolder, 'node_modules', offer.name);
   const found = readPackage(entry, root, shop.coreNames);
-  if (typeof found === 'string') throw refused(offer.name, found);
+  if (typeof found === 'string') throw notInstallable(offer.name, found);
   if (installedIntegrity(shop.dataFolder, found.root) !== offer.integrity) {
-    throw refused(offer.name, 'the installed package differs from the one that was checked');
+    throw notInstallable(offer.name, 'the installed package differs from the one that was checked');
   }
   const brought = readInstalledPackages(shop.dataFolder, shop.coreNames, [entry]);
-  if (brought.problems[0] !== undefined) throw refused(offer.name, brought.problems[0].replace(/\.$/, ''));
+  if (brought.problems[0] !== undefined) throw notInstallable(offer.name, brought.problems[0].replace(/\.$/, ''));
   for (const {name, version, root: folder} of brought.packages) {
     await checkAllowed(shop, {name, version, integrity: installedIntegrity(shop.dataFolder, folder)});
   }
@@ -308,10 +311,8 @@ async function inspect(shop: Shop, offer: Offer, entry: InstalledEntry): Promise
 async function checkSections(packages: readonly InstalledPackage[]): Promise<void> {
   for (const each of packages) {
     const {problems} = await contributionsOf([each]);
-    const [what, ...more] = problems.map((problem) => problem.replace('is ignored', 'is refused'));
-    if (what !== undefined) {
-      throw new Failure(exitCode.data, what, more.length === 0 ? {} : {why: more.join('\n  ')});
-    }
+    const refused = problems.map((problem) => problem.replace('is ignored', 'is refused'));
+    if (refused.length > 0) throw invalidSections(refused);
   }
 }
 
@@ -320,8 +321,7 @@ async function checkAllowed(shop: Shop, candidate: Candidate): Promise<void> {
   // A new version of a pack does not need the leave of the one that is there.
   const refusal = await refusalOf(await readPolicies(packages.filter(({name}) => name !== candidate.name)), candidate);
   if (refusal === undefined) return;
-  const what = `The plugin ${printable(candidate.name, 214)} ${printable(candidate.version)} is not allowed.`;
-  throw new Failure(exitCode.noPermission, what, {why: `${refusal}.`, next: 'tazpod plugins'});
+  throw notAllowed(candidate.name, candidate.version, refusal);
 }
 
 /** The installed plugins that no policy lets in now. */
@@ -358,26 +358,20 @@ async function agreeToSwitchOff(shop: Shop, entry: InstalledEntry, refusedBefore
     shop.remark(what);
     return;
   }
-  throw new Failure(exitCode.noPermission, what, {
-    why: 'Nothing was changed.',
-    next: `tazpod plugins ${entry.type === 'link' ? `link ${printable(entry.root ?? '.', 4096)}` : `install ${printable(entry.name, 214)}`} --yes`,
-  });
+  throw switchesOff(what, entry);
 }
 
 /** A linked folder whose modules are still to be made. */
-function notBuilt({name, root, pjson}: InstalledPackage): Failure | undefined {
+function missingModule({name, root, pjson}: InstalledPackage): Failure | undefined {
   const {scripts} = pjson as {scripts?: {build?: unknown}};
   const section = (pjson as {tazpod?: Record<string, unknown>}).tazpod ?? {};
   const paths = moduleKinds.flatMap((kind) => Object.values((section[kind] ?? {}) as Record<string, unknown>));
   const missing = paths.find((path): path is string => typeof path === 'string' && !existsSync(join(root, path)));
   if (missing === undefined || typeof scripts?.build !== 'string') return undefined;
-  return new Failure(exitCode.data, `The plugin ${printable(name, 214)} is not built.`, {
-    why: `Its package.json names ${printable(missing, 400)}, which does not exist yet.`,
-    next: `cd ${JSON.stringify(root)} && npm install && npm run build`,
-  });
+  return notBuilt(name, missing, root);
 }
 
-/** Remarks about a plugin that can be used all the same. */
+/** Warnings about a plugin that can be used all the same. */
 async function tellWhatIsOdd(shop: Shop, installed: InstalledPackage): Promise<void> {
   const hooks = Object.keys(installed.pjson.oclif.hooks ?? {}).map((hook) => printable(hook));
   if (hooks.length > 0) {
@@ -397,6 +391,13 @@ function entryOf(name: string, spec: PackageSpec): InstalledEntry {
 function findEntry(entries: readonly InstalledEntry[], name: string): InstalledEntry | undefined {
   const names = possibleNames(name.replace(/(?<=.)@[^/]*$/, ''));
   return names.map((each) => entries.find((entry) => entry.name === each)).find((entry) => entry !== undefined);
+}
+
+/** Throws a Failure (66) if no such plugin is installed. */
+function needEntry(entries: readonly InstalledEntry[], name: string): InstalledEntry {
+  const entry = findEntry(entries, name);
+  if (entry === undefined) throw notInstalled(name);
+  return entry;
 }
 
 function installedVersion({dataFolder, coreNames}: Shop, name: string): string | undefined {
@@ -428,16 +429,8 @@ function existingFolder(workingFolder: string, path: string, shown: string): str
     return realpathSync(resolve(workingFolder, path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new Failure(exitCode.noInput, `${shown} does not exist.`);
+      throw doesNotExist(shown);
     }
-    throw new Failure(exitCode.noInput, `${shown} cannot be read.`, {why: whyUnread(error)});
+    throw cannotBeRead(shown, error);
   }
-}
-
-function refused(name: string, why: string): Failure {
-  return new Failure(exitCode.data, `${printable(name, 214)} cannot be installed as a plugin.`, {why: `${why}.`});
-}
-
-function notInstalled(name: string): never {
-  throw new Failure(exitCode.noInput, `No plugin ${printable(name, 214)} is installed.`, {next: 'tazpod plugins'});
 }

@@ -1,15 +1,8 @@
 import {pathToFileURL} from 'node:url';
 import type {CleanupStrategy, SecretBackend, Shell} from '../contract/index.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
-import {
-  claimants,
-  type FoundContributions,
-  howToChoose,
-  type PluginIdentity,
-  resolveInPackage,
-} from './contributions.ts';
-import {contractVersion, kindWords, type ModuleKind} from './kinds.ts';
+import {claimants, type FoundContributions, type PluginIdentity, resolveInPackage} from './contributions.ts';
+import {pluginUnusable, twoPluginsProvide} from './failures.ts';
+import {contractVersion, type ModuleKind} from './kinds.ts';
 import {missingPlugin} from './missing.ts';
 
 /** What the modules of each kind have as their default export. */
@@ -49,10 +42,7 @@ export async function loadModule<K extends ModuleKind>(
   if (claimant === undefined) throw missingPlugin(kind, name, found);
   const {plugin, contributions} = claimant;
   if (second !== undefined) {
-    throw new Failure(exitCode.config, `Two plugins provide ${kindWords[kind]} ${name}.`, {
-      why: `They are ${plugin.name} (${plugin.root}) and ${second.plugin.name} (${second.plugin.root}).`,
-      next: howToChoose(second.plugin.name),
-    });
+    throw twoPluginsProvide(kind, name, plugin, second.plugin);
   }
   const path = contributions[kind]![name]!;
   let exported: unknown;
@@ -60,17 +50,20 @@ export async function loadModule<K extends ModuleKind>(
     const url = pathToFileURL(resolveInPackage(plugin.root, path)).href;
     exported = await within(withinMs, import(url) as Promise<{default?: unknown}>);
   } catch (error) {
-    throw refused(plugin, kind, name, reasonOf(error, withinMs), error);
+    throw pluginUnusable(plugin, kind, name, reasonOf(error, withinMs), error);
   }
   const fault = faultOf((exported as {default?: unknown}).default, kind);
-  if (fault !== undefined) throw refused(plugin, kind, name, `The default export of ${path} ${fault}`);
+  if (fault !== undefined) throw pluginUnusable(plugin, kind, name, `The default export of ${path} ${fault}`);
   return {plugin, module: (exported as {default: Modules[K]}).default};
 }
 
 /** Thrown by `within`. Told from what a plugin throws by being this very object. */
 const late = new Error('it takes too long');
 
-/** Waits for a promise, and no longer than a time. A timer keeps the process alive for a module that waits for ever. */
+/**
+ * Waits for a promise, and no longer than a time. A timer keeps the process alive for a module that never finishes
+ * loading.
+ */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -103,13 +96,4 @@ function faultOf(module: unknown, kind: ModuleKind): string | undefined {
   } catch {
     return 'throws when its properties are read.';
   }
-}
-
-function refused(plugin: PluginIdentity, kind: ModuleKind, name: string, why: string, cause?: unknown): Failure {
-  const what = `The plugin ${plugin.name} ${plugin.version} cannot be used for ${kindWords[kind]} ${name}.`;
-  return new Failure(exitCode.unavailable, what, {
-    why,
-    next: `tazpod plugins update, or report it to its author`,
-    cause,
-  });
 }

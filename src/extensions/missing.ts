@@ -1,8 +1,7 @@
-import {printable} from '../config/printable.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import type {FoundContributions, PluginContributions} from './contributions.ts';
-import {kindWords, type ModuleKind} from './kinds.ts';
+import {noPluginProvides} from './failures.ts';
+import {type ModuleKind} from './kinds.ts';
 
 /** The plugins of TazPod's own project that bring a name other than their own. */
 const known: Readonly<Partial<Record<ModuleKind, Readonly<Record<string, string>>>>> = {
@@ -14,10 +13,7 @@ export function missingPlugin(kind: ModuleKind, name: string, found?: FoundContr
   const short = /^[a-z0-9][a-z0-9-]*$/.test(name);
   const plugin = known[kind]?.[name] ?? `tazpod-${name}`;
   const there = [...new Set((found?.plugins ?? []).flatMap((each) => namesOf(each, kind)))].sort();
-  return new Failure(exitCode.unavailable, `No installed plugin provides ${kindWords[kind]} ${printable(name)}.`, {
-    why: there.length === 0 ? 'None of this kind is installed.' : `Installed: ${there.join(', ')}.`,
-    next: short ? `tazpod plugins install ${plugin}` : 'tazpod plugins',
-  });
+  return noPluginProvides(kind, name, there, short ? plugin : undefined);
 }
 
 function namesOf({contributions}: PluginContributions, kind: ModuleKind): string[] {

@@ -3,8 +3,8 @@ import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 import {execa} from 'execa';
 import {printable} from '../config/printable.ts';
-import {type ExitCode, exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
+import {npmFailed} from './failures.ts';
 
 export type NpmOptions = {
   /** The folder that npm works in. */
@@ -43,7 +43,7 @@ export async function npm(
     [
       npmProgram(),
       command!,
-      // Whatever npm's configuration or an npm around this process says, it works in the folder, and notes what it does.
+      // With any configuration, and below another npm, it works in the folder, and notes what it does.
       `--prefix=${folder}`,
       `--global=${global}`,
       '--save',
@@ -82,23 +82,7 @@ const unreachable = new Set([
 
 function failureOf({code = '', summary = ''}: NpmError, registry: string | undefined): NpmFailure {
   const at = registry === undefined ? 'that npm uses' : printable(withoutCredentials(registry), 200);
-  const why = `npm says: ${printable(summary || code || 'nothing', 300)}`;
-  const say = (exit: ExitCode, what: string, next?: string) =>
-    Object.assign(new Failure(exit, what, {why, ...(next === undefined ? {} : {next})}), {npmCode: code});
-  if (unreachable.has(code)) {
-    const next = 'check the network, or set another registry in TAZPOD_NPM_REGISTRY';
-    return say(exitCode.unavailable, `The registry ${at} cannot be reached.`, next);
-  }
-  if (/^E(40[13]|NEEDAUTH)$/.test(code)) {
-    return say(exitCode.noPermission, `The registry ${at} denies access.`, 'npm login');
-  }
-  if (code === 'E404' || code === 'ENOENT') return say(exitCode.noInput, 'There is no such package.');
-  if (code === 'ETARGET') return say(exitCode.noInput, 'The package has no such version.');
-  if (code === 'EINTEGRITY') return say(exitCode.data, 'The package does not match the registry’s checksum.');
-  if (code === 'EACCES' || code === 'EPERM')
-    return say(exitCode.noPermission, 'npm cannot write to the plugin directory.');
-  if (code === 'ENOSPC') return say(exitCode.cannotCreate, 'No space is left for the plugin.');
-  return say(exitCode.unavailable, 'npm failed.');
+  return Object.assign(npmFailed(code, summary, at, unreachable.has(code)), {npmCode: code});
 }
 
 /** An address without a user and a password in it. */

@@ -1,9 +1,6 @@
 import {statSync, type Stats} from 'node:fs';
 import {resolve} from 'node:path';
-import {printable} from '../config/printable.ts';
-import {whyUnread} from '../config/read-text.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {cannotBeRead, doesNotExist, invalidPackageName, isDirectory} from './failures.ts';
 
 /** What a user has named to be installed. */
 export type PackageSpec =
@@ -25,19 +22,15 @@ export function parsePackageSpec(text: string, workingFolder: string): PackageSp
     const path = resolve(workingFolder, text.replace(/^file:/, ''));
     const stat = statOf(path);
     if (stat?.isDirectory()) {
-      throw new Failure(exitCode.usage, `${printable(path, 4096)} is a directory.`, {
-        next: `tazpod plugins link ${printable(path, 4096)}`,
-      });
+      throw isDirectory(path);
     }
-    if (stat === undefined) throw new Failure(exitCode.noInput, `${printable(path, 4096)} does not exist.`);
+    if (stat === undefined) throw doesNotExist(path);
     return {from: 'address', address: path};
   }
   if (/^(https?|git(\+\w+)?|ssh):/.test(text)) return {from: 'address', address: text};
   const {name, tag = 'latest'} = registryName.exec(text)?.groups ?? {};
   if (name === undefined) {
-    throw new Failure(exitCode.usage, `${JSON.stringify(printable(text))} is not a valid package name.`, {
-      next: 'use a name such as infisical, tazpod-infisical@^1.0.0, @team/tazpod-pack or ./tazpod-x-1.0.0.tgz',
-    });
+    throw invalidPackageName(text);
   }
   return {from: 'registry', names: possibleNames(name), tag};
 }
@@ -47,7 +40,7 @@ function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, {throwIfNoEntry: false});
   } catch (error) {
-    throw new Failure(exitCode.noInput, `${printable(path, 4096)} cannot be read.`, {why: whyUnread(error)});
+    throw cannotBeRead(path, error);
   }
 }
 

@@ -21,7 +21,7 @@ export async function readPolicies(
     try {
       return [{plugin, path: resolveInPackage(plugin.root, defaults)}];
     } catch {
-      // It is told by `findContributions`.
+      // `findContributions` reports it.
       return [];
     }
   });

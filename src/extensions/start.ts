@@ -17,8 +17,8 @@ export function pluginProblems(): readonly string[] {
 
 /**
  * The plugins of this process, as options for oclif: the core's own, and of the installed ones those that are allowed.
- * oclif would load them all itself, in ways that run their code. Whatever is wrong with an installed plugin leaves it
- * out and is told by `pluginProblems`: nothing that lies in the data folder can stop a command of the core.
+ * oclif would load them all itself, in ways that run their code. An installed plugin with a fault is left
+ * out, and `pluginProblems` reports it: nothing that lies in the data folder can stop a command of the core.
  *
  * @param core where the core's package.json is; for a Config without user plugins
  * @param words the command line

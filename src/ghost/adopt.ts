@@ -7,19 +7,19 @@ import {Directory, type Name} from './bridges/directory.ts';
 const entriesPerTurn = 200;
 
 /**
- * Makes everything in a mounted vault the user's: each file, directory, link, pipe and socket, whoever had it. Not only
+ * Makes everything in a mounted vault the user's: each file, directory, link, pipe and socket, from any owner. Not only
  * what belongs to the account that has the top directory: a vault is one account's, and what another has left in it,
  * root with a copy, say, the user could neither read nor remove.
  *
  * Safe as root:
- * - Whoever asks has the passphrase and may write the image, so could change every inode in it by hand. A change of
- *   ownership inside gives nobody anything new, as long as it stays inside.
+ * - The user who asks has the passphrase and may write the image, so could change every inode in it by hand. A change
+ *   of ownership inside gives nobody anything new, as long as it stays inside.
  * - It stays inside. Nobody but this process can reach the mount: it is in the ghost's own mount namespace, below a
  *   directory of root's, and nothing is mounted in it. A directory is opened below one that is open, and not if it is a
  *   symbolic link; it must lie on the vault's own file system. Other entries are changed by lchown(2), which changes a
  *   symbolic link itself and follows none. That holds too where the image is rewritten meanwhile, and a name is a
  *   directory at one moment and a link at the next.
- * - A hard link is another name of a file of the same file system: there is none that leads out of the vault.
+ * - A hard link is another name of a file of the same file system: none leads out of the vault.
  * - Devices stay whose they are. Nothing in a vault is opened as a device (`nodev`), but a user who owned one could be
  *   served by the next who mounts the image by hand without that option.
  *
@@ -90,7 +90,7 @@ class Adoption {
     return found.isDirectory();
   }
 
-  /** Opens a directory again by its names; undefined where it is none any more, or is of another file system. */
+  /** Opens a directory again by its names; undefined if it is no longer a directory, or is of another file system. */
   #descend(way: readonly Name[]): Directory | undefined {
     let directory = this.#top;
     for (const name of way) {

@@ -1,8 +1,7 @@
 import {readFileSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {run} from '../kernel/program.ts';
 import type {Isolation} from '../lifecycle/plan.ts';
+import {reservedForGhost, unknownUser} from './failures.ts';
 
 /** Whose vault it is: told by the kernel and by sudo, never by the plan. */
 export type Caller = {
@@ -31,10 +30,7 @@ export async function identifyCaller(privateIds: PrivateIds | undefined): Promis
   const uid = numberOf(process.env['SUDO_UID']) ?? 0;
   const account = await accountOf(uid);
   if (account === undefined) {
-    throw new Failure(exitCode.noPermission, `User ${uid} is not in the login name database.`, {
-      why: 'TazPod reads your home directory from there, and mount points must be below it.',
-      next: 'getent passwd',
-    });
+    throw unknownUser(uid);
   }
   return {
     uid,
@@ -76,7 +72,7 @@ function privateCaller(ids: PrivateIds): Caller {
   const map = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number);
   const confirmed = map.length === 3 && map[0] === 0 && map[1] === ids.uid && map[2] === 1;
   if (!confirmed || process.env['SUDO_UID'] !== undefined) {
-    throw new Failure(exitCode.noPermission, 'This call is reserved for the ghost itself.');
+    throw reservedForGhost();
   }
   return {
     uid: 0,
@@ -89,13 +85,13 @@ function privateCaller(ids: PrivateIds): Caller {
 }
 
 /**
- * A user who takes no privilege at all. Root, and whoever came through sudo, is refused: for them there is a line to be
- * crossed, and it is crossed in a namespace of its own.
+ * A user who takes no privilege at all. Root, and a user who came through sudo, is refused: for them there is a line to
+ * be crossed, and it is crossed in a namespace of its own.
  */
 export function identifyPlainUser(): Caller {
   const [uid, gid] = [process.getuid!(), process.getgid!()];
   if (uid === 0 || process.env['SUDO_UID'] !== undefined) {
-    throw new Failure(exitCode.noPermission, 'This call is reserved for the ghost itself.');
+    throw reservedForGhost();
   }
   return {uid, gid, sessionUid: uid, sessionGid: gid, groups: [], isolation: 'private'};
 }

@@ -7,12 +7,12 @@ import {asCaller, type Caller} from './caller.ts';
 
 /** How long the ghost waits for the CLI to stop drawing. Without an answer the prompt comes all the same. */
 const clearTimeoutMs = 2000;
-/** A message of the CLI is short; whoever sends more is not the CLI. */
+/** A message of the CLI is short; a process that sends more is not the CLI. */
 const maximumLineLength = 4096;
 
 /** The ghost's end of the socket to the CLI. */
 export type CliChannel = {
-  /** Tells the CLI something. Never fails: without a CLI nobody must be told. */
+  /** Tells the CLI something. Never fails: without a CLI nobody needs it. */
   say(message: GhostMessage): void;
   /** Asks the CLI to leave the terminal alone, and waits until it does. */
   claimTerminal(): Promise<void>;
@@ -20,7 +20,7 @@ export type CliChannel = {
   onSignal(listener: (signal: SessionSignal) => void): void;
   /** Called when the CLI goes on after it was stopped together with the session. */
   onResumed(listener: () => void): void;
-  /** Aborted when the CLI is gone, by its end or by SIGKILL: nobody waits for the vault any more. */
+  /** Aborted when the CLI is gone, by its end or by SIGKILL: nobody waits for the vault. */
   readonly gone: AbortSignal;
   /** Sends what is still unsent and closes the socket. */
   close(): Promise<void>;

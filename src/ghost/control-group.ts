@@ -19,7 +19,7 @@ const ownName = 'tazpod';
 /** linux/magic.h */
 const magics = {cgroup: 0x27e0eb, cgroup2: 0x63677270} as const;
 
-/** The files by which whoever may write them moves, freezes or kills the processes of a group. */
+/** The files whose writers can move, freeze or kill the processes of a group. */
 const levers = ['cgroup.procs', 'cgroup.threads', 'cgroup.freeze', 'cgroup.kill', 'tasks', 'freezer.state'];
 
 /** Where this process is in one hierarchy, from the top that is mounted down to its own group. */
@@ -37,7 +37,7 @@ export type ControlGroupMove = {
 
 /**
  * Moves this process, and with it all that it starts from now on, out of every control group that its caller may
- * change. Where systemd delegates a group to a user, the user may freeze, kill and move whatever is in it, root's
+ * change. Where systemd delegates a group to a user, the user may freeze, kill and move everything in it, root's
  * processes too: a ghost that is frozen at the wrong moment leaves a vault that nobody can lock.
  *
  * Which group it moves to: a child of the lowest group above that is root's alone. Every limit that root has set for

@@ -1,9 +1,9 @@
 import {readlinkSync} from 'node:fs';
 import {allPids} from '../kernel/process.ts';
 import {run} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import type {PrivateIds} from './caller.ts';
+import {noMountNamespace, noMounts, noUserNamespaceForUser, notByHand, reservedForGhost} from './failures.ts';
 
 /** What `bin/tazpod-ghost` puts behind the plan's path once it has entered a mount namespace of its own. */
 const entered = '--in-own-namespace';
@@ -39,9 +39,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
     (flag !== undefined && !Object.hasOwn(places, flag)) ||
     (ids !== undefined && (privateIds === null || flag !== entered))
   ) {
-    throw new Failure(exitCode.usage, 'This is the privileged half of TazPod; do not start it by hand.', {
-      next: 'tazpod help',
-    });
+    throw notByHand();
   }
   return {
     planPath,
@@ -51,34 +49,19 @@ export function parseArguments(argv: readonly string[]): Arguments {
 }
 
 /**
- * Why `bin/tazpod-ghost` could not give this process a mount namespace of its own: what it tried is tried once more.
+ * Why `bin/tazpod-ghost` could not give this process a mount namespace of its own: what it tried is tried again.
  *
  * Safe as root: `unshare` gets a constant argument list, and what it makes ends with it.
  */
 export async function whyNoNamespace(): Promise<Failure> {
-  if (process.getuid!() !== 0) return refusedAsUser();
+  if (process.getuid!() !== 0) return noUserNamespaceForUser();
   const {stderr} = await run('unshare', ['--mount', '--propagation', 'private', 'true']);
   return refusedAsRoot(stderr.toString());
 }
 
 /** unshare(1) says in which of its two calls it failed: the namespace itself, or the mount that makes it private. */
 function refusedAsRoot(said: string): Failure {
-  return said.includes('propagation')
-    ? new Failure(exitCode.unavailable, 'The kernel refuses every mount.', {
-        why: 'A security module forbids them, for example Docker’s AppArmor profile for containers.',
-        next: 'docker run --security-opt apparmor=unconfined --cap-add SYS_ADMIN --device /dev/fuse …',
-      })
-    : new Failure(exitCode.unavailable, 'The kernel refuses a mount namespace.', {
-        why: 'Root lacks the capability SYS_ADMIN, for example in a container that was started without it.',
-        next: 'docker run --cap-add SYS_ADMIN --device /dev/fuse …',
-      });
-}
-
-function refusedAsUser(): Failure {
-  return new Failure(exitCode.unavailable, 'The kernel refuses a user namespace, and TazPod does not run as root.', {
-    why: 'Unprivileged user namespaces are switched off or restricted.',
-    next: 'tazpod doctor',
-  });
+  return said.includes('propagation') ? noMounts() : noMountNamespace();
 }
 
 /**
@@ -89,7 +72,7 @@ export function confirmOwnNamespace(): void {
   const own = readlinkSync('/proc/self/ns/mnt');
   const others = allPids().filter((pid) => pid !== process.pid);
   if (others.some((pid) => namespaceOf(`/proc/${pid}/ns/mnt`) === own)) {
-    throw new Failure(exitCode.noPermission, 'This call is reserved for the ghost itself.');
+    throw reservedForGhost();
   }
 }
 

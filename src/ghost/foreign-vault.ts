@@ -1,8 +1,7 @@
 import type {TopDirectory} from '../engines/top-directory.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {shellWord} from '../luks/untrusted-text.ts';
 import type {Caller} from './caller.ts';
+import {foreignOwner} from './failures.ts';
 
 /**
  * What is in the way of a user whose vault was filled by another account: one of another machine with another number,
@@ -16,10 +15,7 @@ export function judgeOwner(top: TopDirectory, caller: Caller, image: string): st
   const owner = top.uid === 0 ? 'root' : `uid ${top.uid}`;
   const may = permissionsOf(top, caller);
   if (!may.search) {
-    throw new Failure(exitCode.noPermission, `The files in the vault belong to another account, ${owner}.`, {
-      why: `You are uid ${sessionUid} here, and only its owner can enter the top directory of the vault.`,
-      next: adopt,
-    });
+    throw foreignOwner(owner, sessionUid, adopt);
   }
   if (may.write) return undefined;
   return `The top directory of the vault belongs to ${owner}, so you (uid ${sessionUid}) cannot write there. Next: ${adopt}`;

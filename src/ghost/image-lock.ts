@@ -2,17 +2,16 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {tryLockExclusive} from '../kernel/file-lock.ts';
 import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
-import {displaced} from '../lifecycle/displaced.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
-import {openInOtherMode} from '../lifecycle/open-in-other-mode.ts';
+import {displaced, openInOtherMode} from '../lifecycle/failures.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import type {InitId, OpenPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
 import type {Caller} from './caller.ts';
+import {alreadyOpen, imageLocked} from './failures.ts';
 import {atMostEvery, wakeAround} from './stopped.ts';
 
-/** The least time to wait, whatever the plan says: a `status` holds the lock for a moment too. */
+/** The least time to wait, with any plan: a `status` holds the lock for a moment too. */
 const leastWaitMs = 500;
-/** After this time the user is told what is being waited for. */
+/** After this time TazPod tells the user what it waits for. */
 const silentMs = 1000;
 /** How often to try. Each try starts a program, so a long wait tries less often. */
 const pollMs = {first: 50, later: 200};
@@ -62,11 +61,7 @@ export async function lockImage(
     const nowMs = performance.now();
     if (nowMs >= deadlineMs) {
       const waited = Math.round((nowMs - startMs) / 1000);
-      throw busy(
-        'Another process has the image of the vault locked.',
-        `Waited ${waited} s. It may be opening or closing the vault, asking for its passphrase in another window, ` +
-          'or running in another container.',
-      );
+      throw imageLocked(waited);
     }
     if (!told && nowMs - startMs >= silentMs) {
       onWait(
@@ -89,15 +84,7 @@ function joinableFor(
   return running?.isolation === isolation ? {isolation, keyDigest: running.keyDigest, ghost: running} : undefined;
 }
 
-function busy(what: string, why: string): Failure {
-  return new Failure(exitCode.busy, what, {why, next: 'tazpod vault status'});
-}
-
 function openAlready({isolation, readOnly}: RunningVault, {ifOpen, ...plan}: OpenPlan): Failure {
   if (ifOpen === 'join' && readOnly !== plan.readOnly) return openInOtherMode(readOnly);
-  const why =
-    ifOpen === 'refuse'
-      ? 'One of your ghosts has it open, and this command does not join it.'
-      : `One of your ghosts has it open with ${isolation} isolation; join it with --isolation ${isolation}.`;
-  return busy('The vault is already open.', why);
+  return alreadyOpen(isolation, ifOpen);
 }

@@ -1,7 +1,7 @@
 import {fstatSync, readlinkSync} from 'node:fs';
 import {basename} from 'node:path';
 
-/** Where an open image is: at its path, under another one, or nowhere any more. */
+/** Where an open image is: at its path, under another one, or no longer anywhere. */
 export type ImagePlace =
   {readonly is: 'there'} | {readonly is: 'moved'; readonly to: string} | {readonly is: 'removed'};
 
@@ -17,7 +17,7 @@ const pollMs = 1000;
 export function placeOf(imageFd: number, openedAs: string): ImagePlace {
   const name = nameOf(imageFd);
   if (fstatSync(imageFd).nlink === 0 || removedNames.test(basename(name))) return {is: 'removed'};
-  // A file that was made without a name has none here, whatever it was linked as.
+  // A file that was made without a name has none here, even if it was linked.
   if (name === openedAs || openedAs.endsWith(deleted)) return {is: 'there'};
   return {is: 'moved', to: name.endsWith(deleted) ? 'another name' : name};
 }

@@ -13,9 +13,8 @@ import {
 } from 'node:fs';
 import {randomUUID} from 'node:crypto';
 import {isLocked, tryLockExclusive} from '../kernel/file-lock.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {asCaller, type Caller} from './caller.ts';
+import {directoryNotWritable, imageNotPublished, noSpace} from './failures.ts';
 import {runAsCaller} from './run-as-caller.ts';
 
 /** An image that is being made: without a name, or where the file system has no such thing, under a temporary one. */
@@ -83,11 +82,7 @@ export async function publishImage(caller: Caller, folderFd: number, image: NewI
   );
   const published = linked.code === 0 || (await renameImage(caller, folderFd, image, name));
   if (!published) {
-    throw new Failure(exitCode.cannotCreate, 'The image could not be created under its name.', {
-      why: 'A file with that name appeared in the meantime, or its directory does not accept new files.',
-      next: 'tazpod vault status',
-      cause: linked.stderr.toString('utf8'),
-    });
+    throw imageNotPublished(linked.stderr);
   }
   if (linked.code === 0 && image.temporaryName !== undefined) removeFile(caller, folderFd, image.temporaryName);
   fsyncSync(folderFd);
@@ -141,7 +136,7 @@ function openNewFile(folderFd: number, named: boolean): NewImage {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-      throw new Failure(exitCode.cannotCreate, 'The directory of the image does not accept new files.', {cause: error});
+      throw directoryNotWritable(error);
     }
     if (code === 'ENOSPC' || code === 'EDQUOT') throw noSpace(0);
     // NFS, 9p, vfat and old kernels' overlayfs know no file without a name.
@@ -167,7 +162,7 @@ async function removeAbandoned(caller: Caller, folderFd: number): Promise<void> 
   }
 }
 
-/** Undefined for what bears a temporary name and is none of ours: a link, somebody else's. */
+/** Undefined for what bears a temporary name and is not ours: a link, somebody else's. */
 function openFile(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -202,11 +197,4 @@ async function writeZeros(fd: number, sizeBytes: number, progress: (doneBytes: n
     if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? '')) throw noSpace(sizeBytes);
     throw error;
   }
-}
-
-function noSpace(sizeBytes: number): Failure {
-  return new Failure(exitCode.cannotCreate, 'Not enough space for the image.', {
-    why: `The file system, or the user's quota, does not have ${Math.ceil(sizeBytes / 2 ** 20)} MiB left.`,
-    next: 'tazpod vault create --size SIZE',
-  });
 }

@@ -1,12 +1,20 @@
 import {closeSync, fstatSync, openSync, read as readWithCallback, writeSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {promisify} from 'node:util';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {KeySource, OpenPlan} from '../lifecycle/plan.ts';
 import {restoreTerminal, saveTerminal, setTerminal} from '../kernel/terminal.ts';
 import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
+import {
+  echoStaysOn,
+  keyFileTooLarge,
+  keyUnreadable,
+  noTerminalForPassphrase,
+  passphraseEmpty,
+  passphraseTooLong,
+  passphraseUntypable,
+  passphrasesDiffer,
+} from './failures.ts';
 import {roughWeaknessOf, weaknessOf} from './passphrase-strength.ts';
 import {printablePath} from './printable-path.ts';
 
@@ -93,7 +101,7 @@ export function keyReader(
 
 /**
  * Asks for a new passphrase: not an empty one, and not another one the second time. A weak one is taken only from who
- * types it once more although it was called weak.
+ * types it again although it was called weak.
  */
 async function askTwice(caller: Caller, channel: CliChannel, image: string): Promise<Buffer> {
   let weak: Buffer = Buffer.alloc(0);
@@ -127,10 +135,7 @@ async function askTwice(caller: Caller, channel: CliChannel, image: string): Pro
       if (same) return first;
       first.fill(0);
       if (++refused === tries) {
-        throw new Failure(exitCode.noPermission, 'The passphrases do not match.', {
-          why: 'No vault was created.',
-          next: 'tazpod vault create',
-        });
+        throw passphrasesDiffer();
       }
       say('The passphrases do not match. Try again.\n');
     }
@@ -149,9 +154,7 @@ async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
   try {
     terminal = openSync('/dev/tty', 'r+');
   } catch {
-    throw new Failure(exitCode.noPermission, 'TazPod cannot ask for the passphrase: there is no terminal.', {
-      next: 'tazpod vault unlock --passphrase-file FILE',
-    });
+    throw noTerminalForPassphrase();
   }
   asking = true;
   const saved = await saveTerminal(terminal);
@@ -187,10 +190,7 @@ async function hideTyping(terminal: number): Promise<void> {
   for (let attempt = 1; attempt <= tries; attempt++) {
     if (await setTerminal(terminal, ['-echo', 'icanon', 'isig', '-noflsh'])) return;
   }
-  throw new Failure(exitCode.unavailable, 'The terminal would show the passphrase.', {
-    why: 'stty cannot switch its echo off.',
-    next: 'tazpod vault unlock --passphrase-file FILE',
-  });
+  throw echoStaysOn();
 }
 
 /** Ctrl-D instead of a passphrase says the same as Ctrl-C, and so does a window that is closed. */
@@ -217,10 +217,7 @@ async function readLine(input: Input, maximumBytes: number, onNothing = () => {}
     length += 1;
     if (length > maximumBytes) {
       line.fill(0);
-      throw new Failure(exitCode.usage, `The passphrase is longer than ${maximumBytes} bytes.`, {
-        why: 'cryptsetup does not accept a longer one at its prompt.',
-        next: 'use --key-file FILE for a longer key',
-      });
+      throw passphraseTooLong(maximumBytes);
     }
   }
   return shrink(line, length);
@@ -235,9 +232,7 @@ async function readKey(input: Input): Promise<Buffer> {
     length += bytesRead;
     if (length > maximumKeyBytes) {
       key.fill(0);
-      throw new Failure(exitCode.usage, 'The key file is larger than 8 MiB.', {
-        why: 'cryptsetup does not read more than that.',
-      });
+      throw keyFileTooLarge();
     }
     if (length === key.length) {
       const larger = Buffer.allocUnsafeSlow(key.length * 4);
@@ -270,9 +265,7 @@ async function readNow(fd: number, buffer: Buffer, offset: number, length: numbe
     if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
     // A terminal that was closed answers EIO: nothing more will come.
     if ((error as NodeJS.ErrnoException).code === 'EIO') return 0;
-    throw new Failure(exitCode.noInput, 'The passphrase or key cannot be read.', {
-      why: `The kernel returned ${(error as NodeJS.ErrnoException).code ?? 'an error'}.`,
-    });
+    throw keyUnreadable(error);
   }
 }
 
@@ -285,9 +278,7 @@ function shrink(buffer: Buffer, length: number): Buffer {
 
 function requireNotEmpty(key: Buffer): Buffer {
   if (key.length > 0) return key;
-  throw new Failure(exitCode.usage, 'The passphrase is empty.', {
-    why: 'Without a passphrase, everybody who has the image can read its secrets.',
-  });
+  throw passphraseEmpty();
 }
 
 /**
@@ -305,10 +296,7 @@ function refuseForeign(passphrase: Buffer): void {
   const what = foreignBytes(passphrase);
   if (what === undefined) return;
   passphrase.fill(0);
-  throw new Failure(exitCode.usage, `The passphrase ${what}.`, {
-    why: 'It would be a part of the passphrase, and nobody could type it. No vault was created.',
-    next: "save the file as UTF-8 without a mark and with Unix line endings: sed -i 's/\\r$//' FILE",
-  });
+  throw passphraseUntypable(what);
 }
 
 /** Others who can read the file have the vault. */

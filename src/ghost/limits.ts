@@ -9,7 +9,7 @@ let callers: Partial<Record<LimitName, Limit>> = {};
  * server could not write behind that size of the image, and with `ulimit -t` the kernel would kill it.
  *
  * Safe as root: the processes of the ghost are not the caller's, and what the caller asked for is limited again. Without
- * root a hard limit stays, and what it costs is told as any other loss.
+ * root a hard limit stays, and what it costs is reported as any other loss.
  */
 export async function liftLimits(): Promise<void> {
   callers = readLimits();

@@ -14,10 +14,9 @@ import {
   type ProcessIdentity,
   signalProcess,
 } from '../kernel/process.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {LockPlan} from '../lifecycle/plan.ts';
 import {asCaller, type Caller} from './caller.ts';
+import {lockedByProcess, noCopyOfRemovedImage} from './failures.ts';
 import {openImageForLock} from './plan/check-plan.ts';
 import {printablePath} from './printable-path.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
@@ -33,7 +32,7 @@ const wakeMs = 500;
 
 /**
  * Closes the ghost of an image from outside: SIGHUP to its session, SIGKILL after the grace time, and then the kernel's
- * word that nobody holds the image any more. Whatever is stopped of the ghost goes on meanwhile; a ghost that does not
+ * word that nobody holds the image. Stopped processes of the ghost go on meanwhile; a ghost that does not
  * close its vault all the same is killed, and the kernel closes it.
  *
  * Safe as root: the image must be the caller's own, and only processes in the PID namespace whose init bears this
@@ -55,14 +54,7 @@ export async function lockVault(caller: Caller, plan: LockPlan, warn: (text: str
   if (!removed) return;
   const saved = copies().filter((path) => !before.includes(path));
   if (saved.length === 0) {
-    throw new Failure(
-      exitCode.ioError,
-      'The image was removed while the vault was open, and no copy of it was found.',
-      {
-        why: 'The shell that opened the vault reports what happened to it.',
-        next: 'restore the image from a backup',
-      },
-    );
+    throw noCopyOfRemovedImage();
   }
   warn(`The image was saved as ${saved.map(printablePath).join(', ')}.`);
 }
@@ -71,27 +63,20 @@ async function lockImageOf(caller: Caller, plan: LockPlan, imageFd: number): Pro
   try {
     const imageId = formatFileIdentity(identifyFile(imageFd));
     const vaults = await openVaultsOf(imageFd, imageId, caller, plan.waitMs ?? 0);
-    // Now: with the end of their sessions nothing tells any more which they are.
+    // Now: with the end of their sessions nothing shows which they are.
     const [openers, ghosts] = [vaults.flatMap(openerOf), vaults.flatMap(ghostsOf)];
     for (const vault of vaults) await endVault(vault, ghosts, plan.graceMs);
     if (await unlockedWithin(imageFd, ghosts, vaults.length > 0 ? teardownTimeoutOf(imageFd) : 0)) return;
     for (const opener of openers) signalProcess(opener, 'SIGKILL');
     if (await unlockedWithin(imageFd, ghosts, openers.length > 0 ? teardownTimeoutMs.killed : 0)) return;
-    throw new Failure(exitCode.busy, 'The vault is still in use.', {
-      why:
-        vaults.length > 0
-          ? 'Its session has ended, but a process still holds the image.'
-          : 'A process without a session holds the image: it may be asking for the passphrase in another window, or ' +
-            'run in another container.',
-      next: 'tazpod vault status',
-    });
+    throw lockedByProcess(vaults.length);
   } finally {
     closeSync(imageFd);
   }
 }
 
 /**
- * The images of vaults that the caller has opened at this path, and that are not there any more.
+ * The images of vaults that the caller has opened at this path, and that are gone.
  *
  * Safe as root: what is opened is a descriptor of a process that runs as this one does and has the lock of the image,
  * and only the very inode that the label of the vault's init names. That init is root's, as argued above.

@@ -1,7 +1,7 @@
 import {constants} from 'node:os';
 import {keepOutOfCoreDumps} from '../kernel/core-dump.ts';
 import {programPath, traceProgramsTo} from '../kernel/program.ts';
-import {fileSizeLimited} from '../engines/loss.ts';
+import {fileSizeLimited} from '../engines/failures.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {SessionSignal} from '../lifecycle/message.ts';
@@ -10,6 +10,7 @@ import {type Caller, identifyCaller, identifyPlainUser} from './caller.ts';
 import {cleanVault, observeVault} from './cleaning/clean.ts';
 import {type CliChannel, connectToCli} from './cli-channel.ts';
 import {type Arguments, confirmOwnNamespace, parseArguments, whyNoNamespace} from './enter.ts';
+import {connectionLost, internalError} from './failures.ts';
 import {Interrupted, isAsking} from './key-source.ts';
 import {enterPrivateGhost} from './session/join.ts';
 import {liftLimits} from './limits.ts';
@@ -48,9 +49,7 @@ async function converse(args: Arguments, caller: Caller): Promise<number> {
   const channel = await connectToCli(caller, args.planPath);
   removePlanFolder(caller, args.planPath);
   if (channel === undefined) {
-    throw new Failure(exitCode.noPermission, 'The ghost lost the connection to the command that started it.', {
-      next: 'tazpod vault unlock',
-    });
+    throw connectionLost();
   }
   traceProgramsTo((commandLine) => channel.say({say: 'program', commandLine}));
   // Those of the terminal are for the session; the CLI passes on those that are meant for it alone. Ctrl-Z stops a ghost
@@ -64,7 +63,7 @@ async function converse(args: Arguments, caller: Caller): Promise<number> {
 
 /**
  * Does what the plan asks for, as long as somebody waits for it, and the CLI is not told to end. A session that has
- * begun minds both by itself.
+ * begun handles both by itself.
  */
 function attempt(caller: Caller, plan: GhostPlan, channel: CliChannel): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -134,11 +133,7 @@ function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   // A hard limit that only a capability could lift, which root of a container may lack.
   if ((error as NodeJS.ErrnoException | undefined)?.code === 'EFBIG') return fileSizeLimited(error);
-  return new Failure(exitCode.software, 'Internal error in the ghost. This is a bug in TazPod.', {
-    why: error instanceof Error ? error.message : 'It threw a value that is not an error.',
-    next: 'run it again with --debug and report it',
-    cause: error,
-  });
+  return internalError(error);
 }
 
 /**

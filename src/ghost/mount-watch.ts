@@ -10,7 +10,7 @@ const intervalMs = 1000;
 const restMs = 10;
 
 export type MountWatch = {
-  /** Settles when the vault is not at its mount point any more. */
+  /** Settles when the vault is no longer at its mount point. */
   readonly lost: Promise<unknown>;
   stop(): void;
 };
@@ -18,14 +18,14 @@ export type MountWatch = {
 /**
  * Watches that the vault stays where its session looks for it.
  *
- * The mount point lies in a home, and whoever may write there may rename or remove the directory: in a mount namespace
- * in which nothing is mounted on it nothing forbids that, and in this one the mount goes along or away (`detach_mounts`
- * in the kernel's fs/namespace.c). A directory made in its place would take what the session believes to be writing
- * into the vault.
+ * The mount point lies in a home, and a process that may write there may rename or remove the directory: in a mount
+ * namespace in which nothing is mounted on it nothing forbids that, and in this one the mount goes along or away
+ * (`detach_mounts` in the kernel's fs/namespace.c). A directory made in its place would take what the session believes
+ * to be writing into the vault.
  *
- * Safe as root: directories are watched and nothing in them is opened; the kernel's table decides. Whoever makes events
- * faster than they are read would keep libuv reading for ever, and this process from everything else; so the first one
- * ends the listening, and it begins again after a rest.
+ * Safe as root: directories are watched and nothing in them is opened; the kernel's table decides. A process that makes
+ * events faster than they are read would keep libuv reading without end, and this process from everything else; so the
+ * first one ends the listening, and it begins again after a rest.
  */
 export function watchMount(home: string, mountPoint: string, {major, minor}: DeviceNumber): MountWatch {
   const folders = foldersAbove(mountPoint, home);

@@ -2,12 +2,12 @@ import {existsSync} from 'node:fs';
 import {chooseEngine} from '../engines/choose.ts';
 import type {Engine} from '../engines/engine.ts';
 import {checkFileSystem, makeFileSystem} from '../engines/file-system.ts';
-import {lossAlarm, lossFailure} from '../engines/loss.ts';
+import {lossAlarm, lossFailure} from '../engines/failures.ts';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {continueStopped, descendantsOf} from '../kernel/process.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import {showLoss} from '../lifecycle/loss-mark.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 import type {CreatePlan, OpenPlan, SessionPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
@@ -18,6 +18,7 @@ import {isVolumeKeyOf} from '../luks/volume-key-digest.ts';
 import {adoptFiles} from './adopt.ts';
 import type {Caller} from './caller.ts';
 import type {CliChannel} from './cli-channel.ts';
+import {adoptNeedsRoot, justEnded, vaultIsOpen} from './failures.ts';
 import {StepRunner} from './step-runner.ts';
 import {type ControlGroupMove, leaveCallersGroups} from './control-group.ts';
 import {Resources, WrongPassphrase} from './resources.ts';
@@ -29,13 +30,13 @@ import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
 import {printablePath} from './printable-path.ts';
 import {saveRemovedImage} from './save-image.ts';
 import {supervise} from './session/supervise.ts';
-import {joinSession, justEnded, openVaultOf} from './session/join.ts';
+import {joinSession, openVaultOf} from './session/join.ts';
 import {prepareSession, type Session} from './session/session.ts';
 
 /**
  * Opens a vault as the plan says, runs its session, closes it, and returns the exit code. The order of the steps is
  * here and nowhere else; no plan can change it. `onSession` is called when the session begins: from then on the end of
- * the CLI is minded here.
+ * the CLI is handled here.
  */
 export async function openVault(
   caller: Caller,
@@ -108,7 +109,7 @@ class Ghost {
         text: `Your other processes can freeze or end the ghost, because it stays in your control group: ${why}.`,
       }),
     );
-    // Before a passphrase is asked for: whoever could open the terminal would read along.
+    // Before a passphrase is asked for: a process that could open the terminal would read along.
     await this.#resources.guardTerminal();
     if (create !== undefined) {
       const engine = await this.#create(create);
@@ -122,7 +123,7 @@ class Ghost {
     return this.#runSession(await this.#unlockAndAttach(header), session, onSession);
   }
 
-  /** Throws a Failure (74) if something that the session wrote is not in the image, whatever its own exit code was. */
+  /** Throws a Failure (74) if something that the session wrote is not in the image, with any exit code of its own. */
   refuseLoss(): void {
     const {loss} = this.#resources;
     if (loss !== undefined) throw lossFailure(loss, this.#plan.image);
@@ -192,7 +193,7 @@ class Ghost {
 
   /** Key and device: up to the plaintext of an image that is there. */
   async #unlockAndAttach(header: VettedHeader, phase: 'open' | 'adopt' = 'open'): Promise<Engine> {
-    // What is missing is said before a passphrase is asked for.
+    // Missing programs are reported before any question for a passphrase.
     const engine = await chooseEngine(header.header.segments[0]!, this.#plan.engine);
     return this.#attach(engine, header, await this.#withKey((key) => this.#resources.unlock(header, key)), phase);
   }
@@ -237,8 +238,8 @@ class Ghost {
   }
 
   /**
-   * A further session in a ghost that is there: whoever has the passphrase may. If that ghost ends just now, this one
-   * opens the vault itself, with the key that it has already.
+   * A further session in a ghost that is there: a user who has the passphrase may. If that ghost ends just now, this
+   * one opens the vault itself, with the key that it has already.
    */
   async #joinOrOpen(header: VettedHeader, first: Joinable, plan: SessionPlan, onSession: () => void): Promise<number> {
     // The header is the image's of now. What counts is the key of the vault that is open.
@@ -296,7 +297,7 @@ class Ghost {
   async #create(plan: CreatePlan): Promise<Engine> {
     const steps = this.#steps;
     const {imageFolderFd, imageName, keyFd} = this.#opened;
-    // What is missing is said before a passphrase is asked for.
+    // Missing programs are reported before any question for a passphrase.
     const engine = await chooseEngine(newSegment, this.#plan.engine);
     const memoryKiB =
       plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
@@ -344,14 +345,11 @@ class Ghost {
   async #adopt(): Promise<number> {
     const steps = this.#steps;
     if (this.#caller.isolation === 'private') {
-      throw new Failure(exitCode.unavailable, 'Only root can change the owner of the files in a vault.', {
-        why: 'This ghost has no privilege: sudo does not let you run it, or --isolation private was given.',
-        next: 'tazpod vault adopt --isolation sealed',
-      });
+      throw adoptNeedsRoot();
     }
     const {header, running} = await this.#prepare();
     // A plan that adopts never joins.
-    if (running !== undefined) throw new Failure(exitCode.busy, 'The vault is open.', {next: 'tazpod vault lock'});
+    if (running !== undefined) throw vaultIsOpen();
     await this.#unlockAndAttach(header, 'adopt');
     const {device} = this.#resources;
     await steps.step(
@@ -445,7 +443,7 @@ class Ghost {
         ...(lost === undefined ? {} : {lost}),
         ...(misplaced === undefined ? {} : {misplaced}),
       });
-      // A ghost that has joined another has nothing to save, and nothing to be content with.
+      // A ghost that has joined another has nothing to save, and nothing to accept.
       return !this.#serves && this.#isRemoved() ? exitCode.ioError : code;
     } finally {
       unwatch();

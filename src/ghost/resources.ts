@@ -15,6 +15,7 @@ import {kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
 import {mountBridges, mountBridgesPrivately} from './bridges/bridges.ts';
 import type {Caller} from './caller.ts';
+import {fileStillOpen} from './failures.ts';
 import {judgeOwner} from './foreign-vault.ts';
 import {type MountWatch, watchMount} from './mount-watch.ts';
 import type {OpenedPlan} from './plan/check-plan.ts';
@@ -105,7 +106,7 @@ export class Resources {
     return this.#device && failureOf(this.#device);
   }
 
-  /** Settles when the vault, or a bridge, is not where the session looks for it any more. */
+  /** Settles when the vault, or a bridge, is no longer where the session looks for it. */
   get misplaced(): Promise<unknown> | undefined {
     return this.#mountWatches.length === 0 ? undefined : Promise.race(this.#mountWatches.map(({lost}) => lost));
   }
@@ -250,10 +251,7 @@ export class Resources {
     const {code, stderr} = await run('sync', ['--file-system', this.#plan.mountPoint]);
     if (code !== 0 && refusedByDisk.test(stderr.toString('latin1'))) await this.#noteUntoldLoss('error');
     await this.#fileSystem.unmount(unmountPatience).catch((error: unknown) => {
-      throw new Failure(exitCode.busy, 'A process outside the session still has a file in the vault open.', {
-        why: 'The vault is closed anyway; the process can no longer read or write the file.',
-        cause: error,
-      });
+      throw fileStillOpen(error);
     });
   }
 
@@ -298,8 +296,8 @@ export class WrongPassphrase extends Failure {
 }
 
 /**
- * e2fsck makes the directory anew when it finds something to put there; until then it is root's, and in the way of
- * whoever lists the vault. Safe as root: rmdir(2) takes an empty directory or nothing, and follows no link.
+ * e2fsck makes the directory again when it finds something to put there; until then it is root's, and in the way of
+ * users who list the vault. Safe as root: rmdir(2) takes an empty directory or nothing, and follows no link.
  */
 function removeEmptyLostAndFound(folder: string): void {
   try {

@@ -7,9 +7,9 @@ import {makeUserNamespace} from './session/seal.ts';
  * Runs a system program with the ids of the caller: what the caller may not touch, the program cannot be tricked into.
  * It gets `descriptors` as 3, 4, … and `input` on standard input, and ends with this process. `offline` gives it no network.
  *
- * Safe as root, and not by the ids alone. A plain process of the caller's would be open to every other one: whoever
- * stops it in time finds `/proc/PID/root`, and there the ghost's mount namespace with the vault that is about to be
- * mounted in it. So it runs in a user namespace of root's, as the session does, and without a way to a capability.
+ * Safe as root, and not by the ids alone. A plain process of the caller's would be open to every other one: one
+ * that stops it in time finds `/proc/PID/root`, and there the ghost's mount namespace with the vault that is about to
+ * be mounted in it. So it runs in a user namespace of root's, as the session does, and without a way to a capability.
  */
 export async function runAsCaller(
   caller: Caller,

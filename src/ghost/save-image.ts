@@ -1,9 +1,9 @@
 import {createHash} from 'node:crypto';
 import {closeSync, constants, fstatSync, fsyncSync, openSync, readlinkSync, readSync, writeSync} from 'node:fs';
 import {setImmediate as nextTurn} from 'node:timers/promises';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import {asCaller, type Caller} from './caller.ts';
+import {imageNotSaved, imageSaved} from './failures.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
 import {printablePath} from './printable-path.ts';
 
@@ -25,21 +25,13 @@ export async function saveRemovedImage(
   imageFd: number,
   {folderFd, homeFd, imageName}: {readonly folderFd: number; readonly homeFd: number; readonly imageName: string},
 ): Promise<Failure> {
-  const what = 'The image of the vault was removed or replaced while the vault was open.';
   const folder = fstatSync(folderFd).nlink > 0 ? folderFd : homeFd;
   try {
     const name = await copyTo(caller, imageFd, folder, imageName);
     const path = printablePath(`${readlinkSync(`/proc/self/fd/${folder}`)}/${name}`);
-    return new Failure(exitCode.ioError, what, {
-      why: `A copy with everything that was in the vault is at ${path}.`,
-      next: `tazpod vault unlock --image ${path}`,
-    });
+    return imageSaved(path);
   } catch (error) {
-    return new Failure(exitCode.ioError, what, {
-      why: `TazPod could not save it, and its data is lost: ${error instanceof Error ? error.message : 'no copy could be made'}`,
-      next: 'restore the image from a backup',
-      cause: error,
-    });
+    return imageNotSaved(error);
   }
 }
 

@@ -1,7 +1,6 @@
 import {mkdirSync, rmdirSync} from 'node:fs';
 import {run} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {noTmpfs} from './failures.ts';
 
 /**
  * A place for the files that the vault is opened with: a tmpfs in which only root can list and make files, on the shared
@@ -22,10 +21,7 @@ export async function mountStaging(): Promise<Staging> {
   mkdirSync(folder);
   const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'mode=0711,nosuid,nodev,noexec', 'tazpod-staging', folder]);
   if (mounted.code !== 0) {
-    throw new Failure(exitCode.unavailable, 'The ghost cannot mount a tmpfs.', {
-      why: mounted.stderr.toString('utf8').trim(),
-      next: 'tazpod doctor',
-    });
+    throw noTmpfs(mounted.stderr);
   }
   return {
     folder,

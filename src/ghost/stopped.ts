@@ -4,8 +4,9 @@ import {readProcessStatus} from '../kernel/process-record.ts';
 import {continueStopped, descendantsOf, identifyProcess, isAlive, type ProcessIdentity} from '../kernel/process.ts';
 
 /**
- * Continues what is stopped of these ghosts, and of whatever holds the lock of an image: a ghost that is opening it, a
- * block server whose ghost has died. A process that is stopped would keep the vault open, or busy, for ever.
+ * Continues what is stopped of these ghosts, and of any process that holds the lock of an image: a ghost that is
+ * opening it, a block server whose ghost has died. A process that is stopped would keep the vault open, or busy, for as
+ * long as it lives.
  *
  * Safe as root: the image is the caller's own. A holder counts only if it runs as this process does, so that a user
  * cannot make root continue another user's process by taking the lock of an image in it. SIGCONT to a program that is

@@ -24,11 +24,16 @@ export default class TazpodHelp extends Help {
     this.log(renderRoot(commands, Math.min(this.opts.maxWidth, 100)));
   }
 
-  /** The other names of a command, whichever of them was asked about. */
+  /** The other names of a command, whichever of them was asked about, and --json in our words. */
   protected override formatCommand(command: Command.Loadable): string {
-    const {id, aliases} = command;
+    const {id, aliases, flags} = command;
+    const {json} = flags;
     const canonical = this.config.commands.find((each) => each.aliases.includes(id) && !each.aliases.includes(each.id));
     const names = [...(canonical === undefined ? [] : [canonical.id]), ...aliases];
-    return super.formatCommand({...command, aliases: names.filter((name) => name !== id)});
+    return super.formatCommand({
+      ...command,
+      aliases: names.filter((name) => name !== id),
+      flags: json === undefined ? flags : {...flags, json: {...json, description: 'print JSON for programs'}},
+    });
   }
 }

@@ -8,14 +8,9 @@ const nameWidth = Math.max(...commandGroups.flatMap(({commands}) => commands.map
 
 /** The help of `tazpod` itself: commands by task, and those of plugins behind them. */
 export function renderRoot(commands: readonly ListedCommand[], columns: number): string {
-  const summaryOf = (name: string) => {
-    const id = name.replaceAll(' ', ':');
-    return commands.find((each) => each.id === id || each.aliases.includes(id))?.summary;
-  };
+  const summaryOf = (name: string) => commands.find((each) => namesOf(each).includes(name))?.summary;
   const grouped = new Set(commandGroups.flatMap((group) => group.commands));
-  const others = commands
-    .filter(({id, aliases}) => ![id, ...aliases].some((name) => grouped.has(name.replaceAll(':', ' '))))
-    .map(({id}) => id.replaceAll(':', ' '));
+  const others = commands.filter((each) => !namesOf(each).some((name) => grouped.has(name))).map(({id}) => shown(id));
   const groups = [...commandGroups, ...(others.length === 0 ? [] : [{title: 'FROM PLUGINS', commands: others}])];
   return [
     wrapText('TazPod keeps secrets in one encrypted file and opens it for one shell only.', columns),
@@ -26,6 +21,15 @@ export function renderRoot(commands: readonly ListedCommand[], columns: number):
     ['EXAMPLES', ...examples.map(([command, meaning]) => row(`$ ${command}`, meaning, columns, 33))].join('\n'),
     wrapText('"tazpod help COMMAND" describes a command and its flags.', columns),
   ].join('\n\n');
+}
+
+function namesOf({id, aliases}: ListedCommand): string[] {
+  return [id, ...aliases].map(shown);
+}
+
+/** As it is typed. oclif itself writes an id that way into a command whose line it has printed. */
+function shown(id: string): string {
+  return id.replaceAll(':', ' ');
 }
 
 function row(name: string, summary: string, columns: number, width = nameWidth): string {

@@ -3,9 +3,9 @@ import type {Hook, Interfaces} from '@oclif/core';
 import type {JsonEnvelope} from '../base-command.ts';
 import {nearest} from '../config/nearest.ts';
 import {printable} from '../config/printable.ts';
+import {didYouMean, flagWithoutCommand, unexpectedArgument, unknownCommand} from '../help/failures.ts';
 import {meaningOf} from '../help/synonyms.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import {shellWord} from '../lifecycle/shell-word.ts';
 import {renderFailure} from '../report/render-failure.ts';
 import {givenImage} from '../vault/given-image.ts';
@@ -24,49 +24,32 @@ const commandNotFound: Hook.CommandNotFound = async function ({id, argv = []}) {
 
 function notFound(words: readonly string[], argv: readonly string[], config: Interfaces.Config): Failure {
   const typed = printable(words.join(' '));
-  const what = `There is no command ${JSON.stringify(typed)}.`;
   const command = (text: string, rest: readonly string[]) =>
     `tazpod ${[text, ...rest.map(shellWord), ...argv.map(shellWord)].join(' ')}`;
 
   const meant = meaningOf(words, () => imageOf(argv));
-  if (meant !== undefined && 'next' in meant) return new Failure(exitCode.usage, what, meant);
+  if (meant !== undefined && 'next' in meant) return unknownCommand(typed, meant);
   if (meant !== undefined) {
-    return new Failure(exitCode.usage, what, {
-      why: `Did you mean "${meant.command.replace(/ --$/, '')}"?`,
-      next: command(meant.command, meant.rest),
-    });
+    return didYouMean(typed, meant.command.replace(/ --$/, ''), command(meant.command, meant.rest));
   }
   // What was typed behind a name is its arguments: the name is the first words.
   const shown = config.commands.filter(({hidden}) => !hidden).map((each) => each.id.replaceAll(':', ' '));
   for (const length of [words.length, 2, 1].filter((each, index) => index === 0 || each < words.length)) {
     const start = words.slice(0, length).join(' ');
-    const rest = words.slice(length);
-    if (rest.length > 0 && shown.includes(start)) {
-      return new Failure(
-        exitCode.usage,
-        `"tazpod ${start}" takes no argument, and ${JSON.stringify(rest[0])} is one.`,
-        {
-          next: command(start, []),
-        },
-      );
-    }
+    const [argument] = words.slice(length);
+    if (argument !== undefined && shown.includes(start)) return unexpectedArgument(start, argument, command(start, []));
     const name = nearest(start, shown);
-    if (name === undefined) continue;
-    return new Failure(exitCode.usage, what, {why: `Did you mean "${name}"?`, next: command(name, rest)});
+    if (name !== undefined) return didYouMean(typed, name, command(name, words.slice(length)));
   }
   // A flag without a command: `tazpod --image PATH`.
   if (words[0]?.startsWith('-')) {
-    return new Failure(exitCode.usage, `There is no flag ${JSON.stringify(typed)} without a command.`, {
-      next: givenImage([words[0], ...argv]) === undefined ? 'tazpod help' : command(`unlock ${words[0]}`, []),
-    });
+    const image = givenImage([words[0], ...argv]);
+    return flagWithoutCommand(typed, image === undefined ? 'tazpod help' : command(`unlock ${words[0]}`, []));
   }
-  return new Failure(exitCode.usage, what, {
-    why: 'A plugin that is not installed may provide it.',
-    next: 'tazpod plugins install NAME, or: tazpod help',
-  });
+  return unknownCommand(typed);
 }
 
-/** The image that was meant, where it can be told. */
+/** The image that was meant, if that can be known. */
 function imageOf(argv: readonly string[]): string {
   const given = givenImage(argv);
   if (given !== undefined) return shellWord(given);

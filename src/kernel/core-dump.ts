@@ -26,7 +26,7 @@ export function readCorePattern(roots: KernelRoots = kernelRoots): CorePattern |
 /** The limit of a core dump in bytes, Infinity for none. The hard one is what the soft one may be raised to. */
 export type CoreLimit = {readonly soft: number; readonly hard: number};
 
-/** RLIMIT_CORE of a process; undefined when there is none or the caller may not look. */
+/** RLIMIT_CORE of a process; undefined if it does not exist or the caller may not look. */
 export function readCoreLimit(pid: number | 'self' = 'self', roots: KernelRoots = kernelRoots): CoreLimit | undefined {
   return parseCoreLimit(readKernelText(`${roots.proc}/${pid}/limits`) ?? '');
 }
@@ -45,7 +45,7 @@ export function parseCoreLimit(limits: string): CoreLimit | undefined {
  * 1. /proc/self/coredump_filter is emptied: a dump then holds registers and notes, but none of the process's memory
  *    (core(5); Documentation/filesystems/proc.rst, 3.4). Children inherit it, also across execve(2) and changes of
  *    credentials. It works against every kind of core_pattern.
- * 2. RLIMIT_CORE becomes one byte. Zero would only do for files: through a pipe the kernel dumps whatever the limit,
+ * 2. RLIMIT_CORE becomes one byte. Zero would only do for files: through a pipe the kernel dumps with any limit,
  *    except for the limit of one byte, by which it knows the crash of a dump's own handler and dumps nothing
  *    (`coredump_pipe` in fs/coredump.c). A file of less than a page is not written either. Against a socket (Linux 6.16)
  *    no limit helps, only the filter.

@@ -38,7 +38,7 @@ export function readMappings(roots: KernelRoots = kernelRoots): Mapping[] {
     .flatMap((device) => readMapping(device, roots) ?? []);
 }
 
-/** One mapping by the kernel's name for it (`dm-0`); undefined when that is none. */
+/** One mapping by the kernel's name for it (`dm-0`); undefined if that is not a mapping. */
 export function readMapping(device: string, roots: KernelRoots = kernelRoots): Mapping | undefined {
   const folder = `${roots.sys}/block/${device}`;
   const name = readKernelText(`${folder}/dm/name`);

@@ -2,7 +2,7 @@ import type {BigIntStats} from 'node:fs';
 import {fstatSync, statSync} from 'node:fs';
 
 /**
- * Which file it is, whatever its name: stat(2)'s device and inode number. Both are bigints, because an inode number
+ * Which file it is, under any name: stat(2)'s device and inode number. Both are bigints, because an inode number
  * has 64 bits and a double has 53.
  */
 export type FileIdentity = {readonly dev: bigint; readonly ino: bigint};

@@ -1,12 +1,11 @@
 import {closeSync, constants, openSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {noFileLocks} from './failures.ts';
 import {identifyFile, sameFile, type FileIdentity} from './file-identity.ts';
 import {kernelRoots, listKernelFolder, readKernelText, type KernelRoots} from './kernel-file.ts';
 import {allPids} from './process.ts';
 import {run} from './program.ts';
 
-/** What flock(1) is told to return when somebody else has the lock. Its own failures are 1 and those of sysexits.h. */
+/** What flock(1) returns when somebody else has the lock. Its own failures are 1 and those of sysexits.h. */
 const conflict = 113;
 
 /**
@@ -14,7 +13,7 @@ const conflict = 113;
  *
  * Node.js has no flock(2), so flock(1) takes the lock on the descriptor that it inherits. The lock belongs to the open
  * file description, which the descriptor here and the one there share: flock(1) ends at once, and the lock lives until
- * the last descriptor of this description is closed, by whatever end. The one thing to mind is that nobody else may
+ * the last descriptor of this description is closed, by any end. Note that nobody else may
  * inherit the descriptor: Node.js opens every file with O_CLOEXEC, so only a `descriptors` of `run` gives it away.
  */
 export async function tryLockExclusive(fd: number): Promise<boolean> {
@@ -24,9 +23,9 @@ export async function tryLockExclusive(fd: number): Promise<boolean> {
 /**
  * True when somebody holds an exclusive lock on the file, found by trying a shared one for a moment.
  *
- * The file is opened anew, also for a descriptor: a try on the caller's own description would turn an exclusive lock
- * that it holds into a shared one. For that moment an exclusive try of somebody else fails; whoever opens a vault tries
- * more than once.
+ * The file is opened again, also for a descriptor: a try on the caller's own description would turn an exclusive lock
+ * that it holds into a shared one. For that moment an exclusive try of somebody else fails; a process that opens a
+ * vault tries more than once.
  *
  * Throws what open(2) says, ENOENT and EACCES above all.
  */
@@ -46,10 +45,7 @@ async function tryLock(kind: '--shared' | '--exclusive', fd: number): Promise<bo
   });
   if (code === 0) return true;
   if (code === conflict) return false;
-  throw new Failure(exitCode.unavailable, 'The image cannot be locked.', {
-    why: 'Its file system has no working flock(2).',
-    cause: stderr.toString(),
-  });
+  throw noFileLocks(stderr);
 }
 
 /** A line of /proc/locks, see proc_locks(5); /proc/PID/fdinfo/N has the same after `lock:`. */
@@ -70,7 +66,7 @@ export type FileLock = {
  * The locks of this machine as far as procfs shows them.
  *
  * A PID namespace sees only those whose taker has a pid in it. One that was taken by a process that has ended is seen
- * in the initial namespace alone, under its old pid. So no lock in this table does not mean that there is none, and a
+ * in the initial namespace alone, under its old pid. So no lock in this table does not mean that none exists, and a
  * pid in it does not mean a holder.
  */
 export function readLocks(roots: KernelRoots = kernelRoots): FileLock[] {

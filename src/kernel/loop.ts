@@ -16,8 +16,8 @@ export type LoopDevice = {
   /** `/dev/loop0` */
   readonly path: string;
   /**
-   * Path of the backing file, for eyes: as it was in the mount namespace of whoever set the device up, with
-   * ` (deleted)` behind it when it has no name any more.
+   * Path of the backing file, for eyes: as it was in the mount namespace in which the device was set up, with
+   * ` (deleted)` behind it when it no longer has a name.
    */
   readonly backingPath: string;
   /** The device clears itself when its last user closes it. */
@@ -56,7 +56,7 @@ export function readLoopDevices(roots: KernelRoots = kernelRoots): LoopDevice[] 
 }
 
 /**
- * The loop devices on this very file, whatever its name: what the kernel itself says (LOOP_GET_STATUS64, which losetup
+ * The loop devices on this very file, under any name: what the kernel itself says (LOOP_GET_STATUS64, which losetup
  * calls; it is loop(4)'s only way from a device to its file's inode). The kernel answers only a caller that may open
  * the device, which mostly means root: others get an empty list and have `loopDevicesByPath`.
  *

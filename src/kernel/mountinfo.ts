@@ -21,7 +21,7 @@ export type Mount = {
   readonly options: readonly string[];
   readonly propagation: Propagation;
   readonly fsType: string;
-  /** What the file system calls its source: a device, a name, `none`. Free text, chosen by whoever mounted it. */
+  /** What the file system calls its source: a device, a name, `none`. Free text, which the mounting process chose. */
   readonly source: string;
   /** Options of the file system itself. */
   readonly superOptions: readonly string[];
@@ -38,7 +38,7 @@ export type Propagation = {
   readonly unbindable: boolean;
 };
 
-/** The mounts in the order of the kernel's table. Lines that are none are left out. */
+/** The mounts in the order of the kernel's table. Malformed lines are left out. */
 export function parseMountinfo(table: Buffer): Mount[] {
   // latin1 maps each byte to one character and back, so that splitting never breaks a byte sequence.
   return table

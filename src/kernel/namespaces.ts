@@ -7,7 +7,7 @@ export type IdRange = {readonly inside: number; readonly outside: number; readon
 
 export type IdKind = 'uid' | 'gid';
 
-/** See user_namespaces(7). Lines that are none are left out. */
+/** See user_namespaces(7). Malformed lines are left out. */
 export function parseIdMap(table: string): IdRange[] {
   return table.split('\n').flatMap((line) => {
     const [, inside, outside, count] = /^\s*(\d+)\s+(\d+)\s+(\d+)\s*$/.exec(line) ?? [];

@@ -139,7 +139,10 @@ export function readProcessStatus(pid: number | 'self', roots: KernelRoots = ker
   return file && parseProcessStatus(file);
 }
 
-/** Empty for a kernel thread and for a process that has ended; undefined when there is none or the caller may not look. */
+/**
+ * Empty for a kernel thread and for a process that has ended; undefined if no such process exists or the caller may not
+ * look.
+ */
 export function readCommandLine(pid: number | 'self', roots: KernelRoots = kernelRoots): Buffer[] | undefined {
   const file = readKernelFile(`${roots.proc}/${pid}/cmdline`);
   return file && parseCommandLine(file);

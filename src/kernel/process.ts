@@ -22,7 +22,7 @@ export function allPids(roots: KernelRoots = kernelRoots): number[] {
     .sort((one, other) => one - other);
 }
 
-/** The process that has this pid now; undefined when there is none. */
+/** The process that has this pid now, if one has. */
 export function identifyProcess(pid: number, roots: KernelRoots = kernelRoots): ProcessIdentity | undefined {
   const stat = readProcessStat(pid, roots);
   return stat && identityOf(stat);

@@ -1,7 +1,6 @@
 import {type ChildProcess, spawn, type StdioOptions} from 'node:child_process';
 import {accessSync, constants} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {notInstalled} from './failures.ts';
 
 /** The system programs that TazPod runs, and the Debian package that brings each. The list is closed. */
 const packages = {
@@ -93,7 +92,7 @@ export type ProgramResult = {
 
 /**
  * Programs that may work for seconds. They share descriptors, mounts and locks with this process, so they must not
- * outlive it, by whatever end: the kernel kills them with it.
+ * outlive it, by any end: the kernel kills them with it.
  */
 const lasting: ReadonlySet<ProgramName> = new Set(['cryptsetup', 'e2fsck', 'fallocate', 'mke2fs', 'sync']);
 
@@ -118,9 +117,7 @@ export function packageOf(name: ProgramName): string {
 export function programPath(name: ProgramName): string {
   const path = findProgram(name);
   if (path !== undefined) return path;
-  throw new Failure(exitCode.unavailable, `The program ${name} is not installed.`, {
-    next: `apt-get install ${packages[name]}`,
-  });
+  throw notInstalled(name, packages[name]);
 }
 
 /**
@@ -155,7 +152,7 @@ export function run(name: ToolName, args: readonly string[], options: RunOptions
       resolve(result);
     });
     if (options.input !== undefined) {
-      // A program that ends before it has read everything (a refused header, say) is told by its exit code.
+      // A program that ends before it has read everything (a refused header, say) is known by its exit code.
       child.stdin!.on('error', () => {});
       child.stdin!.end(options.input);
     }
@@ -190,7 +187,7 @@ export function startBound(
 export type DeathSignal = 'KILL' | 'TERM';
 
 /**
- * A command that ends with this process, whatever ends it: the kernel kills it when its parent dies. The signal is
+ * A command that ends with this process, by any end: the kernel kills it when its parent dies. The signal is
  * asked for before the parent is looked at, so that there is no moment at which the parent's death goes unnoticed.
  */
 export function bound(command: readonly string[], deathSignal: DeathSignal = 'KILL'): string[] {

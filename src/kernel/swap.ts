@@ -66,7 +66,7 @@ function keptByFile(path: string, roots: KernelRoots): Swap['keeps'] {
   }
 }
 
-/** True when dm-crypt lies under a device, at whatever depth (LVM on LUKS), and under each of its parts. */
+/** True when dm-crypt lies under a device, at any depth (LVM on LUKS), and under each of its parts. */
 function isEncrypted(name: string, roots: KernelRoots, seen: readonly string[] = []): boolean {
   const folder = `${roots.sys}/class/block/${name}`;
   if (readKernelText(`${folder}/dm/uuid`)?.startsWith('CRYPT-') === true) return true;

@@ -1,7 +1,6 @@
 import {fstatSync, statSync} from 'node:fs';
 import {isatty} from 'node:tty';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {terminalUnreadable} from './failures.ts';
 import {majorOf, minorOf} from './file-identity.ts';
 import {kernelRoots, readKernelLink, type KernelRoots} from './kernel-file.ts';
 import {readProcessStat} from './process-record.ts';
@@ -27,12 +26,12 @@ const firstPseudoTerminal = 136;
 const lastPseudoTerminal = 143;
 
 /**
- * The terminal of one descriptor; undefined when it is none or has no name here.
+ * The terminal of one descriptor; undefined if it is not a terminal or has no name here.
  *
  * A name alone proves nothing: each container and each ghost has a /dev/pts of its own, and their terminals bear the
  * same names and even the same device numbers. So the named file has to have the device and inode number of the open
- * one. /dev/tty is refused, because it is one device for everybody: whoever changed its owner or mode would change it
- * for the whole machine.
+ * one. /dev/tty is refused, because it is one device for everybody: a process that changed its owner or mode would
+ * change it for the whole machine.
  */
 export function terminalOf(descriptor: number, roots: KernelRoots = kernelRoots): Terminal | undefined {
   if (!isatty(descriptor)) return undefined;
@@ -78,7 +77,7 @@ export async function saveTerminal(descriptor: number): Promise<string> {
   const {code, stdout} = await run('stty', ['-g'], {stdin: descriptor, timeoutMs: sttyTimeoutMs});
   const settings = stdout.toString('latin1').trim();
   if (code !== 0 || !isSettings(settings)) {
-    throw new Failure(exitCode.unavailable, 'The settings of the terminal cannot be read.');
+    throw terminalUnreadable();
   }
   return settings;
 }
@@ -92,7 +91,7 @@ export async function restoreTerminal(descriptor: number, settings: string): Pro
   return setTerminal(descriptor, [settings]);
 }
 
-/** Sets a terminal as stty(1) is told to. False as above. */
+/** Sets a terminal with arguments of stty(1). False as above. */
 export async function setTerminal(descriptor: number, settings: readonly string[]): Promise<boolean> {
   const {code} = await run('stty', settings, {stdin: descriptor, timeoutMs: sttyTimeoutMs});
   return code === 0;

@@ -27,7 +27,7 @@ export type CleanAction =
 
 /** What became of an action. */
 export type CleanOutcome =
-  /** What it was about is not there any more. */
+  /** What it was about is gone. */
   | {readonly outcome: 'done' | 'nothing'}
   /** It is not about this vault (`refused`), or the kernel would not (`failed`); `why` is a clause. */
   | {readonly outcome: 'refused' | 'failed'; readonly why: string};
@@ -81,7 +81,7 @@ function isPath(value: unknown): boolean {
   );
 }
 
-/** Names of mappings and connections: what begins like an option is none. */
+/** Names of mappings and connections: what begins like an option is not one. */
 function isName(value: unknown): boolean {
   return typeof value === 'string' && /^[\w+:@.][\w+:@.-]{0,126}$/.test(value);
 }

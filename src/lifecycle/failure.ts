@@ -10,6 +10,9 @@ export type FailureDetails = {
   readonly cause?: unknown;
 };
 
+/** A failure as data. */
+export type FailureJson = {code: ExitCode; what: string; why?: string; next?: string};
+
 /**
  * Something that went wrong and that its user can understand: what happened, why, and the next command.
  *
@@ -29,8 +32,19 @@ export class Failure extends Error {
     this.next = details.next;
   }
 
+  /** The failure that such data describes. */
+  static fromJSON({code, what, ...details}: FailureJson): Failure {
+    return new Failure(code, what, details);
+  }
+
+  /** The same failure with another next command. */
+  withNext(next: string): Failure {
+    const {code, message, why, cause} = this;
+    return new Failure(code, message, {...(why === undefined ? {} : {why}), next, cause});
+  }
+
   /** The failure as plain data, without its cause. */
-  toJSON(): {code: ExitCode; what: string; why?: string; next?: string} {
+  toJSON(): FailureJson {
     return {
       code: this.code,
       what: this.message,

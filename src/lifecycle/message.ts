@@ -7,7 +7,7 @@ import type {PhaseId, StepId} from './step.ts';
  * What the ghost and the CLI say to each other: every message, on this page. One JSON object a line, over a socket in
  * a folder that only the user can enter.
  *
- * Losing the socket loses the display, and tells the ghost that nobody waits for it any more: it closes the vault.
+ * Losing the socket loses the display, and tells the ghost that nobody waits for it: it closes the vault.
  */
 export type GhostMessage =
   /** The steps of a phase follow. */
@@ -60,7 +60,7 @@ export type GhostMessage =
 export type Adopted = {readonly changed: number; readonly left: number};
 
 export type CliMessage =
-  /** Nothing is drawn any more: the terminal is the ghost's. */
+  /** Nothing more is drawn: the terminal is the ghost's. */
   | {readonly say: 'clear'}
   /** The CLI goes on after a stop, in the foreground or in the background. */
   | {readonly say: 'resumed'}
@@ -86,6 +86,6 @@ export type OpenVault = {
   readonly mountPoint: string;
   /** The user whose session it is. */
   readonly uid: number;
-  /** What its volume key is told by, when somebody wants to join: the image's header can be exchanged meanwhile. */
+  /** What its volume key is known by, when somebody wants to join: the image's header can be exchanged meanwhile. */
   readonly keyDigest: VolumeKeyDigest;
 };

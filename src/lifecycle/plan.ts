@@ -58,9 +58,9 @@ export type LockPlan = {
 };
 
 /**
- * Starts a session in a private ghost that is there. Only the user's own process can: whoever has a user namespace of
- * its own already, as the ghost of an open plan has, is refused by another one. So that ghost asks for the key, and
- * this plan, for which no privilege is taken at all, follows.
+ * Starts a session in a private ghost that is there. Only the user's own process can: a process that has a user
+ * namespace of its own already, as the ghost of an open plan has, is refused by another one. So that ghost asks for the
+ * key, and this plan, for which no privilege is taken at all, follows.
  */
 export type EnterPlan = {
   readonly version: typeof planVersion;
@@ -125,7 +125,7 @@ export type SessionPlan = {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly workingFolder: string;
-  /** The terminal that the user types at, `/dev/pts/3`; absent where there is none. */
+  /** The terminal that the user types at, `/dev/pts/3`; absent without one. */
   readonly terminal?: string;
   /** The caller's umask. The session gets it where the vault keeps its files private by itself. Absent: 077. */
   readonly umask?: number;

@@ -3,7 +3,7 @@
  *
  * The list has two readers. The CLI makes the listr2 task graph of it, the ghost executes it; neither can name a step
  * that the other does not know. What undoes a step is the kernel, wherever that is possible: then it happens for
- * whatever reason the ghost ends.
+ * any reason for which the ghost ends.
  */
 export type Step = {
   readonly id: StepId;

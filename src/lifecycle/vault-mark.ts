@@ -2,7 +2,7 @@ import {closeSync, constants, lstatSync, openSync, readSync} from 'node:fs';
 import {join} from 'node:path';
 
 /**
- * A vault may have come from somebody else, with a passphrase that was told along. Its files are looked at before they
+ * A vault may have come from somebody else, together with its passphrase. Its files are looked at before they
  * are used; but what a pull has rendered for shells is code, and is run unseen. So a pull leaves a random number in the
  * vault, and a file of that name in the user's data folder outside. Where the two do not meet, nothing in the vault was
  * put there by this account's pulls: no variable is set, no agreement holds, no earlier answer of a store is believed.

@@ -44,7 +44,7 @@ export function hashSizeOf(hash: string): number | undefined {
   return hashSizesBytes.get(hash);
 }
 
-/** Whether this asks for no encryption at all, in whatever spelling (`cipher_null-ecb`, `capi:ecb(cipher_null)`). */
+/** Whether this asks for no encryption at all, in any spelling (`cipher_null-ecb`, `capi:ecb(cipher_null)`). */
 export function isNullCipher(encryption: string): boolean {
   return /null|^none\b/i.test(encryption);
 }

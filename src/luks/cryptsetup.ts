@@ -1,12 +1,11 @@
 import {closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync} from 'node:fs';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {type ConfinedOptions, runConfined} from '../confined/run-confined.ts';
 import type {ProgramResult} from '../kernel/program.ts';
+import {cryptsetupFailed, headerNotWritten, unknownCryptsetup, unusablePassphraseSize} from './failures.ts';
 import {estimateUnlockSeconds} from './kdf-cost.ts';
 import {openNamelessFile, type VettedHeader} from './private-copy.ts';
 import {drainSecretPipe, openSecretPipe} from './secret-pipe.ts';
-import {quoteUntrusted} from './untrusted-text.ts';
 import {parseVolumeKeyDump} from './volume-key-dump.ts';
 
 export type FormatOptions = {
@@ -49,7 +48,7 @@ const givenFile = '/proc/self/fd/3';
 
 /**
  * Common to all calls. cryptsetup's own locks are flocks on the file itself, which our lock on the image would meet;
- * besides, without them it never mends a header unasked.
+ * besides, without them it never fixes a header unasked.
  */
 const common = ['--batch-mode', '--disable-locks'];
 
@@ -64,7 +63,7 @@ const keyFromInput = '--key-file=-';
  */
 export async function format(imageFd: number, key: Buffer, options: FormatOptions): Promise<void> {
   if (key.length === 0 || key.length > keySizeLimitBytes) {
-    throw new Failure(exitCode.usage, 'A vault needs a passphrase of at least 1 byte and at most 8 MiB.');
+    throw unusablePassphraseSize();
   }
   const headerFd = openNamelessFile('/dev/shm');
   try {
@@ -75,7 +74,7 @@ export async function format(imageFd: number, key: Buffer, options: FormatOption
       files: [headerFd],
       timeoutMs: formatTimeoutMs,
     });
-    if (call.code !== 0) throw failureOf(call, 'make the LUKS header', exitCode.cannotCreate);
+    if (call.code !== 0) throw cryptsetupFailed(call, 'make the LUKS header', exitCode.cannotCreate);
     copyHeader(headerFd, imageFd);
   } finally {
     closeSync(headerFd);
@@ -98,11 +97,7 @@ function copyHeader(headerFd: number, imageFd: number): void {
     }
     fsyncSync(imageFd);
   } catch (error) {
-    throw new Failure(exitCode.cannotCreate, 'The LUKS header could not be written.', {
-      why: 'The disk of the image refused it.',
-      next: 'df -h',
-      cause: error,
-    });
+    throw headerNotWritten(error);
   } finally {
     bytes.fill(0);
   }
@@ -124,18 +119,12 @@ export async function unlockVolumeKey(
   try {
     const call = await dumpVolumeKey(vetted, key, pipe.writeFd).finally(() => closeSync(pipe.writeFd));
     if (call.code === 2) return {outcome: 'wrong-passphrase'};
-    if (call.code !== 0) throw failureOf(call, 'try the passphrase', exitCode.unavailable);
+    if (call.code !== 0) throw cryptsetupFailed(call, 'try the passphrase', exitCode.unavailable);
     const dump = drainSecretPipe(pipe.readFd, 4096);
     try {
       const volumeKey = dump && parseVolumeKeyDump(dump, vetted.header.keyslots[0]!.keySizeBytes);
       if (volumeKey === undefined) {
-        throw new Failure(
-          exitCode.unavailable,
-          'TazPod does not understand the output of this version of cryptsetup.',
-          {
-            next: 'cryptsetup --version',
-          },
-        );
+        throw unknownCryptsetup();
       }
       return {outcome: 'unlocked', volumeKey};
     } finally {
@@ -155,7 +144,7 @@ export async function testPassphrase(vetted: VettedHeader, key: Buffer): Promise
   );
   if (call.code === 0) return true;
   if (call.code === 2) return false;
-  throw failureOf(call, 'try the passphrase', exitCode.unavailable);
+  throw cryptsetupFailed(call, 'try the passphrase', exitCode.unavailable);
 }
 
 /** The version of the installed cryptsetup, or undefined when it does not say. */
@@ -229,23 +218,3 @@ async function runTimed(
 
 /** argon2 works with four at most. How much memory it may take is said by its cost, which is checked before. */
 const mostThreads = 4;
-
-/** Exit codes: `cryptsetup(8)`, "Return codes". */
-function failureOf(call: TimedResult, task: string, otherwise: 69 | 73): Failure {
-  if (call.timedOutAfterMs !== undefined) {
-    return new Failure(exitCode.unavailable, `cryptsetup timed out, and could not ${task}.`, {
-      why: `TazPod stopped it after ${Math.round(call.timedOutAfterMs / 1000)} seconds.`,
-    });
-  }
-  if (call.code === 3 || call.signal === 'SIGKILL') {
-    return new Failure(exitCode.unavailable, `There is not enough memory to ${task}.`, {
-      why: call.code === 3 ? 'cryptsetup could not allocate it.' : 'The kernel killed cryptsetup.',
-      next: 'Give more memory, or use a key slot with a smaller --pbkdf-memory.',
-    });
-  }
-  const code = call.code === 5 ? exitCode.busy : otherwise;
-  const said = call.stderr.toString('latin1').trim().split('\n').at(-1) ?? '';
-  return new Failure(code, `cryptsetup could not ${task}.`, {
-    why: said === '' ? `It ended with ${call.code ?? call.signal}.` : `It said: ${quoteUntrusted(said, 160)}`,
-  });
-}

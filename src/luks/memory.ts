@@ -1,9 +1,8 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {kernelRoots, readKernelNumber, readKernelText} from '../kernel/kernel-file.ts';
 import type {KernelRoots} from '../kernel/kernel-file.ts';
 import {readMounts} from '../kernel/mountinfo.ts';
 import type {Mount} from '../kernel/mountinfo.ts';
+import {inMiB, tooLittleMemory} from './failures.ts';
 
 /** What cryptsetup itself takes beside the memory of argon2: 8 MiB were measured, without its threads. */
 const programKiB = 16 * 1024;
@@ -32,22 +31,15 @@ const leastPbkdfMemoryKiB = 32 * 1024;
 export function boundedPbkdfMemoryKiB(requestedKiB: number | undefined, limitKiB: number): number {
   if (requestedKiB !== undefined) {
     if (requestedKiB <= limitKiB) return requestedKiB;
-    throw tooLittle(`${inMiB(requestedKiB)} were requested`, limitKiB, `--pbkdf-memory ${Math.floor(limitKiB / 2)}`);
+    throw tooLittleMemory(
+      `${inMiB(requestedKiB)} were requested`,
+      limitKiB,
+      `--pbkdf-memory ${Math.floor(limitKiB / 2)}`,
+    );
   }
   const chosenKiB = Math.min(defaultPbkdfMemoryKiB, Math.floor(limitKiB / 2));
   if (chosenKiB >= leastPbkdfMemoryKiB) return chosenKiB;
-  throw tooLittle(`argon2id needs ${inMiB(2 * leastPbkdfMemoryKiB)} at least`, limitKiB, '--pbkdf pbkdf2');
-}
-
-function tooLittle(need: string, limitKiB: number, option: string): Failure {
-  return new Failure(exitCode.unavailable, 'Not enough memory for the key derivation.', {
-    why: `${need}, and this process may use ${inMiB(limitKiB)}.`,
-    next: `Use ${option}`,
-  });
-}
-
-function inMiB(kibibytes: number): string {
-  return `${Math.floor(kibibytes / 1024)} MiB`;
+  throw tooLittleMemory(`argon2id needs ${inMiB(2 * leastPbkdfMemoryKiB)} at least`, limitKiB, '--pbkdf pbkdf2');
 }
 
 /** `MemAvailable` (proc(5)): what can be had without swapping. */

@@ -279,7 +279,7 @@ class Section {
     return fits && bytes.toString('base64') === value ? value : this.malformed(key);
   }
 
-  /** An array of strings; empty where there is none. */
+  /** An array of strings; empty if it is absent. */
   strings(key: string): readonly string[] {
     const value = this.#object.get(key);
     if (value === undefined) return [];

@@ -1,7 +1,6 @@
 import {closeSync, constants, ftruncateSync, openSync, readSync, writeSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {splitKeySizeBytes} from './anti-forensic.ts';
+import {imageRefused, keySlotCutShort} from './failures.ts';
 import {readHeaderCopies} from './header-reader.ts';
 import type {LuksHeader} from './header.ts';
 import {renderHeader} from './render.ts';
@@ -27,8 +26,8 @@ export type VettedHeader = {
 const temporaryFile = 0o20000000 | constants.O_DIRECTORY;
 
 /**
- * Opens a file without a name in a directory, for the private copy. It goes away with its last descriptor, whatever
- * happens, and no other process can ever open it by a path of this directory. A tmpfs can make one; `/dev/shm` is one.
+ * Opens a file without a name in a directory, for the private copy. It goes away with its last descriptor in
+ * any case, and no other process can ever open it by a path of this directory. A tmpfs can make one; `/dev/shm` is one.
  */
 export function openNamelessFile(directory: string): number {
   return openSync(directory, temporaryFile | constants.O_RDWR | constants.O_EXCL, 0o600);
@@ -50,10 +49,7 @@ export function readVettedHeader(
 ): VettedHeader {
   const copies = readHeaderCopies(imageFd);
   const verdict = vetHeader(copies, {...limits, imageSizeBytes: copies.imageSizeBytes});
-  if (verdict.verdict === 'refused') {
-    const {what, exitCode: code, verdict: _, ...details} = verdict;
-    throw new Failure(code, what, details);
-  }
+  if (verdict.verdict === 'refused') throw imageRefused(verdict);
   const {header} = verdict;
   writeCopy(imageFd, copyFd, header);
   const warnings = verdict.verdict === 'opens' ? [] : verdict.warnings;
@@ -78,7 +74,7 @@ function copyRange(fromFd: number, toFd: number, offsetBytes: number, sizeBytes:
   const bytes = Buffer.alloc(sizeBytes);
   for (let done = 0; done < sizeBytes;) {
     const count = readSync(fromFd, bytes, done, sizeBytes - done, offsetBytes + done);
-    if (count === 0) throw new Failure(exitCode.data, 'This image ends in the middle of a key slot.');
+    if (count === 0) throw keySlotCutShort();
     done += count;
   }
   writeAll(toFd, bytes, offsetBytes);

@@ -14,7 +14,7 @@ const knownFlags = [
 ];
 
 /**
- * Writes both copies of a vetted header anew, from what was understood of it and from nothing else: what another
+ * Writes both copies of a vetted header again, from what was understood of it and from nothing else: what another
  * program then reads there is what was vetted, and bytes that only another parser would have seen do not exist.
  * Label, subsystem, tokens and unknown fields are gone.
  */

@@ -1,8 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {closeSync, constants, openSync, readSync, unlinkSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {run} from '../kernel/program.ts';
+import {noPrivatePipe} from './failures.ts';
 import {allocateSecret} from './secret-buffer.ts';
 
 /** Both ends of a pipe. Closing is the caller's. */
@@ -18,7 +17,7 @@ export type SecretPipe = {readonly readFd: number; readonly writeFd: number};
 export async function openSecretPipe(privateDirectory: string): Promise<SecretPipe> {
   const path = `${privateDirectory}/pipe-${randomBytes(8).toString('hex')}`;
   const made = await run('mknod', ['-m', '600', path, 'p'], {timeoutMs: 10_000});
-  if (made.code !== 0) throw new Failure(exitCode.software, 'A pipe could not be created in the private directory.');
+  if (made.code !== 0) throw noPrivatePipe();
   try {
     // The reader first, and without waiting for a writer: then the writer finds it and does not wait either.
     const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);

@@ -10,7 +10,7 @@ export function quoteUntrusted(text: string, lengthLimit = 40): string {
 }
 
 /**
- * A word of a shell command to be typed, whatever characters it has: in quotation marks where it needs them, and
+ * A word of a shell command to be typed, with any characters: in quotation marks where it needs them, and
  * control characters, which neither a terminal nor a hand should get, as escapes of bash.
  */
 export function shellWord(text: string): string {

@@ -17,8 +17,8 @@ export type Verdict =
   | ({readonly verdict: 'refused'} & Refusal);
 
 /**
- * Judges a header before any key meets it. LUKS2 protects its header against accidents, not against people: whoever
- * may write the image may have written anything into it (CVE-2025-59054, CVE-2025-58356).
+ * Judges a header before any key meets it. LUKS2 protects its header against accidents, not against people: a
+ * person who may write the image may have written anything into it (CVE-2025-59054, CVE-2025-58356).
  *
  * Pure: no key, no file, no program. Linear in the size of the header.
  */

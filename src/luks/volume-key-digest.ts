@@ -8,7 +8,7 @@ const pbkdf2 = promisify(pbkdf2WithCallback);
  * Whether a volume key is the one that a vetted header's digest was made of (LUKS2 specification, section 3.4).
  *
  * An image belongs to its user, who may exchange its header at any time for one that opens with another passphrase.
- * Whoever must know that a passphrase opens *this* open vault keeps the digest of the header that the vault was opened
+ * To know that a passphrase opens *this* open vault, a caller keeps the digest of the header that the vault was opened
  * with, unlocks, and asks here. The digest is no secret.
  *
  * Rejects with OpenSSL's error for a hash that it does not have (ripemd160 and whirlpool on most systems).

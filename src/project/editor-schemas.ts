@@ -9,7 +9,7 @@ export type EditorSchema = Readonly<Record<string, unknown>>;
 export const editorSchemaNames = ['config', 'secrets'] as const;
 export type EditorSchemaName = (typeof editorSchemaNames)[number];
 
-/** By which a file is known to be made by `tazpod init`, which may then make it anew. */
+/** By which a file is known to be made by `tazpod init`, which may then write it again. */
 export const madeByTazPod = 'Made by "tazpod init", which keeps it current.';
 
 const schemas = {config: configSchema, secrets: secretsSchema};

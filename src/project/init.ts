@@ -2,9 +2,8 @@ import {lstatSync, mkdirSync, readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {findProjectConfig} from '../config/discover.ts';
 import {readText} from '../config/read-text.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {type EditorSchemaName, editorSchema, editorSchemaNames, madeByTazPod} from './editor-schemas.ts';
+import {directoryNotCreated} from './failures.ts';
 import {vaultLine, withVaultIgnored} from './git-ignore.ts';
 import {configTemplate, secretsTemplate} from './templates.ts';
 import {makeWholeFile, removeAbandoned, replaceWholeFile} from './whole-file.ts';
@@ -20,7 +19,7 @@ export type InitResult = {
 export type InitFile = {
   /** Relative to the folder. */
   readonly path: string;
-  /** `made`: it is new. `changed`: a line was added, or TazPod's own file made anew. `left`: it was there. */
+  /** `made`: it is new. `changed`: a line was added, or TazPod's own file written again. `left`: it was there. */
   readonly state: 'made' | 'changed' | 'left';
   /** What there is to know. */
   readonly note?: string;
@@ -73,7 +72,7 @@ function ignoreVault(folder: string): InitFile {
   const kind = kindOf(whole);
   if (kind === 'other') return {path, state: 'left', note: `it is not a regular file; add ${vaultLine} to it`};
   if (kind === 'nothing') return makeFile(folder, path, `${vaultLine}\n`);
-  // Latin-1 has a character for each byte, so that whatever stands there stays as it is.
+  // Latin-1 has a character for each byte, so that all of it stays as it is.
   const content = readFileSync(whole, 'latin1');
   const changed = withVaultIgnored(content);
   if (changed === undefined) return {path, state: 'left'};
@@ -99,11 +98,7 @@ function makeFolder(path: string): void {
   } catch (cause) {
     const {code} = cause as NodeJS.ErrnoException;
     if (code === 'EEXIST' && kindOf(path) === 'folder') return;
-    throw new Failure(exitCode.cannotCreate, `The directory ${path} cannot be created.`, {
-      why: code === 'EEXIST' ? 'Something else has that name.' : `The kernel returned ${code ?? 'an error'}.`,
-      next: `ls -ld ${path}`,
-      cause,
-    });
+    throw directoryNotCreated(path, code, cause);
   }
 }
 

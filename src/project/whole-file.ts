@@ -11,8 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import {basename, dirname, join} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {fileNotWritten} from './failures.ts';
 
 /**
  * Makes a file that appears with all its content or not at all, and is on the disk then. False where there is something
@@ -67,11 +66,7 @@ function throughTemporaryName<T>(
       syncFolder(folder);
     }
   } catch (cause) {
-    throw new Failure(exitCode.cannotCreate, `${path} cannot be written.`, {
-      why: `The kernel returned ${(cause as NodeJS.ErrnoException).code ?? 'an error'}.`,
-      next: `ls -ld ${folder}`,
-      cause,
-    });
+    throw fileNotWritten(path, cause);
   }
 }
 

@@ -1,15 +1,13 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {nearest} from '../config/nearest.ts';
-import {printable} from '../config/printable.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {environmentDiffers, noSuchSecret, severalPlaces} from './failures.ts';
 import type {VariableJson} from './session/environment-files.ts';
 import {Generations} from './pull/generations.ts';
 
 /**
  * The value of one pulled thing: the variable of that name, else the file of that path, else the one that a secret of
- * that name became. Throws a Failure (66) where there is none, or (64) where it became several.
+ * that name became. Throws a Failure (66) if nothing has that name, or (64) where it became several.
  */
 export function readPulled(mountPoint: string, name: string): Buffer {
   const {kind, name: found} = findPulled(mountPoint, name);
@@ -33,16 +31,11 @@ export function findPulled(
   ];
   const [first, second] = ofSecret;
   if (second !== undefined) {
-    throw new Failure(exitCode.usage, `${printable(name)} was pulled to several places.`, {
-      why: `Choose one: ${ofSecret.map((each) => printable(each)).join(', ')}.`,
-      next: `tazpod get ${printable(ofSecret[0]!)}`,
-    });
+    throw severalPlaces(name, ofSecret);
   }
   if (first !== undefined) return findPulled(mountPoint, first);
   const meant = nearest(name, pulledNames(mountPoint));
-  throw new Failure(exitCode.noInput, `No pulled secret is named ${printable(name)}.`, {
-    next: meant === undefined ? 'tazpod secrets list' : `tazpod get ${printable(meant)}`,
-  });
+  throw noSuchSecret(name, meant);
 }
 
 /** What can be named: the variables and the files of the last pull, without reading any. */
@@ -55,10 +48,7 @@ function readVariable(mountPoint: string, name: string): Buffer {
   const json = readFileSync(join(mountPoint, '.tazpod/environment/environment.json'));
   try {
     const found = (JSON.parse(json.toString('utf8')) as readonly VariableJson[]).find((each) => each.name === name);
-    if (found === undefined)
-      throw new Failure(exitCode.data, 'The rendered environment differs from the pulled one.', {
-        next: 'tazpod pull',
-      });
+    if (found === undefined) throw environmentDiffers();
     return 'value' in found ? Buffer.from(found.value) : Buffer.from(found.base64, 'base64');
   } finally {
     json.fill(0);

@@ -11,7 +11,7 @@ export type PulledState = {
   readonly name: string;
   /**
    * `pulled`; `edited`: its content is another one here; `gone`: it was pulled, and somebody has removed it; `wanted`:
-   * `secrets.yml` names it, and it was not pulled yet; `unwanted`: `secrets.yml` does not name it any more.
+   * `secrets.yml` names it, and it was not pulled yet; `unwanted`: `secrets.yml` no longer names it.
    */
   readonly state: 'pulled' | 'edited' | 'gone' | 'wanted' | 'unwanted';
   /** The names of the secrets in it, as their stores call them. */

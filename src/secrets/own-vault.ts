@@ -1,16 +1,15 @@
 import {randomBytes} from 'node:crypto';
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {isKnownVault, knownVaultsFolder, vaultMarkPath} from '../lifecycle/vault-mark.ts';
+import {unknownVault} from './failures.ts';
 import {realFileOperations} from './pull/file-operations.ts';
 import {makeOwnFolder} from './stores/private-store.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Makes a vault one of this account's: see `vault-mark.ts`. The number is a new one where it was not known: whoever has
+ * Makes a vault one of this account's: see `vault-mark.ts`. The number is a new one if it was not known: a user who has
  * made the vault knows the old one.
  */
 export function rememberVault(mountPoint: string, environment: Environment): void {
@@ -30,8 +29,5 @@ export function rememberVault(mountPoint: string, environment: Environment): voi
 /** Throws a Failure (77) where what was rendered in the vault is not from a pull of this account's. */
 export function needKnownVault(mountPoint: string, environment: Environment): void {
   if (isKnownVault(mountPoint, environment)) return;
-  throw new Failure(exitCode.noPermission, 'This account did not pull the secrets in this vault on this machine.', {
-    why: 'The exports are code that would run here, and somebody else may have written them.',
-    next: 'tazpod pull, or tazpod env --trust if you know who pulled them',
-  });
+  throw unknownVault();
 }

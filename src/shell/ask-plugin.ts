@@ -1,9 +1,8 @@
 import type {PluginIdentity} from '../extensions/contributions.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {shellPluginUnusable} from './failures.ts';
 
 /**
- * What a plugin's function returns, if that is what it is to return. Throws a Failure (69) that names the plugin where
+ * What a plugin's function returns, if it is of the right kind. Throws a Failure (69) that names the plugin where
  * it throws or returns something else; what it has thrown is the `cause`, because it may hold anything.
  */
 export function askPlugin(
@@ -12,12 +11,7 @@ export function askPlugin(
   ask: () => unknown,
   isRight: (text: string) => boolean = () => true,
 ): string {
-  const refused = (why: string, cause?: unknown) =>
-    new Failure(exitCode.unavailable, `The plugin ${name} ${version} cannot be used.`, {
-      why: `Its ${function_} ${why}.`,
-      next: 'tazpod plugins update, or report it to its author',
-      cause,
-    });
+  const refused = (why: string, cause?: unknown) => shellPluginUnusable(name, version, function_, why, cause);
   let answer: unknown;
   try {
     answer = ask();

@@ -105,7 +105,7 @@ function takesNext(command: Command.Loadable, word: string | undefined): ValueFl
   return word?.startsWith('-') ? flagOf(command, word) : undefined;
 }
 
-/** The argument that the last word is: the flags before it and their values are none. */
+/** The argument that the last word is: not a flag before it, nor a value of one. */
 function argumentAt(command: Command.Loadable, rest: readonly string[]) {
   const before = rest.slice(0, -1).filter((word, index) => {
     return !word.startsWith('-') && takesNext(command, rest[index - 1]) === undefined;

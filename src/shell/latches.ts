@@ -2,7 +2,7 @@ import type {Configuration} from '../config/config.ts';
 import type {LatchDeclaration} from '../contract/index.ts';
 import type {FoundContributions} from '../extensions/contributions.ts';
 
-/** What becomes a part of shell code is looked at here once more, whoever let it through before. */
+/** What becomes a part of shell code is checked here again, even if others have checked it. */
 const programName = /^\w[\w.+-]{0,63}$/;
 
 /** The latches of plugins and of the configuration, each command once; the configuration's reason counts. */

@@ -5,7 +5,7 @@
 export type Edit = {
   /** The file as it is to be; undefined: it is to go, because it was made for the block. */
   readonly content: string | undefined;
-  /** What is odd about the file as it is, a clause: whoever changes it keeps a copy. */
+  /** What is odd about the file as it is, a clause: the caller that changes it keeps a copy. */
   readonly odd?: string;
 };
 

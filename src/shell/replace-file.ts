@@ -18,14 +18,14 @@ import {
   writeSync,
 } from 'node:fs';
 import {dirname, resolve} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
+import {fileUnchangeable, notAFile, tooManyLinks} from './failures.ts';
 
-/** A file of the user's as `latin1`, or undefined where there is none. Throws a Failure (77, 78). */
+/** A file of the user's as `latin1`, or undefined if it does not exist. Throws a Failure (77, 78). */
 export function readIfThere(path: string): string | undefined {
   try {
     if (statSync(path, {throwIfNoEntry: false})?.isFile() === false) {
-      throw new Failure(exitCode.config, `${path} is not a file.`, {next: `ls -ld ${path}`});
+      throw notAFile(path);
     }
     return readFileSync(path, 'latin1');
   } catch (error) {
@@ -44,12 +44,12 @@ export function targetOf(path: string): string {
     if (lstatSync(target, {throwIfNoEntry: false})?.isSymbolicLink() !== true) return target;
     target = resolve(dirname(target), readlinkSync(target));
   }
-  throw new Failure(exitCode.config, `${path} leads through too many symbolic links.`, {next: `ls -l ${path}`});
+  throw tooManyLinks(path);
 }
 
 /**
- * Replaces a file, or makes it: written beside, synced and renamed, so that whoever reads it at any moment, also after
- * a crash, finds the old one or the new one. The mode stays. Throws a Failure (77).
+ * Replaces a file, or makes it: written beside, synced and renamed, so that a program that reads it at any moment, also
+ * after a crash, finds the old one or the new one. The mode stays. Throws a Failure (77).
  */
 export function replaceFile(path: string, content: string, newMode = 0o644): void {
   const mode = statSync(path, {throwIfNoEntry: false})?.mode ?? newMode;
@@ -116,9 +116,5 @@ function syncFolder(path: string): void {
 function asFailure(error: unknown, path: string): unknown {
   if (error instanceof Failure) return error;
   const code = (error as NodeJS.ErrnoException).code ?? 'an error';
-  return new Failure(exitCode.noPermission, `${path} cannot be changed.`, {
-    why: `The kernel returned ${code}.`,
-    next: `ls -ld ${dirname(path)} ${path}`,
-    cause: error,
-  });
+  return fileUnchangeable(path, code, error);
 }

@@ -1,6 +1,5 @@
 import {basename} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {noShellName} from './failures.ts';
 
 /**
  * The shells that are meant: the one that was named, else those of the configuration, else the login shell. Throws a
@@ -14,8 +13,5 @@ export function whichShells(
   const names = named === undefined ? (configured ?? [basename(loginShell)]) : [named];
   const wrong = names.find((name) => !/^[a-z0-9][a-z0-9-]{0,63}$/.test(name));
   if (wrong === undefined) return names;
-  throw new Failure(exitCode.usage, `${JSON.stringify(wrong)} is not the name of a shell.`, {
-    why: 'A shell is named by its program: bash, zsh, fish.',
-    next: 'tazpod shell install bash',
-  });
+  throw noShellName(wrong);
 }

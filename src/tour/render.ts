@@ -8,6 +8,6 @@ export function renderChapter({title, looks}: Chapter): string {
   return ['', bold(title), ...rows].join('\n');
 }
 
-// styleText minds NO_COLOR and whether the stream is a terminal.
+// styleText respects NO_COLOR and whether the stream is a terminal.
 const bold = (text: string) => styleText('bold', text, {stream: process.stdout});
 const dim = (text: string) => styleText('dim', text, {stream: process.stdout});

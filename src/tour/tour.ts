@@ -8,10 +8,11 @@ import {isLocked} from '../kernel/file-lock.ts';
 import {loopDevicesOf} from '../kernel/loop.ts';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../lifecycle/failure.ts';
 import {createPlan} from '../vault/create.ts';
 import {openVault, type Presentation} from '../vault/open-vault.ts';
 import {readVaultState, type SessionState} from '../vault/state.ts';
+import {tourNotFinished} from './failures.ts';
 import {lookFromOutside, type Look} from './outside.ts';
 
 /** The `result` of `tour --json`: what was seen, from the three places. */
@@ -56,7 +57,7 @@ export async function takeTour(presentation: Presentation, show: (chapter: Chapt
     show({title: 'A vault, created and opened', looks: []});
     const over = new AbortController();
     const seen = observe(folder, image, mountPoint, show, over.signal);
-    // What goes wrong in it is told below, after the session has ended.
+    // Its errors are reported below, after the session has ended.
     seen.catch(() => {});
     const end = await openVault(
       {
@@ -114,9 +115,7 @@ async function observe(
 /** A ghost that could not even begin has said why by itself, and its exit code says what kind of thing it was. */
 function endedEarly(code: number): Failure {
   const known = Object.values(exitCode).find((each) => each === code);
-  return new Failure(known ?? exitCode.software, 'The tour’s session did not finish.', {
-    next: 'tazpod doctor',
-  });
+  return tourNotFinished(known);
 }
 
 function outsideTitle(): string {

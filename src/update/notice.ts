@@ -53,7 +53,7 @@ export async function versionToAnnounce({
 
 /**
  * Asks the registry for the newest version while the command does its work; the next command announces it. Nothing is
- * started and nothing is waited for: whoever ends the command calls what this returns, and an answer that has not come
+ * started and nothing is waited for: the end of the command calls what this returns, and an answer that has not come
  * by then is given up.
  */
 export function askMeanwhile({folder, registry, nowMs = Date.now()}: NoticeOptions): () => void {

@@ -1,9 +1,8 @@
 import {rmdirSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import {findOwnHome} from '../config/own-home.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
+import {absorbWhileOpen, leftOutside, noVaultAt, notAbsorbed} from './failures.ts';
 import {type KeyFlags, keySource} from './key-flags.ts';
 import {locateImage, prepareMountPoint} from './location.ts';
 import {openVault, type Presentation} from './open-vault.ts';
@@ -43,13 +42,10 @@ export async function absorb(flags: AbsorbFlags, presentation: Presentation): Pr
   if (names.length === 0) return {image, mountPoint, absorbed: []};
   const {state} = await readVaultState(image);
   if (state === 'absent') {
-    throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
+    throw noVaultAt(image);
   }
   if (state === 'open') {
-    throw new Failure(exitCode.busy, 'The vault is open.', {
-      why: `Its sessions hide the files outside the vault in ${mountPoint}.`,
-      next: 'tazpod lock && tazpod vault absorb',
-    });
+    throw absorbWhileOpen(mountPoint);
   }
 
   const desk = join(home, deskName);
@@ -71,23 +67,14 @@ export async function absorb(flags: AbsorbFlags, presentation: Presentation): Pr
       presentation,
     );
     if (end.code !== 0) {
-      throw new Failure(exitCode.software, 'Some files were not moved into the vault.', {
-        why: `The session ended with ${end.code}. The moved files are in a directory absorbed-… of the vault.`,
-        next: 'tazpod vault absorb',
-      });
+      throw notAbsorbed(end.code);
     }
   } finally {
     removeEmpty(desk);
   }
   const left = strayNames(mountPoint);
   if (left.length === 0) return {image, mountPoint, absorbed: names};
-  throw new Failure(exitCode.cannotCreate, `Some files in ${mountPoint} are still outside the vault.`, {
-    why: `A warning says why. Left there: ${left
-      .slice(0, 3)
-      .map((name) => JSON.stringify(name))
-      .join(', ')}.`,
-    next: 'tazpod vault absorb',
-  });
+  throw leftOutside(mountPoint, left);
 }
 
 /**

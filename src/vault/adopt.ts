@@ -1,6 +1,5 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
+import {nothingAdopted} from './failures.ts';
 import {type KeyFlags, keySource} from './key-flags.ts';
 import {openVault, type Presentation} from './open-vault.ts';
 
@@ -28,7 +27,5 @@ export async function adoptVault(
   const {code, adopted} = await openVault(request, presentation);
   if (code !== 0) return code;
   if (adopted !== undefined) return {image, ...adopted};
-  throw new Failure(exitCode.software, 'The ghost did not report what it changed.', {
-    next: 'run it again with --debug and report it',
-  });
+  throw nothingAdopted();
 }

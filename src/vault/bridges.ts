@@ -2,9 +2,8 @@ import {lstatSync, realpathSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {findWriter} from '../kernel/writers.ts';
 import {type BridgeSurroundings, refuseBridges} from '../lifecycle/bridge-rules.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {BridgePlan, KeySource} from '../lifecycle/plan.ts';
+import {bridgeIgnored, bridgeNotAllowed} from './failures.ts';
 import {ghostEntry} from './ghost-call.ts';
 
 /** A bridge, and who asks for it. */
@@ -20,9 +19,9 @@ export type CollectedBridges = {readonly bridges: readonly BridgePlan[]; readonl
 
 /**
  * Puts together who asks for which bridge. The same one twice is one. What cannot be, a nested one, one over the mount
- * point or through a symbolic link, is a Failure (78) where the user asks for it; a plugin's is left out with a remark,
- * so that no plugin keeps anybody out of the vault. One that a program writes to is left out as well: what lies there is
- * moved into the vault the next time.
+ * point or through a symbolic link, is a Failure (78) where the user asks for it; a plugin's is left out with a
+ * warning, so that no plugin keeps anybody out of the vault. One that a program writes to is left out as well: what
+ * lies there is moved into the vault the next time.
  */
 export function collectBridges(
   declared: readonly DeclaredBridge[],
@@ -38,8 +37,8 @@ export function collectBridges(
     if (accepted.some((other) => other.home === bridge.home && other.vault === bridge.vault)) continue;
     const why = refusalOf([...accepted, bridge], {home, mountPoint, kept}) ?? linkSentence(home, bridge);
     if (why === undefined) accepted.push(bridge);
-    else if (bridge.contributed) remarks.push(`${describe(bridge)}, from ${bridge.source}, is ignored: ${why}.`);
-    else throw refused(bridge, why);
+    else if (bridge.contributed) remarks.push(bridgeIgnored(bridge, why));
+    else throw bridgeNotAllowed(bridge, why);
   }
   const bridges = accepted.filter((bridge) => {
     const writer = findWriter(join(home, bridge.home));
@@ -79,15 +78,4 @@ function isLink(path: string): boolean {
     // Nothing is there, or a file is on the way, which the ghost has a sentence for.
     return false;
   }
-}
-
-function describe({home, vault}: BridgePlan): string {
-  return `The bridge from ${JSON.stringify(home)} in the home to ${JSON.stringify(vault)} in the vault`;
-}
-
-function refused(bridge: DeclaredBridge, why: string): Failure {
-  return new Failure(exitCode.config, `${describe(bridge)} is not allowed; ${bridge.source} asks for it.`, {
-    why: `${why[0]!.toUpperCase()}${why.slice(1)}.`,
-    next: 'tazpod config --explain',
-  });
 }

@@ -3,11 +3,10 @@ import {type FoundContributions} from '../extensions/contributions.ts';
 import {loadModule} from '../extensions/load.ts';
 import {type CleanAction, type CleanOutcome, isCleanAction, type Observation} from '../lifecycle/cleaning.ts';
 import {maximumActions} from '../lifecycle/cleaning.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {GhostMessage} from '../lifecycle/message.ts';
 import {type GhostPlan, planVersion} from '../lifecycle/plan.ts';
 import {chooseEscalation} from './escalation.ts';
+import {ghostEnded, nothingObserved, strategyBroken} from './failures.ts';
 import {callGhost, ghostEntry} from './ghost-call.ts';
 import {type Presentation} from './open-vault.ts';
 import {readVaultState} from './state.ts';
@@ -45,12 +44,7 @@ export async function planCleaning(
 ): Promise<Cleaning> {
   const {plugin, module} = await loadModule(contributions, 'cleanupStrategies', strategy);
   const found = await observeVault(image, presentation);
-  const broken = (why: string, cause?: unknown) =>
-    new Failure(exitCode.unavailable, `The strategy ${strategy} of the plugin ${plugin.name} does not work.`, {
-      why,
-      next: 'tazpod vault status',
-      cause,
-    });
+  const broken = (why: string, cause?: unknown) => strategyBroken(strategy, plugin.name, why, cause);
   let planned: unknown;
   try {
     planned = module.plan(found);
@@ -147,7 +141,7 @@ async function observeVault(image: string, presentation: Presentation): Promise<
     if (message.say === 'observed') found = message.vault;
   });
   if (found === undefined) {
-    throw new Failure(exitCode.software, 'The ghost did not report what it found.', {next: 'tazpod doctor'});
+    throw nothingObserved();
   }
   return found;
 }
@@ -168,5 +162,5 @@ async function converse(
     },
   });
   if (end.failure !== undefined) throw end.failure;
-  if (end.code !== 0) throw new Failure(exitCode.busy, 'The ghost ended before it finished.', {next: 'tazpod doctor'});
+  if (end.code !== 0) throw ghostEnded();
 }

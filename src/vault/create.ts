@@ -1,10 +1,8 @@
 import {accessSync, constants, existsSync, mkdirSync, statfsSync} from 'node:fs';
 import {dirname} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {CreatePlan, EngineId, Isolation, Pbkdf} from '../lifecycle/plan.ts';
+import {directoryUnusable, imageExists, noMemoryOfPbkdf2, noSpace, notCreated} from './failures.ts';
 import {type KeyFlags, keySource} from './key-flags.ts';
-import {vaultCommand} from './given-image.ts';
 import {locateImage} from './location.ts';
 import {openVault, type Presentation} from './open-vault.ts';
 import {formatSize, parseSize} from './size.ts';
@@ -36,20 +34,14 @@ export async function createVault(
   const image = locateImage(flags.image);
   const create = createPlan(flags);
   if (existsSync(image)) {
-    throw new Failure(exitCode.cannotCreate, `${image} already exists.`, {
-      why: 'TazPod never overwrites a file with a new vault.',
-      next: vaultCommand('vault unlock', image),
-    });
+    throw imageExists(image);
   }
   prepareImageFolder(image, create.sizeBytes);
   const key = keySource(flags);
   const {'mount-point': mountPoint, engine, isolation} = flags;
   const end = await openVault({image, mountPoint, key, engine, isolation, create}, presentation);
   if (!end.orderly) {
-    throw new Failure(exitCode.software, 'The vault was not created.', {
-      why: `The ghost ended with ${end.code} before it finished.`,
-      next: 'tazpod doctor',
-    });
+    throw notCreated(end.code);
   }
   return end.code === 0 ? {image, sizeBytes: create.sizeBytes} : end.code;
 }
@@ -59,7 +51,7 @@ export function createPlan(flags: CreateFlags): CreatePlan {
   const memory = flags['pbkdf-memory'];
   const iterations = flags['pbkdf-force-iterations'];
   if (flags.pbkdf === 'pbkdf2' && memory !== undefined) {
-    throw new Failure(exitCode.usage, '--pbkdf-memory does not apply to pbkdf2.', {next: 'omit --pbkdf-memory'});
+    throw noMemoryOfPbkdf2();
   }
   return {
     sizeBytes: parseSize(flags.size),
@@ -79,25 +71,10 @@ export function prepareImageFolder(image: string, sizeBytes: number): void {
     mkdirSync(folder, {recursive: true, mode: 0o700});
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'an error';
-    throw new Failure(exitCode.cannotCreate, `A vault cannot be created in ${folder}.`, {
-      why: refusals[code] ?? `The kernel returned ${code}.`,
-      next: 'tazpod vault create --image ~/.tazpod-vault/vault.img',
-      cause: error,
-    });
+    throw directoryUnusable(folder, error);
   }
   const {bavail, bsize} = statfsSync(folder);
   // Some file systems do not say what they have: 0 of 0 blocks.
   if (bavail * bsize >= sizeBytes || bavail === 0) return;
-  throw new Failure(exitCode.cannotCreate, 'Not enough space for the image.', {
-    why: `${folder} has ${formatSize(bavail * bsize)} free, and the image needs ${formatSize(sizeBytes)}.`,
-    next: 'tazpod vault create --size SIZE',
-  });
+  throw noSpace(folder, formatSize(bavail * bsize), formatSize(sizeBytes));
 }
-
-const refusals: Readonly<Record<string, string>> = {
-  EACCES: 'You do not have permission to write there.',
-  EEXIST: 'A file with that name already exists.',
-  ENOTDIR: 'One of its parents is a file, not a directory.',
-  EROFS: 'The file system is read-only.',
-};

@@ -1,9 +1,8 @@
 import {spawn} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import {readProcessStatus} from '../kernel/process-record.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {Isolation} from '../lifecycle/plan.ts';
+import {sealedNeedsRoot} from './failures.ts';
 
 /** How the ghost is called, and what isolation that gives. */
 export type Escalation = {
@@ -18,7 +17,7 @@ export type Escalation = {
 const sudoPaths = ['/usr/bin/sudo', '/bin/sudo', '/usr/local/bin/sudo'];
 
 /**
- * Decides how the ghost gets its privileges: as root it has them, sudo gives them, and without either it makes do with
+ * Decides how the ghost gets its privileges: as root it has them, sudo gives them, and without either it works with
  * the user's own namespaces. What was asked for is never silently replaced by less.
  */
 export async function chooseEscalation(
@@ -40,10 +39,7 @@ export async function chooseEscalation(
     return {isolation: 'sealed', prefix, environment: process.env};
   }
   if (asked === 'sealed') {
-    throw new Failure(exitCode.noPermission, 'A sealed session needs root.', {
-      why: `${refusal.why[0]!.toUpperCase()}${refusal.why.slice(1)}.`,
-      next: 'tazpod doctor',
-    });
+    throw sealedNeedsRoot(refusal.why);
   }
   return {
     ...own,
@@ -58,7 +54,7 @@ async function refusalToBecomeRoot(
 ): Promise<{readonly sudo: string} | {readonly why: string}> {
   const sudo = sudoPaths.find((path) => existsSync(path));
   if (sudo === undefined) return {why: 'sudo is not installed'};
-  // Set inside a ghost and in many containers: sudo cannot become root there, whatever its rules say.
+  // Set inside a ghost and in many containers: sudo cannot become root there with any rules.
   if (readProcessStatus('self')?.noNewPrivileges === true) {
     return {why: 'this process has no_new_privs set, so it cannot become root'};
   }

@@ -1,11 +1,10 @@
 import {isUtf8} from 'node:buffer';
 import {readFileSync, readlinkSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {argumentNotUtf8, directoryNotUtf8, variableNotUtf8} from './failures.ts';
 
 /**
  * Linux hands names, arguments and variables over as bytes. Node reads them as UTF-8 and puts U+FFFD in the place of
- * what is none, so TazPod would open another file, or pass on another word, than the user has typed. Such words are
+ * other bytes, so TazPod would open another file, or pass on another word, than the user has typed. Such words are
  * refused.
  */
 const replacement = '\uFFFD';
@@ -14,16 +13,13 @@ const replacement = '\uFFFD';
 export function refuseInexactArguments(argv = process.argv.slice(2), environment = process.env): void {
   const index = argv.findIndex((word) => word.includes(replacement));
   if (index >= 0 && !readRecord('cmdline').every(isUtf8)) {
-    throw new Failure(exitCode.usage, `Argument ${index + 1} is not UTF-8.`, {
-      why: 'TazPod cannot pass it on byte for byte.',
-      next: 'rename the file to a name in UTF-8',
-    });
+    throw argumentNotUtf8(index + 1);
   }
   const settings = Object.keys(environment).filter((name) => name.startsWith('TAZPOD_'));
   refuseInexactVariables(Object.fromEntries(settings.map((name) => [name, environment[name]])));
 }
 
-/** What shells keep for themselves. They make them anew, so nobody misses one that is left out. */
+/** What shells keep for themselves. They set them again, so nobody misses one that is left out. */
 const bookkeeping: ReadonlySet<string> = new Set(['PWD', 'OLDPWD', '_']);
 
 /** The variables of this process for a session, each byte for byte. Throws a Failure (64). */
@@ -48,22 +44,16 @@ function refuseInexactVariables(environment: NodeJS.ProcessEnv): void {
     .map((entry) => entry.toString().split('=', 1)[0]!)
     .find((each) => suspects.includes(each));
   if (name === undefined) return;
-  throw new Failure(exitCode.usage, `The variable ${name} is not UTF-8.`, {
-    why: 'TazPod cannot pass it on byte for byte.',
-    next: `unset ${name}`,
-  });
+  throw variableNotUtf8(name);
 }
 
 /** Refuses a working directory whose name did not arrive byte for byte. Throws a Failure (64). */
 export function refuseInexactFolder(folder: string): void {
   if (!folder.includes(replacement) || isUtf8(readlinkSync('/proc/self/cwd', {encoding: 'buffer'}))) return;
-  throw new Failure(exitCode.usage, 'The name of the working directory is not UTF-8.', {
-    why: 'TazPod cannot pass it on byte for byte.',
-    next: 'cd',
-  });
+  throw directoryNotUtf8();
 }
 
-/** What this process was started with. One that an older Node has started was told what that Node made of it. */
+/** What this process was started with. One that an older Node has started has what that Node made of it. */
 function readRecord(name: 'cmdline' | 'environ'): Buffer[] {
   const pids = ['self', ...(process.channel === undefined ? [] : [process.ppid])];
   return pids.flatMap((pid) => {

@@ -1,7 +1,6 @@
 import {type Mount, readMounts} from '../kernel/mountinfo.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {KeySource} from '../lifecycle/plan.ts';
+import {rootCannotAccessImage, rootCannotAccessKey} from './failures.ts';
 
 /**
  * Refuses what lies on a FUSE mount (sshfs, gocryptfs, rclone) that lets only its user in: the kernel keeps root out of
@@ -14,17 +13,11 @@ export function refuseWhatRootCannotSee(
 ): void {
   const ofImage = closedMount(image, mounts);
   if (ofImage !== undefined) {
-    throw new Failure(exitCode.noPermission, `Root cannot access ${ofImage}, which contains the image.`, {
-      why: 'It is a FUSE mount that only its user can access.',
-      next: 'tazpod vault unlock --isolation private, or mount it with -o allow_other',
-    });
+    throw rootCannotAccessImage(ofImage);
   }
   const ofKey = key.from === 'file' ? closedMount(key.path, mounts) : undefined;
   if (ofKey === undefined || key.from !== 'file') return;
-  throw new Failure(exitCode.noPermission, `Root cannot access ${ofKey}, which contains the passphrase or key.`, {
-    why: 'It is a FUSE mount that only its user can access.',
-    next: `cat ${key.path} | tazpod vault exec ${key.form === 'key' ? '--key-file' : '--passphrase-file'} - -- COMMAND`,
-  });
+  throw rootCannotAccessKey(ofKey, key.path, key.form);
 }
 
 /** The mount point of the file system that a path is on, if it is such a mount. */

@@ -6,11 +6,11 @@ import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import type {Adopted, CliMessage, GhostMessage, OpenVault, SessionSignal} from '../lifecycle/message.ts';
 import {sessionSignals} from '../lifecycle/message.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
 import {Failure} from '../lifecycle/failure.ts';
 import type {GhostPlan, InitId} from '../lifecycle/plan.ts';
 import {packageFile} from '../lifecycle/own-files.ts';
 import type {Escalation} from './escalation.ts';
+import {ghostNotStarted, noNode, sudoRefused} from './failures.ts';
 import {Job, type SavedTerminal} from './job.ts';
 import {placePlanFolder} from './plan-folder.ts';
 import {endTerminalLinesWithCrLf} from './terminal-lines.ts';
@@ -76,10 +76,11 @@ export async function callGhost(
       // A ghost that lingers for others is not waited for.
       ghost.unref();
       const told = await conversation.ended();
-      if (code === noNode && !told.began) return {code, ...told, failure: withoutNode()};
+      if (code === noNodeCode && !told.began) return {code, ...told, failure: noNode(realpathSync(process.execPath))};
       // Ctrl-C at sudo's own prompt: sudo ends with 1, as it does for a wrong password.
       if (!told.began && forwarding.interrupted()) return {code: 128 + constants.signals.SIGINT, ...told};
-      if (!told.began && code === 1 && file !== ghostEntry) throw refusedBySudo(plan);
+      // 1 is sudo's own exit code, and none of the ghost's.
+      if (!told.began && code === 1 && file !== ghostEntry) throw sudoRefused(plan.operation);
       return {code, ...told};
     } finally {
       forwarding.stop();
@@ -91,14 +92,7 @@ export async function callGhost(
 }
 
 /** What the entry ends with when it has found no Node that it may run, as a shell does without a program. */
-const noNode = 127;
-
-function withoutNode(): Failure {
-  return new Failure(exitCode.unavailable, 'The privileged half of TazPod finds no Node.js to run on.', {
-    why: 'It needs version 22.15 or newer; as root, one that belongs to root.',
-    next: `sudo install --mode=0755 ${realpathSync(process.execPath)} /usr/local/bin/node`,
-  });
-}
+const noNodeCode = 127;
 
 /**
  * Starts the ghost, or sudo in front of it. It gets the working directory as it is, without looking its name up: the
@@ -113,22 +107,11 @@ function startGhost(
   const child = spawn(file, args, {stdio: 'inherit', env});
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      const why = `The kernel returned ${error.code ?? 'an error'}.`;
-      reject(
-        new Failure(exitCode.unavailable, `${file} cannot be started.`, {why, next: 'tazpod doctor', cause: error}),
-      );
+      reject(ghostNotStarted(file, error));
     });
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
   });
   return {pid: child.pid ?? 0, ended, unref: () => child.unref()};
-}
-
-/** 1 is sudo's own exit code, and none of the ghost's. */
-function refusedBySudo({operation}: GhostPlan): Failure {
-  return new Failure(exitCode.noPermission, 'sudo did not run the privileged half of TazPod.', {
-    why: 'Its own message is above. Without root, a session can only be private.',
-    next: operation === 'open' ? 'tazpod vault unlock --isolation private' : 'sudo --list',
-  });
 }
 
 /** `began`: the ghost has connected. */
@@ -168,8 +151,7 @@ function converse(
         if (message.say === 'enter') told = {...told, enter: message.init};
         if (message.say === 'open') told = {...told, vault: message.session};
         if (message.say === 'failure') {
-          const {code, what, ...details} = message;
-          told = {...told, failure: new Failure(code, what, details)};
+          told = {...told, failure: Failure.fromJSON(message)};
         }
         if (message.say === 'lingers') lingers(message.code);
         if (message.say === 'stopped') onStopped();

@@ -2,8 +2,7 @@ import {existsSync} from 'node:fs';
 import {resolve} from 'node:path';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import type {RunningVault} from '../kernel/open-vaults.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {cannotOpenAgain, onlyOutside, openOtherwise, openReadOnly, otherVault} from './failures.ts';
 import {currentFolder, locateImage, resolveLinks} from './location.ts';
 
 /** What a command line says about a vault and how it is opened. */
@@ -31,7 +30,7 @@ export function isImageOf(here: Pick<Here, 'image' | 'imageId'>, path: string): 
  */
 export function requireThisVault(here: Here, named: NamedVault): void {
   const image = named.image === undefined ? undefined : locateImage(named.image);
-  if (image !== undefined && !isImageOf(here, image)) throw otherVault(here, image);
+  if (image !== undefined && !isImageOf(here, image)) throw otherVault(here.image, image);
   const mountPoint = named['mount-point'];
   if (mountPoint !== undefined && resolveLinks(resolve(currentFolder(), mountPoint)) !== here.mountPoint) {
     throw openOtherwise(`The vault is mounted at ${here.mountPoint}.`);
@@ -46,38 +45,12 @@ export function requireThisVault(here: Here, named: NamedVault): void {
   if (named.share !== undefined) throw openOtherwise('--share has no effect inside a ghost.');
   if (named.strategy !== undefined) throw onlyOutside('--strategy works only outside a ghost.');
   if (named.join === false) {
-    throw new Failure(exitCode.busy, 'This shell is already inside the vault.', {
-      why: '--no-join needs a vault that is not open.',
-      next: 'tazpod status',
-    });
+    throw cannotOpenAgain();
   }
-}
-
-/** A vault that was meant and is not the one that is open here. */
-export function otherVault(here: Pick<Here, 'image'>, image: string): Failure {
-  return new Failure(exitCode.usage, 'This shell is inside the ghost of another vault.', {
-    why: `${here.image} is open here, and no other vault can be opened or locked from inside: ${image}.`,
-    next: 'exit',
-  });
-}
-
-/** A command that has no meaning inside a ghost. */
-export function onlyOutside(what: string): Failure {
-  return new Failure(exitCode.usage, what, {why: 'A process inside a ghost cannot become root.', next: 'exit'});
 }
 
 /** Throws a Failure if a command would have to write into a vault that is open read-only. */
 export function requireWritable(here: Pick<Here, 'readOnly'> | undefined, what: string): void {
   if (!here?.readOnly) return;
-  throw new Failure(exitCode.usage, `${what} writes into the vault, which is open read-only.`, {
-    why: 'Nothing in it can be changed until it is locked and opened again.',
-    next: 'exit, and then tazpod unlock without --read-only',
-  });
-}
-
-function openOtherwise(what: string): Failure {
-  return new Failure(exitCode.usage, what, {
-    why: 'These options are set when the vault is unlocked, and apply until it is locked.',
-    next: 'tazpod lock',
-  });
+  throw openReadOnly(what);
 }

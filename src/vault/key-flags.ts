@@ -1,7 +1,6 @@
 import {resolve} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {KeySource} from '../lifecycle/plan.ts';
+import {twoKeySources} from './failures.ts';
 
 export type KeyFlags = {readonly 'passphrase-file'?: string | undefined; readonly 'key-file'?: string | undefined};
 
@@ -11,9 +10,7 @@ export type KeyFlags = {readonly 'passphrase-file'?: string | undefined; readonl
  */
 export function keySource(flags: KeyFlags, environment: NodeJS.ProcessEnv = process.env): KeySource {
   if (flags['passphrase-file'] !== undefined && flags['key-file'] !== undefined) {
-    throw new Failure(exitCode.usage, '--passphrase-file and --key-file cannot be combined.', {
-      next: 'use one of them',
-    });
+    throw twoKeySources();
   }
   if (flags['key-file'] !== undefined) return fromFile(flags['key-file'], 'key');
   const file = flags['passphrase-file'] ?? (environment['TAZPOD_PASSPHRASE_FILE'] || undefined);

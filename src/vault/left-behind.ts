@@ -1,6 +1,6 @@
 import {printable} from '../config/printable.ts';
 
-/** How many names are said. */
+/** How many names the warning has. */
 const mostNames = 5;
 const longestName = 30;
 

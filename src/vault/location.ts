@@ -1,9 +1,8 @@
 import {existsSync, mkdirSync, realpathSync, statSync} from 'node:fs';
 import {basename, dirname, isAbsolute, join, resolve} from 'node:path';
 import {findOwnHome} from '../config/own-home.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {refuseInexactFolder} from './exact-words.ts';
+import {mountPointIsFile, mountPointNotCreated, mountPointOutsideHome, noWorkingDirectory} from './failures.ts';
 
 /** Where a vault's image and its mount point are, with the user's own symbolic links resolved. */
 export type VaultLocation = {readonly image: string; readonly mountPoint: string; readonly home: string};
@@ -17,7 +16,7 @@ const imagePaths = ['.tazpod-vault/vault.img', '.tazpod/vault/vault.img'];
  * are resolved here.
  */
 export function locateImage(named: string | undefined, from?: string): string {
-  // Whoever names it wholly may stand where he will.
+  // A user who names the whole path may be in any directory.
   if (named !== undefined && isAbsolute(named)) return resolveLinks(resolve(named));
   const workingFolder = from ?? currentFolder();
   if (named !== undefined) return resolveLinks(resolve(workingFolder, named));
@@ -42,30 +41,15 @@ export function prepareMountPoint(named: string | undefined, home: string): stri
   const path = named ?? join(home, 'secrets');
   const mountPoint = resolveLinks(isAbsolute(path) ? path : resolve(currentFolder(), path));
   if (!mountPoint.startsWith(home === '/' ? '/' : `${home}/`) || mountPoint === '/') {
-    throw new Failure(
-      exitCode.noPermission,
-      `The mount point ${mountPoint} is not below your home directory ${home}.`,
-      {
-        next: `choose one below it: --mount-point ${join(home, 'secrets')}`,
-      },
-    );
+    throw mountPointOutsideHome(mountPoint, home);
   }
   try {
     mkdirSync(mountPoint, {mode: 0o700, recursive: true});
   } catch (error) {
-    throw new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} cannot be created.`, {
-      why:
-        (error as NodeJS.ErrnoException).code === 'EEXIST'
-          ? 'A file with that name exists.'
-          : 'Its parent directory is not writable.',
-      next: 'choose another one: --mount-point DIR',
-      cause: error,
-    });
+    throw mountPointNotCreated(mountPoint, error);
   }
   if (!statSync(mountPoint).isDirectory()) {
-    throw new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} is not a directory.`, {
-      next: 'choose another one: --mount-point DIR',
-    });
+    throw mountPointIsFile(mountPoint);
   }
   return mountPoint;
 }
@@ -76,11 +60,7 @@ export function currentFolder(): string {
   try {
     folder = process.cwd();
   } catch (cause) {
-    throw new Failure(exitCode.noInput, 'The working directory no longer exists.', {
-      why: 'It was removed while the shell was in it.',
-      next: 'cd',
-      cause,
-    });
+    throw noWorkingDirectory(cause);
   }
   refuseInexactFolder(folder);
   return folder;

@@ -28,7 +28,7 @@ export function lockFromInside(graceMs: number): void {
   // What is stopped acts on it only when it goes on.
   continueStopped(others);
   const deadline = Date.now() + graceMs;
-  // Whoever ends the shell ends this process too; the wait is for shells that do not listen.
+  // The end of the shell ends this process too; the wait is for shells that do not listen.
   const timer = setInterval(() => {
     if (Date.now() < deadline && others.some((other) => isAlive(other))) return;
     clearInterval(timer);

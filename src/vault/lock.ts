@@ -1,8 +1,7 @@
 import {isatty} from 'node:tty';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {planVersion} from '../lifecycle/plan.ts';
 import type {CleanedAction} from './clean.ts';
+import {noVaultAt, notLocked} from './failures.ts';
 import type {Presentation} from './open-vault.ts';
 import {chooseEscalation} from './escalation.ts';
 import {callGhost, ghostEntry} from './ghost-call.ts';
@@ -27,7 +26,7 @@ export async function lockFromOutside(
 ): Promise<LockResult> {
   const before = await readVaultState(image);
   if (before.state === 'absent') {
-    throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
+    throw noVaultAt(image);
   }
   if (before.state !== 'open' && before.state !== 'busy') return {image, wasOpen: false};
   // A private ghost is the user's own, and so is the right to end it.
@@ -39,6 +38,6 @@ export async function lockFromOutside(
     },
   });
   if (end.failure !== undefined) throw end.failure;
-  if (end.code !== 0) throw new Failure(exitCode.busy, 'The vault was not locked.', {next: 'tazpod vault status'});
+  if (end.code !== 0) throw notLocked();
   return {image, wasOpen: true, ...(before.session === undefined ? {} : {shells: before.session.shells})};
 }

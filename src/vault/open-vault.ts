@@ -5,7 +5,6 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {isatty} from 'node:tty';
 import {findOwnHome} from '../config/own-home.ts';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {GhostMessage} from '../lifecycle/message.ts';
 import {
   type CreatePlan,
@@ -19,13 +18,13 @@ import {
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
 import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
-import {displaced} from '../lifecycle/displaced.ts';
-import {openInOtherMode} from '../lifecycle/open-in-other-mode.ts';
+import {displaced, openInOtherMode} from '../lifecycle/failures.ts';
 import {readProcessStatus} from '../kernel/process-record.ts';
 import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTerminal} from '../kernel/terminal.ts';
 import type {ShareName} from '../lifecycle/share.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
+import {alreadyOpen, noTerminalForPassphrase, shellUnusable} from './failures.ts';
 import {refuseWhatRootCannotSee} from './fuse-mount.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
 import {absorbCommand, describeStray, strayNames} from './stray-files.ts';
@@ -72,12 +71,12 @@ export type Presentation = {
   /** Show the programs that are called. */
   readonly debug: boolean;
   remark(text: string): void;
-  /** A remark in the middle of a session, whose terminal is in raw mode. */
+  /** A warning in the middle of a session, whose terminal is in raw mode. */
   notice(text: string): void;
 };
 
 const waitPollMs = 200;
-/** After this time the user is told what is being waited for. */
+/** After this time TazPod tells the user what it waits for. */
 const silentMs = 1000;
 
 /** The exit code of the ghost's end, and what is known of the vault. Throws the Failure that the ghost told. */
@@ -102,7 +101,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
   const {bridges, remarks} = collectBridges(request.bridges ?? [], {...request, home, mountPoint});
   for (const remark of remarks) presentation.remark(remark);
   const session = request.command === undefined ? undefined : sessionPlan(request, request.command, terminal?.path);
-  // Made anew for each try: a private ghost may have come or gone.
+  // Made again for each try: a private ghost may have come or gone.
   const makePlan = (): OpenPlan => ({
     version: planVersion,
     operation: 'open',
@@ -122,10 +121,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
     ...(session === undefined ? {} : {session}),
   });
   if (request.key.from === 'terminal' && terminal === undefined) {
-    throw new Failure(exitCode.usage, 'TazPod cannot ask for the passphrase: there is no terminal.', {
-      why: 'Pass --passphrase-file FILE to this command, or set the variable for every command.',
-      next: 'export TAZPOD_PASSPHRASE_FILE=FILE',
-    });
+    throw noTerminalForPassphrase();
   }
 
   // The relay puts the terminal into raw mode; if it is killed, nobody but us is left to undo that.
@@ -176,7 +172,8 @@ async function callPatiently(
   for (;;) {
     await untilOpenOrFree(image, deadlineMs, presentation);
     const running = openVaultAt(image);
-    if (running !== undefined && (running.isolation === 'sealed' || ifOpen === 'refuse')) throw openAlready(running);
+    if (running !== undefined && (running.isolation === 'sealed' || ifOpen === 'refuse'))
+      throw alreadyOpen(running.isolation);
     if (running !== undefined && (running.readOnly ?? false) !== (readOnly ?? false)) {
       throw openInOtherMode(running.readOnly);
     }
@@ -184,16 +181,6 @@ async function callPatiently(
     const missed = end.failure?.code === exitCode.busy && end.vault === undefined;
     if (!missed || key.from === 'stdin' || performance.now() >= deadlineMs) return end;
   }
-}
-
-function openAlready({isolation}: RunningVault): Failure {
-  return new Failure(exitCode.busy, 'The vault is already open.', {
-    why:
-      isolation === 'sealed'
-        ? 'One of your ghosts has it open with sealed isolation; join it with --isolation sealed.'
-        : 'One of your ghosts has it open, and this command does not join it.',
-    next: 'tazpod vault status',
-  });
 }
 
 async function untilOpenOrFree(image: string, deadlineMs: number, presentation: Presentation): Promise<void> {
@@ -235,15 +222,14 @@ export function usersShell(environment: NodeJS.ProcessEnv = process.env): string
   return environment['SHELL'] || loginShell() || '/bin/sh';
 }
 
-/** The user's own shell, for a session. Throws a Failure (69) where it is none, before a passphrase is typed. */
+/**
+ * The user's own shell, for a session. Throws a Failure (69) if it cannot run a session, before a passphrase is typed.
+ */
 export function sessionShell(environment: NodeJS.ProcessEnv = process.env): string {
   const shell = usersShell(environment);
   const why = noShells.has(basename(shell)) ? 'It exits at once.' : isProgram(shell) ? undefined : 'It cannot be run.';
   if (why === undefined) return shell;
-  throw new Failure(exitCode.unavailable, `Your login shell ${shell} cannot run a session.`, {
-    why,
-    next: 'SHELL=/bin/bash tazpod unlock',
-  });
+  throw shellUnusable(shell, why);
 }
 
 /** What accounts have for a shell that nobody is to log in to. */
@@ -279,11 +265,11 @@ function sessionPlan(
     command,
     environment: {
       ...environmentInside(exactVariables(), share),
-      // What a command inside is told must be the vault that it is in.
+      // The variables must name the vault that a command inside is in.
       ...(process.env['TAZPOD_IMAGE'] ? {TAZPOD_IMAGE: image} : {}),
     },
     workingFolder,
-    // A relay sets the terminal, and the kernel stops whoever does that from the background.
+    // A relay sets the terminal, and the kernel stops a process that does that from the background.
     ownTerminal: !unattended && [0, 1, 2].every((descriptor) => isatty(descriptor)) && inForeground(),
     ...(unattended || terminal === undefined ? {} : {terminal}),
     ...callersUmask(),
@@ -316,7 +302,7 @@ class Stage {
   readonly #presentation: Presentation;
   readonly #restoreTerminal: () => Promise<void>;
   readonly #shareTerminal: () => Promise<void>;
-  /** Remarks wait for the graph: a line in the midst of one that redraws itself would be drawn over. */
+  /** Warnings wait for the graph: a line in the midst of one that redraws itself would be drawn over. */
   #remarks: string[] = [];
   /** The home of a user who is to be welcomed. */
   readonly #welcomeAt: string | undefined;

@@ -2,8 +2,7 @@ import {mkdtempSync, readdirSync, rmSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {readNamespace} from '../kernel/process-record.ts';
 import {identifyProcess, isAlive} from '../kernel/process.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {noTemporaryDirectory} from './failures.ts';
 import {findRuntimeFolders} from './runtime-folder.ts';
 
 const pattern = /^tazpod-([\da-z]+)\.([\da-z]+)\.([\da-z]+)-\w{6}$/;
@@ -21,10 +20,7 @@ export function placePlanFolder(environment: NodeJS.ProcessEnv = process.env): s
       reasons.push(`${parent}: the kernel returned ${(error as NodeJS.ErrnoException).code ?? 'an error'}`);
     }
   }
-  throw new Failure(exitCode.cannotCreate, 'No directory for temporary files is usable.', {
-    why: `${[...reasons, 'none of /tmp, /var/tmp and /dev/shm can be used'].join('; ')}.`,
-    next: 'export XDG_RUNTIME_DIR="$HOME"',
-  });
+  throw noTemporaryDirectory(reasons);
 }
 
 /**

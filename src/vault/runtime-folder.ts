@@ -48,7 +48,7 @@ function refusalOf(path: string, uid: number): string | undefined {
   try {
     const stat = statSync(path);
     if (!stat.isDirectory()) return 'it is not a directory';
-    // Whoever may rename what lies there could put another socket in the place of ours.
+    // A user who may rename what lies there could put another socket in the place of ours.
     if (stat.uid !== uid && stat.uid !== 0) return 'it belongs to another user';
     if ((stat.mode & 0o022) !== 0 && (stat.mode & 0o1000) === 0) return 'other users can change its files';
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);

@@ -6,6 +6,7 @@ import type {ShareName} from '../lifecycle/share.ts';
 import type {DeclaredBridge} from './bridges.ts';
 import {confirm} from '../prompt/ask.ts';
 import {type CreateFlags, createPlan, prepareImageFolder} from './create.ts';
+import {noVaultAt} from './failures.ts';
 import {type KeyFlags, keySource} from './key-flags.ts';
 import {locateImage} from './location.ts';
 import {openVault, type Presentation} from './open-vault.ts';
@@ -41,7 +42,7 @@ export type SessionFlags = KeyFlags &
 /** How the session begins. */
 export type SessionStart = {readonly welcome?: boolean};
 
-/** Opens the vault for one command; where there is none, makes it first if that was asked for or is agreed to. */
+/** Opens the vault for one command; if it does not exist, creates it first on request or with consent. */
 export async function openOrCreate(
   flags: SessionFlags,
   command: readonly string[],
@@ -103,7 +104,7 @@ async function agreedCreation(
         process.stdin.isTTY &&
         (await confirm(`There is no vault at ${image}. Create one of ${formatSize(plan.sizeBytes)}?`))));
   if (!agreed) {
-    throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
+    throw noVaultAt(image);
   }
   prepareImageFolder(image, plan.sizeBytes);
   return plan;

@@ -1,6 +1,5 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import {maximumSizeBytes} from '../lifecycle/plan.ts';
+import {notASize, tooLarge, tooSmall} from './failures.ts';
 
 /** Powers of 1024, as cryptsetup's own --device-size counts them. */
 const units: Readonly<Record<string, number>> = {'': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40};
@@ -18,21 +17,15 @@ const granularityBytes = 4096;
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim());
   if (match === null) {
-    throw new Failure(exitCode.usage, `"${text}" is not a size.`, {next: 'tazpod vault create --size 512M'});
+    throw notASize(text);
   }
   const sizeBytes = Number(match[1]) * units[match[2]!.toUpperCase()]!;
   const rounded = Math.ceil(sizeBytes / granularityBytes) * granularityBytes;
   if (rounded < minimumSizeBytes) {
-    throw new Failure(exitCode.usage, `A vault of ${text} is too small.`, {
-      why: `LUKS2 and ext4 need ${formatSize(minimumSizeBytes)} together.`,
-      next: `tazpod vault create --size ${formatSize(minimumSizeBytes).replace(' MiB', 'M')}`,
-    });
+    throw tooSmall(text, formatSize(minimumSizeBytes));
   }
   if (rounded > maximumSizeBytes) {
-    throw new Failure(exitCode.usage, `A vault of ${text} is too large.`, {
-      why: `The largest vault is ${formatSize(maximumSizeBytes)}.`,
-      next: 'tazpod vault create --size 512M',
-    });
+    throw tooLarge(text, formatSize(maximumSizeBytes));
   }
   return rounded;
 }

@@ -20,7 +20,7 @@ export type VaultState = {
   readonly sizeBytes?: number;
   readonly session?: SessionState;
   /**
-   * What is at `image` now, where that is not the image of the open vault any more: it was moved, removed or replaced.
+   * What is at `image` now, if that is no longer the image of the open vault: it was moved, removed or replaced.
    * `copy` is a LUKS2 image with the same UUID, such as another state of the vault that a sync client has brought.
    */
   readonly replacedBy?: Replacement;
@@ -30,7 +30,7 @@ export type VaultState = {
   readonly pulled?: PulledSummary;
   /** What lies in the configured mount point outside the vault, unencrypted. */
   readonly stray?: {readonly mountPoint: string; readonly names: readonly string[]};
-  /** What is left over, a sentence each, with the command that mends it. */
+  /** What is left over, a sentence each, with the command that fixes it. */
   readonly leftovers?: readonly string[];
 };
 
@@ -87,7 +87,7 @@ export function listOpenVaults(uid = process.getuid!()): VaultState[] {
     .map(stateOf);
 }
 
-/** An open vault, with what is at its path if that is not its image any more. */
+/** An open vault, with what is at its path if that is no longer its image. */
 function stateOf(vault: RunningVault): VaultState {
   const {image, imageId, uuid} = vault;
   return {

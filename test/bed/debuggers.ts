@@ -25,7 +25,7 @@ export function listeners(): Listener[] {
 /** TCP_LISTEN of net/tcp_states.h. */
 const listening = '0A';
 
-/** Looks, until it is told to stop, for what listens and is the user's, or is root's and looks like a debugger. */
+/** Looks, until it is stopped, for what listens and is the user's, or is root's and looks like a debugger. */
 export function watchForDebuggers(uid: number): {readonly seen: Listener[]; stop(): Promise<Listener[]>} {
   const before = new Set(listeners().map(({inode}) => inode));
   const seen = new Map<string, Listener>();

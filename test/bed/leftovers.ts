@@ -98,7 +98,7 @@ function observe(pid: number): Observed | undefined {
   return {pid, uid: status.uid.real, command, mounts: mountsOf(pid)};
 }
 
-/** A process that is dying, perhaps for ever, has left its namespaces already. */
+/** A process that is dying, perhaps permanently, has left its namespaces already. */
 function mountsOf(pid: number): Mount[] {
   try {
     return readMounts(pid);
@@ -107,7 +107,7 @@ function mountsOf(pid: number): Mount[] {
   }
 }
 
-/** By its user, by what it was told to do, or by the mount namespace that it lives in. */
+/** By its user, by its command line, or by the mount namespace that it lives in. */
 function belongsTo({uid, command, mounts}: Observed, {owner, image}: TestVault): boolean {
   return (
     uid === owner.uid ||
@@ -152,7 +152,9 @@ function numberOf(major: number, minor: number): number {
   return (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
 }
 
-/** Who has a file of a device open although it is mounted nowhere any more, as a clause. A child asks: it may hang. */
+/**
+ * Who has a file of a device open although it is no longer mounted anywhere, as a clause. A child asks: it may hang.
+ */
 function holdersOf(deviceNumber: number): string {
   const {stdout} = spawnSync('sh', ['-c', `find -L /proc/[0-9]*/fd -printf '%D %h\\n' 2>&-`], {
     encoding: 'utf8',

@@ -14,7 +14,7 @@ export function makerHasEnded(mark: string): boolean {
 
 const actions: (() => void)[] = [];
 
-/** Does this when the test run ends, the latest first. Synchronous: nothing else runs any more then. */
+/** Does this when the test run ends, the latest first. Synchronous: nothing else runs by then. */
 export function atTheEnd(action: () => void): void {
   if (actions.length === 0) {
     process.once('exit', () => {

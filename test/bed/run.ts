@@ -76,7 +76,7 @@ export function startTazpod(user: BedUser, args: readonly string[], options: Run
 
 /**
  * Starts any program as the user, with the user's groups and no other, in a session of its own, so that no terminal of
- * whoever runs the tests is within its reach.
+ * the user who runs the tests is within its reach.
  */
 export function startAs(user: BedUser, command: readonly string[], options: RunOptions = {}): Background {
   const startedMs = Date.now();
@@ -108,7 +108,7 @@ export function startAs(user: BedUser, command: readonly string[], options: RunO
       resolve({code: code ?? 128 + constants.signals[signal!], stdout, stderr, ms: Date.now() - startedMs});
     });
   });
-  // Who does not wait for the end is not to be told of a rejection in the middle of the next test.
+  // A test that does not wait for the end must not get a rejection in the middle of the next test.
   ended.catch(() => {});
   return {
     pid: child.pid!,

@@ -1,7 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 
 /**
- * How long a fact is waited for when nothing else is said: much longer than it takes on a slow machine. A machine whose
+ * How long a fact is waited for by default: much longer than it takes on a slow machine. A machine whose
  * processor is emulated says how long it wants.
  */
 const patienceMs = Number(process.env['TAZPOD_TEST_PATIENCE_MS'] ?? 20_000);
@@ -9,13 +9,13 @@ const pollMs = 20;
 
 export type UntilOptions = {
   readonly withinMs?: number;
-  /** Added to the error when the fact never comes about. */
+  /** Added to the error when the fact never holds. */
   readonly seen?: () => string;
 };
 
 /**
  * Waits until `look` returns something else than undefined or false, and returns that. Throws an error that names the
- * fact when it does not come about in time.
+ * fact when it does not hold in time.
  */
 export async function until<T>(
   fact: string,

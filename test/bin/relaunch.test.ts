@@ -8,7 +8,7 @@ import {isCurrent} from '../../bin/relaunch.js';
 
 const root = join(import.meta.dirname, '../..');
 
-/** A Node that says of itself that it is 18, whatever it is: what the entries see on an old machine. */
+/** A Node that claims to be version 18: what the entries see on an old machine. */
 const pretendOld = [
   '--import',
   'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"18.19.0"})',

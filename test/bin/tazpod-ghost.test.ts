@@ -118,7 +118,7 @@ describe('The privileged entry', () => {
       TAZPOD_GHOST_NODE: join(trap, 'node'),
     };
     for (const shell of ['dash', 'bash']) {
-      // As the kernel does it with the entry's first line, whatever /bin/sh is.
+      // As the kernel does it with the entry's first line, for any /bin/sh.
       const command = [`/bin/${shell}`, entry, 'two words', '--inspect'];
       const seen = await mirrored({...sudo, ...hostile}, command, trap);
       // dash and bash each add some by themselves.

@@ -239,7 +239,7 @@ describe('The configuration', () => {
       });
     });
 
-    it('is left unread, with a remark, where it belongs to somebody else', async function () {
+    it('is left unread, with a warning, where it belongs to somebody else', async function () {
       if (process.getuid!() !== 0) skip(this, 'only root can give a file away: sudo npm test');
       const file = ofProject('size: 4G\n');
       write(join(home, 'work/.tazpod/config.yaml'), 'size: 8G\n');
@@ -251,7 +251,7 @@ describe('The configuration', () => {
       expect((await load()).values.size).to.equal('512M');
     });
 
-    it('is left unread, with a remark, where everybody may write it', async () => {
+    it('is left unread, with a warning, where everybody may write it', async () => {
       const file = ofProject('size: 4G\n');
       chmodSync(file, 0o646);
       expect((await load()).values.size).to.equal('512M');
@@ -268,7 +268,7 @@ describe('The configuration', () => {
     expect((await load()).values).to.include({isolation: 'private', size: '1T'});
   });
 
-  it('is refused for values that could do harm, whoever says them', async () => {
+  it('is refused for values that could do harm, in every file', async () => {
     const refused: readonly (readonly [string, string])[] = [
       ['latches: [{command: /bin/sh}]', 'latches[0].command must be the name of a program'],
       ['latches: [{command: "a;b"}]', 'latches[0].command must be the name of a program'],
@@ -301,7 +301,7 @@ describe('The configuration', () => {
     ]);
   });
 
-  it('loses a pack whose defaults are wrong, with a remark, and nothing else', async () => {
+  it('loses a pack whose defaults are wrong, with a warning, and nothing else', async () => {
     const packs = [ofPack('broken', 'sise: 1G\n'), ofPack('whole', 'engine: fuse\n')];
     expect((await load({packs})).values).to.deep.equal({size: '512M', engine: 'fuse'});
     expect(remarks).to.have.length(1);

@@ -128,7 +128,7 @@ describe('A YAML file', () => {
     expect(sentence).to.include('["\\\\u{1b}[2Jx"] is unknown');
   });
 
-  it('ends in a value or a Failure (78) in a short time, whatever it holds', function () {
+  it('ends in a value or a Failure (78) in a short time with any content', function () {
     // What would take a time that grows with the square of the size takes minutes.
     this.timeout(45_000);
     const bombs = [
@@ -193,7 +193,7 @@ describe('A YAML file', () => {
 
     afterEach(() => rmSync(folder, {recursive: true}));
 
-    it('is undefined where there is none', () => {
+    it('is undefined if it does not exist', () => {
       expect(readYamlFile(path(), schema)).to.equal(undefined);
       expect(readYamlFile(join(path(), 'below'), schema)).to.equal(undefined);
     });

@@ -140,7 +140,7 @@ describe('The container image', function () {
       await engine.docker(['volume', 'rm', '--force', volume]);
     }
 
-    /** A second process of the same user, beside whatever the container runs. */
+    /** A second process of the same user, beside the container's own process. */
     const beside = (command: readonly string[]): Promise<DockerEnded> => engine.docker(['exec', name, ...command]);
 
     it('runs commands in pipelines, and finds in a new container what one before it has left', async () => {
@@ -177,7 +177,7 @@ describe('The container image', function () {
         await terminal.shows(/ghost: true, terminal: \/dev\/pts\/\d+, secret: FROM THE PIPELINE/);
       });
 
-      it('is said to be open, and how, by a process beside', () => {
+      it('is reported as open, and how, by a process beside', () => {
         expect(session).to.include({engine: 'fuse', fileSystem: 'fuse2fs', isolation: 'sealed', shells: 1});
       });
 

@@ -296,7 +296,7 @@ export class Bench {
     withinMs = goneWithinMs,
   ): Promise<string[]> {
     if (this.#companion !== undefined && this.#scenario.session) {
-      // Whoever joins it and dies, it goes on.
+      // A process that joins it and dies does not end it.
       await this.#writer.untilMore(() => this.#companion!.stderr());
       this.#writer.finish();
     } else if (this.#companion !== undefined) {

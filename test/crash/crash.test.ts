@@ -22,7 +22,7 @@ describe('When processes are killed', function () {
   });
 
   for (const scenario of scenarios) {
-    it(`${scenario.name} leaves nothing within two seconds, whatever step it is at, and loses nothing that was synced`, async () => {
+    it(`${scenario.name} leaves nothing within two seconds at any step, and loses nothing that was synced`, async () => {
       expect(await failures(scenario, reached)).to.deep.equal([]);
     });
   }

@@ -30,7 +30,7 @@ describe('When something runs out', function () {
     vault = await makeVault(owner);
   });
 
-  /** What the session of `output` was told to be synced must be there. */
+  /** What `output` reports as synced in the session must be there. */
   async function expectRecords(of: TestVault, output: string): Promise<void> {
     const count = output.split('\n').filter((line) => line.startsWith('record ')).length;
     expect(count).to.be.greaterThan(0);

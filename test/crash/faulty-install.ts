@@ -79,7 +79,7 @@ export class FaultyInstall implements Install {
     this.#replace('dist/ghost/lock.js', (content) => `import {reach} from './step-runner.js';\n${content}`);
   }
 
-  /** From now on, whoever reaches this point is held there; `everywhere` holds everybody. */
+  /** From now on, a process that reaches this point is held there; `everywhere` holds all. */
   hold(point: Point | undefined): void {
     for (const name of ['place', 'reached', 'wanted']) truncateSync(join(this.#faults, name));
     for (const name of readdirSync(join(this.#faults, 'held'))) rmSync(join(this.#faults, 'held', name));
@@ -100,7 +100,7 @@ export class FaultyInstall implements Install {
     return stopped && {point, file, stopped};
   }
 
-  /** Waits until somebody is held at the point that was asked for, and holds nobody else any more. */
+  /** Waits until somebody is held at the point that was asked for, and holds nobody else from then on. */
   async untilHeld(seen: () => string): Promise<Held> {
     const wanted = readFileSync(join(this.#faults, 'wanted'), 'utf8');
     const held = await until(`somebody comes to "${wanted}"`, () => this.held(), {
@@ -134,7 +134,7 @@ export class FaultyInstall implements Install {
     }
   }
 
-  /** Each program gets a script of its name before it in the list of folders, which stops itself when it is told to. */
+  /** Each program gets a script of its name before it in the list of folders, which stops itself on demand. */
   #wrapPrograms(): void {
     const folder = join(this.#faults, 'programs');
     mkdirSync(folder);

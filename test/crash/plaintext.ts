@@ -14,7 +14,7 @@ const segments = new Map<string, Segment>();
  * the product deciphers it.
  *
  * A journal that was not replayed is replayed first, as the next mount would do. fuse2fs keeps none: after it was
- * killed, what `e2fsck -p` mends without asking counts as whole (`mend`).
+ * killed, what `e2fsck -p` fixes without asking counts as whole (`mend`).
  */
 export function findDamage(vault: TestVault, {mend}: {readonly mend: boolean}): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'tazpod-crash-'));

@@ -14,7 +14,7 @@ import {VolatileDisk} from './volatile-disk.ts';
 /** One session and its end. */
 export type Cut = {
   readonly engine: EngineId;
-  /** How many records the session was told to be safe. */
+  /** How many records the session has as safe. */
   readonly acknowledged: number;
   /** Records of the sessions before that it did not find. */
   readonly lost: readonly string[];
@@ -31,7 +31,7 @@ const bootAndOpenMs = 240_000;
 export class PowerCuts {
   readonly #folder = mkdtempSync(join(tmpdir(), 'tazpod-power-'));
   readonly #disk: VolatileDisk;
-  /** Every record that a session was told to be safe. */
+  /** Every record that a session has as safe. */
   readonly #acknowledged = new Set<string>();
   #sessions = 0;
 

@@ -52,7 +52,7 @@ export class VolatileDisk {
     this.#server.listen(socketPath);
   }
 
-  /** The power goes. Whoever was connected is gone before. */
+  /** The power goes. Every client is gone before. */
   async cutPower(): Promise<void> {
     while (this.#sockets.size > 0) await sleep(5);
     for (const {offsetBytes, data} of this.#cache) {

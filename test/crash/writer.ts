@@ -6,7 +6,7 @@ import type {BedUser} from '../bed/user.ts';
 
 /**
  * The program of the sessions: appends records to a file of the vault, syncs each, and only then acknowledges it in a
- * file outside of the vault. It goes on until it is told to finish.
+ * file outside of the vault. It goes on until the test stops it.
  */
 const script = `#!/bin/bash
 folder=$(dirname "$0")

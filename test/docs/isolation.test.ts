@@ -36,7 +36,7 @@ describe('The page on the isolation of a session', () => {
     expect(written.text).to.equal(stdout);
   });
 
-  it('has no attack that gets anything, and each has a control that does, or the reason why there is none', () => {
+  it('has no attack that gets anything, and each has a control that does, or the reason why it has none', () => {
     const rows = rowsBelow(/^(?!What is not kept)/);
     expect(rows.length).to.be.greaterThan(30);
     expect(rows.filter(([, gets]) => gets !== 'nothing')).to.deep.equal([]);
@@ -45,7 +45,7 @@ describe('The page on the isolation of a session', () => {
     );
   });
 
-  it('has a reason for whatever a process of the same user can do', () => {
+  it('has a reason for everything that a process of the same user can do', () => {
     const rows = rowsBelow(accepted);
     expect(rows.length).to.be.greaterThan(0);
     expect(rows.filter(([, because]) => (because ?? '').length < 20)).to.deep.equal([]);

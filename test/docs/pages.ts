@@ -15,7 +15,12 @@ export type Page = {
 
 /** Those at the top, and docs/. */
 export function pages(): Page[] {
-  const names = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+  const names = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ];
   return names.filter((name) => name.endsWith('.md')).map(readPage);
 }
 

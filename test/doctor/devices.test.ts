@@ -43,7 +43,7 @@ describe('the doctor on devices', () => {
     ]);
   });
 
-  it('finds dm-crypt only where the module, the node and dmsetup are, and nothing to mend elsewhere', () => {
+  it('finds dm-crypt only where the module, the node and dmsetup are, and nothing to fix elsewhere', () => {
     const none = {'proc/misc': '229 fuse\n'};
     const modules = {
       'sys/modules/modules.dep': 'kernel/drivers/md/dm-mod.ko.xz:\nkernel/drivers/md/dm-crypt.ko.xz: x\n',

@@ -40,7 +40,7 @@ export type Illness = Partial<Omit<DoctorContext, 'roots' | 'run' | 'tryOpen'>> 
   readonly answers?: Readonly<Record<string, Answer>>;
 };
 
-/** A user's machine in good health, but for what is said. */
+/** A user's machine in good health, except for its illness. */
 export function patient(illness: Illness = {}): DoctorContext & {readonly asked: string[]} {
   const {files = {}, closed = {}, without = [], answers = {}, ...rest} = illness;
   const kept = Object.entries({...recording, ...files}).filter(

@@ -2,7 +2,7 @@ import {chmodSync, mkdirSync, mkdtempSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 
 /** The files of an install that decide what runs as root. */
-const files = ['bin/tazpod-ghost', 'package.json', 'dist/ghost/main.js', 'node/bin/node'];
+const files = ['bin/tazpod-ghost', 'package.json', 'dist/ghost/main.js', 'node/bin/node', 'node/bin/npm'];
 
 /** An install that belongs to root, with a Node beside it; only root can make one. Returns its folder. */
 export function makeRootsInstall(): string {

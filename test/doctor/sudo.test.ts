@@ -69,7 +69,7 @@ describe('the doctor on sudo', () => {
     return [answer, administrator, finding.verdict];
   };
 
-  it('says with or without a password, whatever was typed a minute ago', async () => {
+  it('says with or without a password, even if one was typed a minute ago', async () => {
     const yes = {[question]: {stdout: `${entry}\n`}};
     const withPassword = {stdout: listing('(ALL : ALL) ALL', '(root) NOPASSWD: /usr/bin/true')};
     expect(await examine({...yes, [rules]: withPassword})).to.deep.equal(['password', false, 'ok']);

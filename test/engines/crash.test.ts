@@ -93,7 +93,7 @@ describe('a vault under a program that writes, when it is killed', () => {
 function inside(vault: VaultProcess, script: string, args: readonly string[]): ChildProcess {
   const path = new URL(`./${script}`, import.meta.url).pathname;
   const namespaces = ['--target', String(vault.pid), '--user', '--preserve-credentials', '--mount'];
-  // The namespace of the machine's users cannot be entered once more.
+  // The namespace of the machine's users cannot be entered again.
   if (vault.isolation === 'root') namespaces.splice(2, 2);
   return spawn('nsenter', [...namespaces, '--', process.execPath, path, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -93,7 +93,7 @@ describe('the file system of a vault', () => {
   });
 
   describe('that is checked', () => {
-    it('is mended without a question where that costs nothing', async () => {
+    it('is fixed without a question where that costs nothing', async () => {
       await make();
       // As after a crash: not marked clean, the free blocks counted wrong.
       spawnSync('debugfs', ['-w', '-R', 'ssv state 0', block]);
@@ -102,7 +102,7 @@ describe('the file system of a vault', () => {
       expect(await check()).to.equal('clean');
     });
 
-    it('is not mended where that takes decisions: the command to type is said, whatever the name of the image', async () => {
+    it('is not fixed where that takes decisions: the message has the command to type, for any name of the image', async () => {
       await make();
       spawnSync('debugfs', ['-w', '-R', 'ssv state 0', block]);
       // The root is a file now.
@@ -116,7 +116,7 @@ describe('the file system of a vault', () => {
       expect(readFileSync(block).length).to.equal(before.length);
     });
 
-    it('is said to be none where there is none', async () => {
+    it('is reported as missing where none is', async () => {
       await attach();
       const failure = await failureOf(check('/home/u/vault.img'));
       expect(failure).to.deep.include({
@@ -125,7 +125,7 @@ describe('the file system of a vault', () => {
       });
     });
 
-    it('cannot be mounted where there is none', async () => {
+    it('cannot be mounted where none is', async () => {
       await attach();
       expect(await failureOf(mount())).to.deep.include({code: 65});
       expect(await failureOf(mount('fuse2fs'))).to.deep.include({code: 65});
@@ -260,7 +260,7 @@ describe('the file system of a vault', () => {
 
     afterEach(() => journal.remove());
 
-    /** Writes such a superblock through the engine, as whoever made the file system can. */
+    /** Writes such a superblock through the engine, as the maker of the file system can. */
     async function forge(): Promise<void> {
       const start = readFileSync(block).subarray(0, 4096);
       journal.nameIn(superblockIn(start));

@@ -19,7 +19,7 @@ const rounds = Number(process.env['SYNC_ROUNDS'] ?? 1);
 /** What docs/SECURITY.md promises of what fuse2fs is not told of. */
 const boundMs = 1000;
 
-/** Ways to sync a record that fuse2fs is told of: it is safe as soon as they return. */
+/** Ways to sync a record that reach fuse2fs: it is safe as soon as they return. */
 const told = {
   fsync: 'echo $v | dd of="$f" conv=fsync status=none',
   fdatasync: 'echo $v | dd of="$f" conv=fdatasync status=none',
@@ -106,7 +106,7 @@ describe('What was written to a vault on fuse2fs', function () {
   });
 
   for (const victim of Object.keys(victims)) {
-    it(`survives SIGKILL to ${victim}: at once if fuse2fs was told to sync it, else after a second`, async () => {
+    it(`survives SIGKILL to ${victim}: at once if a sync reached fuse2fs, else after a second`, async () => {
       for (let round = 0; round < rounds; round++) {
         expect(await survive(victim, {first: untold, then: told})).to.deep.equal([]);
       }

@@ -1,6 +1,6 @@
-// A process that opens vaults, for tests: what it does is told on its standard input, one JSON object a line, and each
-// is answered by one line on standard output. It runs in a mount namespace of its own, so that whatever happens to it,
-// the machine's table of mounts is not touched.
+// A process that opens vaults, for tests: its orders come on its standard input, one JSON object a line, and each
+// is answered by one line on standard output. It runs in a mount namespace of its own, so that if anything happens to
+// it, the machine's table of mounts is not touched.
 import {randomUUID} from 'node:crypto';
 import {closeSync, mkdirSync, openSync} from 'node:fs';
 import {createInterface} from 'node:readline';
@@ -13,7 +13,7 @@ import type {MountedFileSystem} from '../../src/engines/mounted-file-system.ts';
 import {run} from '../../src/kernel/program.ts';
 import {Failure} from '../../src/lifecycle/failure.ts';
 
-/** What the process can be told. */
+/** The orders that the process takes. */
 export type Order =
   | {
       do: 'attach';
@@ -93,7 +93,7 @@ createInterface({input: process.stdin})
     );
   })
   .on('close', () => {
-    // Whoever gave the orders has gone.
+    // The process that gave the orders is gone.
     process.exit(0);
   });
 

@@ -93,7 +93,7 @@ describe('the vetting of a superblock', () => {
       expect(refusalOf(plain, deviceSizeBytes - 4096)?.what).to.match(/shorter than the file system/);
     });
 
-    it('throws at nothing, whatever the bytes are', () => {
+    it('throws at no bytes', () => {
       const bytes = fc.uint8Array({minLength: 1024, maxLength: 1024});
       const spots = fc.array(fc.tuple(fc.nat(1023), fc.nat(255)), {maxLength: 6});
       fc.assert(fc.property(bytes, (random) => void vet(Buffer.from(random))));

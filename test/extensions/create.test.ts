@@ -24,7 +24,7 @@ describe('a plugin that was begun by plugins:create', function () {
     expect(status, `${words.join(' ')}\n${stdout}${stderr}`).to.equal(0);
   };
 
-  it('builds, its tests pass, and it installs, whatever its kind', async function () {
+  it('of every kind builds, its tests pass, and it installs', async function () {
     needsRoot(this);
     const user = makeUser();
     const archives = mkdtempSync(join(user.home, 'archives-'));

@@ -188,7 +188,7 @@ describe('plugins from a registry', function () {
     expect((await ask<Overview[]>('plugins')).result.map(({version}) => version)).to.deep.equal(['1.1.0']);
   });
 
-  it('run install scripts only when they are asked to, whatever npm’s own configuration says', async () => {
+  it('run install scripts only on request, with any configuration of npm', async () => {
     const npmrc = [
       'ignore-scripts=false',
       'global=true',
@@ -218,7 +218,7 @@ describe('plugins from a registry', function () {
     expect(ms).to.be.below(15_000);
   });
 
-  it('are not changed by two at once, and a lock of one that has ended is none', async () => {
+  it('are not changed by two at once, and a lock of one that has ended does not count', async () => {
     await expectDone('plugins:install', 'greet');
     const lock = join(user.home, '.local/share/tazpod/.lock');
     writeAs(user, lock, String(process.pid));
@@ -232,7 +232,7 @@ describe('plugins from a registry', function () {
     expect(existsSync(lock)).to.equal(false);
   });
 
-  it('that are in no order any more can be taken away all the same', async () => {
+  it('that are in disorder can be taken away all the same', async () => {
     const folder = join(user.home, '.local/share/tazpod');
     await link({name: 'tazpod-one'});
     writeAs(user, join(folder, 'package.json'), '{');
@@ -243,7 +243,7 @@ describe('plugins from a registry', function () {
     expect(await listed()).to.deep.equal(['tazpod-greet@1.1.0']);
   });
 
-  it('that are not there are told with both names', async () => {
+  it('that do not exist are reported with both names', async () => {
     const {status, error} = await ask('plugins:install', 'nothing-like-this');
 
     expect(status).to.equal(66);
@@ -333,7 +333,7 @@ describe('plugins from a registry', function () {
   });
 
   describe('that are hostile', () => {
-    it('run no code in the commands of the core, whatever their hooks do', async () => {
+    it('run no code in the commands of the core, with any hooks', async () => {
       const loud = `import {appendFileSync} from 'node:fs';
         appendFileSync(process.env.HOME + '/ran', 'loaded');
         console.log('LOUD'); console.error('LOUD');
@@ -462,7 +462,7 @@ describe('plugins from a registry', function () {
       expect(await listed()).to.deep.equal([]);
     });
 
-    it('that claim a name of another are told with both names', async () => {
+    it('that claim a name of another are reported with both names', async () => {
       const tazpodSection = {contract: 1, secretBackends: {store: './backend.js'}};
       await link({name: 'tazpod-one', tazpod: tazpodSection}, {'backend.js': ''});
 

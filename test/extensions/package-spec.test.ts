@@ -50,7 +50,7 @@ describe('what is named to be installed', () => {
     });
   }
 
-  it('an archive that is not there is told', () => {
+  it('an archive that does not exist is reported', () => {
     expect(() => parsePackageSpec('./gone.tgz', '/'))
       .to.throw(/\/gone\.tgz does not exist/)
       .with.property('code', 66);

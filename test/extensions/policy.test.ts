@@ -14,7 +14,7 @@ describe('a policy for plugins', () => {
   const policy = (allow: {name: string; version?: string; integrity?: string}[]) => [{source: '/p.yaml:1', allow}];
   const plugin = {name: 'tazpod-x', version: '1.2.3', integrity};
 
-  it('allows everything where there is none, and nothing where its list is empty', async () => {
+  it('allows everything without one, and nothing with an empty list', async () => {
     expect(await refusalOf([], plugin)).to.equal(undefined);
     expect(await refusalOf(policy([]), plugin)).to.match(
       /not in the list of allowed plugins .*\(plugins\.allow of \/p\.yaml:1\)/,

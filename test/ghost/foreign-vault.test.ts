@@ -20,7 +20,7 @@ describe('the owner of a vault', () => {
     }
   };
 
-  it('is no matter where it is the user, whatever the mode', () => {
+  it('is no matter where it is the user, with any mode', () => {
     for (const mode of [0o700, 0o755, 0o000, 0o777]) expect(judge(1000, 0, mode)).to.equal(undefined);
   });
 

@@ -39,7 +39,7 @@ describe('The eye on the mount point', () => {
     unmount();
   });
 
-  it('sees that the vault is not there any more as soon as something happens beside it', async () => {
+  it('sees that the vault is gone as soon as something happens beside it', async () => {
     expect(unmount()).to.equal(0);
     const startedMs = performance.now();
     writeFileSync(join(home, 'beside'), '');

@@ -39,7 +39,7 @@ describe('A program that root runs with the ids of its caller', () => {
     rmSync(folder, {recursive: true});
   });
 
-  /** Looks at a program that waits for ever, and ends it. */
+  /** Looks at a program that never ends by itself, and ends it. */
   async function whileItWaits(started: Promise<ProgramResult>, look: (program: ProcessIdentity) => void) {
     const program = await until('cat waits', () =>
       descendantsOf(process.pid).find(({pid}) => {

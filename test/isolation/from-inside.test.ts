@@ -244,7 +244,7 @@ describe('A session that reaches out', () => {
         attack: 'has a program started outside that keeps the vault open (systemd-run --user, at, cron)',
         expected: 'refused',
         run: async () => {
-          // What these services have in common: a process outside that is told what to start.
+          // What these services have in common: a process outside that starts what others ask for.
           const user = makeOwner();
           const session = await openSession(await makeVault(user));
           const [server, asked] = [await commandServer(user), 'ls -A ~/secrets; echo started'];
@@ -333,7 +333,7 @@ function giveReadCapability(program: string): void {
   if (spawnSync('perl', ['-e', code, program]).status !== 0) throw new Error('setxattr(2) failed');
 }
 
-/** A process of the user's outside that does what it reads from ~/orders, as at and systemd do what they are told. */
+/** A process of the user's outside that does what it reads from ~/orders, as at and systemd do. */
 async function commandServer(user: BedUser): Promise<Background> {
   const server = startAs(user, ['sh', '-c', 'mkfifo ~/orders; echo listening; sh ~/orders; exec sleep 3600']);
   await server.seen(/listening/);

@@ -266,7 +266,7 @@ describe('The privileged entry, called by hand with a hostile plan', function ()
     await expectUnchanged();
   });
 
-  it('does not touch the open vault of somebody else, whatever the plan calls it', async () => {
+  it('does not touch the open vault of somebody else by any name in a plan', async () => {
     const theirs = await openSession(await makeVault(victim));
     const {image, mountPoint} = theirs.vault;
     for (const plan of [

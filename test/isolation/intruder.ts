@@ -39,7 +39,7 @@ export class Intruder {
     this.#prefix = prefix;
   }
 
-  /** Starts one that shares the session keyring `keyring` with whoever has joined that name. */
+  /** Starts one that shares the session keyring `keyring` with every process that has joined that name. */
   static start(user: BedUser, keyring: string): Intruder {
     const folder = layPrograms(user);
     const command = ['perl', join(folder, 'in-keyring.pl'), keyring, 'perl', join(folder, 'intruder.pl')];

@@ -10,7 +10,7 @@ import {logIn} from './worlds.ts';
 
 type Worlds = {readonly intruder: Intruder; readonly terminal: TestTerminal; readonly tree: readonly TreeProcess[]};
 
-/** Everything between sudo and the session: root's, and whoever gets into one of them has the vault. */
+/** Everything between sudo and the session: root's, and a process that gets into one of them has the vault. */
 const privileged: readonly Role[] = [
   'sudo',
   'the ghost',

@@ -166,7 +166,7 @@ describe('Signals that a user sends to sudo and into a sealed session', function
 
 const describeListener = (when: string) => (listener: Listener) => `${when}: port ${listener.port} of ${listener.uid}`;
 
-/** A copy of the product whose Nodes open their debugger, as they do when nothing is said. */
+/** A copy of the product whose Nodes open their debugger, as they do by default. */
 function carelessInstall(): Install {
   const careless = installOfModules();
   const {folder} = careless;

@@ -10,7 +10,7 @@ import {machine, removeTrees} from './kernel-tree.ts';
 describe('where core dumps go', () => {
   after(removeTrees);
 
-  it('is told by the mark before the pattern', () => {
+  it('is known by the mark before the pattern', () => {
     expect(parseCorePattern('core.%p')).to.deep.equal({to: 'file', target: 'core.%p'});
     expect(parseCorePattern('|/lib/systemd/systemd-coredump %P')).to.deep.equal({
       to: 'pipe',
@@ -54,7 +54,7 @@ describe('a process that keeps itself out of core dumps', () => {
     return stdout;
   }
 
-  it('hands an empty filter and a limit of one byte down to what it starts, whatever its user', function () {
+  it('hands an empty filter and a limit of one byte down to what it starts, as any user', function () {
     const look = 'cat /proc/self/coredump_filter /proc/self/limits';
     const script = process.getuid!() === 0 ? `exec setpriv --reuid 65534 --clear-groups ${look}` : look;
     if (readCoreLimit()!.hard === 0) skip(this, 'the hard limit of core dumps is zero here');

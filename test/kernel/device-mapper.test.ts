@@ -104,7 +104,7 @@ describe('the columns of dmsetup', () => {
     ]);
   });
 
-  it('of a machine without mappings are none', () => {
+  it('of a machine without mappings are an empty list', () => {
     expect(parseMappingInfo('No devices found\n')).to.deep.equal([]);
   });
 
@@ -126,7 +126,7 @@ describe('the columns of dmsetup', () => {
 });
 
 describe('the report of dmsetup on one mapping', () => {
-  it('says whether the kernel removes it when nobody has it open any more', () => {
+  it('says whether the kernel removes it at its last close', () => {
     expect(parseDeferredRemove(recordedReport)).to.equal(true);
     expect(parseDeferredRemove(recordedReport.replace(' (DEFERRED REMOVE)', ''))).to.equal(false);
     expect(parseDeferredRemove(recordedReport.replace('ACTIVE', 'SUSPENDED (READ-ONLY)'))).to.equal(true);

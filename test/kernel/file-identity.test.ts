@@ -46,7 +46,7 @@ describe('the identity of a file', () => {
     expect(`${majorOf(dev)}:${minorOf(dev)}`).to.equal(printed);
   });
 
-  it('goes into one word and comes back, whatever the numbers', () => {
+  it('goes into one word and comes back with any numbers', () => {
     const number32 = fc.integer({min: 0, max: 0xffff_ffff});
     fc.assert(
       fc.property(number32, number32, fc.bigInt({min: 0n, max: 2n ** 64n - 1n}), (major, minor, ino) => {

@@ -69,7 +69,7 @@ describe('the table of mounts', () => {
     expect(mountsAt(mounts, mounts[0]!.mountPoint)).to.have.length(0);
   });
 
-  it('survives file systems that show no options and lines that are none', () => {
+  it('survives file systems that show no options, and malformed lines', () => {
     const mounts = parseMountinfo(
       Buffer.from('5 1 0:1 / /a rw - a b \n\nrubbish\n5 1 0 / /a rw - a b rw\n6 1 0:1 / /b rw - a b\n'),
     );
@@ -114,7 +114,7 @@ describe('the mounts at a path', () => {
   const mounts = (lines: string): ReturnType<typeof parseMountinfo> => parseMountinfo(Buffer.from(lines));
   const ids = (found: {id: number}[]): number[] => found.map(({id}) => id);
 
-  it('end with the one on top of the stack, in whatever order the table has them', () => {
+  it('end with the one on top of the stack, in any order of the table', () => {
     const table = mounts(`9 8 0:9 / /a rw - t top rw
 8 7 0:8 / /a rw - t middle rw
 7 1 0:7 / /a rw - t bottom rw
@@ -137,7 +137,7 @@ describe('the mounts at a path', () => {
     expect(ids(mountsAt(table, '/proc'))).to.deep.equal([30, 31]);
   });
 
-  it('are none where only a longer or shorter path is one', () => {
+  it('are an empty list where only a longer or shorter path is one', () => {
     const table = mounts('1 0 0:1 / / rw - t r rw\n2 1 0:2 / /a/b rw - t s rw\n');
     expect(mountsAt(table, '/a')).to.deep.equal([]);
     expect(mountsAt(table, '/a/b/c')).to.deep.equal([]);

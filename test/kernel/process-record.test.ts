@@ -45,7 +45,7 @@ Seccomp:\t2
 `;
 
 describe('the stat line of a process', () => {
-  it('is read whatever characters the name of the program has', () => {
+  it('is read with any characters in the name of the program', () => {
     expect(parseProcessStat(recordedStat)).to.deep.equal({
       pid: 5044,
       comm: 'a) R (b c',

@@ -57,7 +57,7 @@ describe('a process', () => {
     await once(child, 'exit');
   });
 
-  it('is told apart from a later one with the same pid', async () => {
+  it('is distinguished from a later one with the same pid', async () => {
     const roots = machine({'proc/5/stat': stat(5, 1, 200)});
     expect(identifyProcess(5, roots)).to.deep.equal({pid: 5, startTicks: 200});
     expect(isAlive({pid: 5, startTicks: 200}, roots)).to.equal(true);

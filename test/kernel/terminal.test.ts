@@ -56,7 +56,7 @@ describe('the terminal of a descriptor', () => {
     expect(standard).to.equal(undefined);
   });
 
-  it('is none for a file, a pipe and /dev/null', () => {
+  it('is undefined for a file, a pipe and /dev/null', () => {
     const fd = openSync('/dev/null', 'r');
     expect(terminalOf(fd)).to.equal(undefined);
     closeSync(fd);

@@ -19,7 +19,7 @@ const vaults: fc.Arbitrary<OpenVault> = fc.record({
 const argvOf = (vault: OpenVault) => ['/bin/sh', '-c', 'script', ...initLabel(vault)];
 
 describe('The label of an init', () => {
-  it('says what was written on it, whatever the paths are', () => {
+  it('says what was written on it, with any paths', () => {
     fc.assert(
       fc.property(vaults, (vault) => {
         expect(parseInitLabel(argvOf(vault))).to.deep.equal(vault);

@@ -248,7 +248,7 @@ describe('The test of a passphrase', () => {
 });
 
 describe('The version of cryptsetup', () => {
-  it('is told', async () => {
+  it('is reported', async () => {
     const version = await cryptsetupVersion();
     expect(version).to.include({major: 2});
     expect(version!.minor).to.be.at.least(4);

@@ -43,7 +43,7 @@ describe('The vetting of a header, fuzzed', () => {
     return verdict;
   }
 
-  /** What must hold of everything that opens, said once more and otherwise than in the rules. */
+  /** What must hold of everything that opens, said again, and in another way than in the rules. */
   function expectHarmless(header: LuksHeader, sizeBytes: number): void {
     const [segment, ...others] = header.segments;
     expect(others).to.deep.equal([]);

@@ -110,7 +110,7 @@ describe('The memory for a key derivation', () => {
     expect(limitMiB({availableMiB: 8000, groups, mounts, files})).to.equal(1024 - 400 - program);
   });
 
-  it('finds its group where a container shows it as the root, under whatever path the host knows', () => {
+  it('finds its group where a container shows it as the root, under any path of the host', () => {
     const files = {'memory.max': 128 * mebibyte, 'memory.current': 0, 'sub/memory.max': 1, 'sub/memory.current': 0};
     for (const [root, path] of [
       ['/docker/0123', '/docker/0123'],
@@ -151,6 +151,6 @@ describe('The memory of a new key slot', () => {
   it('is refused where argon2id would be of no use, with the option that works', () => {
     expect(() => boundedPbkdfMemoryKiB(undefined, 63 * 1024))
       .to.throw(Failure)
-      .that.includes({code: 69, next: 'Use --pbkdf pbkdf2'});
+      .that.includes({code: 69, next: 'tazpod vault create --pbkdf pbkdf2'});
   });
 });

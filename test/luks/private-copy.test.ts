@@ -102,7 +102,7 @@ describe('The private copy of a header', () => {
     expect(cryptsetup([...open, header, path], key).code).to.equal(0);
   });
 
-  it('leaves the image as it is, also where cryptsetup would mend it', async () => {
+  it('leaves the image as it is, also where cryptsetup would fix it', async () => {
     for (const where of ['the first copy', 'the second copy'] as const) {
       damage((image) => forge(image, where, flipByte(4200), {reseal: false}));
       const before = [readFileSync(path), statSync(path, {bigint: true}).mtimeNs] as const;

@@ -4,7 +4,7 @@ import {spawnSync} from 'node:child_process';
 import {quoteUntrusted, shellWord} from '../../src/luks/untrusted-text.ts';
 
 describe('Text of an untrusted file in a message', () => {
-  it('is quoted, short and printable, whatever it was', () => {
+  it('is quoted, short and printable for any bytes', () => {
     fc.assert(
       fc.property(fc.string({unit: 'binary', maxLength: 200}), (text) => {
         const quoted = quoteUntrusted(text);
@@ -31,7 +31,7 @@ describe('A path in a command to type', () => {
     expect(shellWord('a\nb\x1b[2J')).to.equal("$'a\\x0ab\\x1b[2J'");
   });
 
-  it('is that path to the shell, whatever it is', () => {
+  it('is that path to the shell for any bytes', () => {
     const path = fc.string({unit: 'binary', minLength: 1, maxLength: 40}).filter((text) => !text.includes('\0'));
     const words = fc.sample(path, 300);
     const command = `printf '%s\\0' ${words.map(shellWord).join(' ')}`;

@@ -34,7 +34,7 @@ describe('Files in the mount point of a locked vault', function () {
 
   const absorb = () => tazpod(owner, ['vault', 'absorb', '--json', ...vault.flags]);
 
-  it('are told at unlock, in the status and by the doctor, with the command that moves them', async () => {
+  it('are reported at unlock, in the status and by the doctor, with the command that moves them', async () => {
     writeOutside('kubeconfig', 'token\n');
     const told =
       /\/secrets contains files outside the vault: "kubeconfig"\. They are not encrypted, and sessions do not see them\./;

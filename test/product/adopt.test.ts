@@ -120,7 +120,7 @@ describe('a vault that another account has filled', function () {
     expect([again.code, again.stderr]).to.deep.equal([0, '']);
   });
 
-  it('cannot be adopted without root, which is said before the passphrase is read', async () => {
+  it('cannot be adopted without root, as adopt reports before it reads the passphrase', async () => {
     const vault = fill();
     const refused = await adopt(vault, '--yes', '--isolation', 'private');
     expect(refused.code).to.equal(69);

@@ -60,7 +60,7 @@ describe('Several that open one vault at once', function () {
     return {ends: await ends, most};
   }
 
-  it('one wins and the others are told 75, where they do not want to join', async () => {
+  it('one wins and the others end with 75, where they do not want to join', async () => {
     const {ends, most} = await race(4, ['--no-join']);
     const codes = ends.map(({code}) => code).sort((one, other) => one - other);
     expect(codes, ends.map(({stderr}) => stderr).join('\n')).to.deep.equal([0, 75, 75, 75]);
@@ -85,7 +85,7 @@ describe('Several that open one vault at once', function () {
     });
   }
 
-  it('get no longer than --wait, and are told what holds the vault', async () => {
+  it('get no longer than --wait, and report what holds the vault', async () => {
     // A passphrase prompt has the lock, and no session.
     const asked = startTazpod(owner, ['exec', '--image', vault.image, '--passphrase-file', '-', '--', 'true']);
     await until('the image is locked', () => isLocked(vault.image));
@@ -113,7 +113,7 @@ describe('Several that open one vault at once', function () {
     expect((await opening.ended).code).to.equal(79);
   });
 
-  it('make it once when there is none, and then open it together', async () => {
+  it('create it once if it does not exist, and then open it together', async () => {
     const fresh = planVault(owner);
     const create = ['--create', '--size', '32M', ...quickKdf];
     const all = Array.from({length: 3}, () => startTazpod(owner, ['unlock', ...fresh.flags, ...create]));

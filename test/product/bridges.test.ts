@@ -223,7 +223,7 @@ describe('A bridge', function () {
 
     after(() => rmSync(join(owner.home, '.config'), {recursive: true}));
 
-    it('is there in what the CLI opens, and the user is told what was moved', async () => {
+    it('is there in what the CLI opens, which tells the user what was moved', async () => {
       configure('  - {home: .agent, vault: agent}');
       writeOutside('token', 'secret');
       const {code, stdout, stderr} = await exec('cat ~/.agent/token ~/secrets/agent/token');

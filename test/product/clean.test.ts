@@ -86,7 +86,7 @@ describe('vault clean', function () {
       expect(isAttached(loop)).to.equal(false);
     });
 
-    it('touches no live session unasked, and ends it when it is told to, which that knows as a lock', async () => {
+    it('touches no live session unasked, and ends it on request, which the session reports as a lock', async () => {
       const session = await openSession(vault);
       const refused = await clean();
       expect(refused.code).to.equal(75);
@@ -146,7 +146,7 @@ describe('vault clean', function () {
     expect(result.actions).to.have.length(aims.length);
     const outcomes = result.actions.map(({outcome}) => outcome);
     expect(outcomes.slice(0, 2)).to.deep.equal(['refused', 'refused']);
-    // A mount that is none of this vault's is, for it, not there.
+    // A mount of another vault does not exist for it.
     expect(outcomes).not.to.include.oneOf(['done', 'failed']);
     expect((await session.ask('echo alive')).output).to.include('alive');
     expect(readLoopDevices().map(({name}) => name)).to.include(loop);

@@ -71,7 +71,7 @@ describe('The configuration of a project and its user', function () {
     rmSync(user);
   });
 
-  it('names file, line, column and key where it is wrong, and stops nothing that is needed to mend it', async () => {
+  it('names file, line, column and key where it is wrong, and stops nothing that is needed to fix it', async () => {
     const whole = readFileSync(config(), 'utf8');
     writeAs(owner, config(), 'size: 32M\nmount-pont: ~/x\n');
     try {
@@ -113,7 +113,7 @@ describe('The configuration of a project and its user', function () {
     }
   });
 
-  it('is left unread, with one remark, where everybody may write it', async () => {
+  it('is left unread, with one warning, where everybody may write it', async () => {
     chmodSync(config(), 0o666);
     try {
       const {code, stderr} = await inProject(['exec', '--', 'true'], {env: {TAZPOD_MOUNT_POINT: '~/by-environment'}});

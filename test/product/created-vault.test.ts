@@ -132,7 +132,7 @@ describe('A vault that was created', () => {
     expect(luksDump(vault2.image)).to.match(/PBKDF:\s+argon2id\s+Time cost:\s+4\s+Memory:\s+32768/);
   });
 
-  it('is told as JSON', async () => {
+  it('is reported as JSON', async () => {
     const other = planVault(owner);
     const args = ['--image', other.image, '--passphrase-file', other.passphraseFile, '--size', '32M', ...quickKdf];
     const {code, stdout, stderr} = await tazpod(owner, ['vault', 'create', '--json', ...args]);

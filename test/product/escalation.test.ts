@@ -70,7 +70,7 @@ describe('A user who becomes root', function () {
         terminal.close();
       });
 
-      it('with a password, and no terminal to type it at, is told so', async () => {
+      it('with a password, and no terminal to type it at, gets a message that says so', async () => {
         const args = ['exec', ...adminsVault, '--', ...map];
         const without = await tazpod(admin, args, {within: [...within, ...fuseForAll]});
         expect(without.stderr).to.match(/^warning: The isolation is private, not sealed: sudo needs a password/m);
@@ -79,7 +79,7 @@ describe('A user who becomes root', function () {
         expect(refused.stderr).to.match(/^error: A sealed session needs root\.\n {2}Sudo needs a password/);
       });
 
-      it('and may not is told how to do without root', async () => {
+      it('and may not gets the command that works without root', async () => {
         const secret = givePassword(nobody);
         const terminal = await openTerminal(nobody, {within});
         terminal.enter(`tazpod exec ${nobodysVault.join(' ')} -- true; echo "code=$?"`);

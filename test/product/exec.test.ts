@@ -115,7 +115,7 @@ describe('A command run by exec', () => {
     expect(stdout).to.equal('SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n');
   });
 
-  it('is told as JSON on standard error, since standard output is its own', async () => {
+  it('is reported as JSON on standard error, since standard output is its own', async () => {
     const told = await tazpod(owner, ['exec', '--json', ...vault.flags, '--', 'sh', '-c', 'echo out; exit 3']);
     expect({code: told.code, stdout: told.stdout}).to.deep.equal({code: 3, stdout: 'out\n'});
     const {status, result, warnings} = JSON.parse(told.stderr) as Record<string, Record<string, unknown>>;
@@ -130,7 +130,7 @@ describe('A command run by exec', () => {
     expect(result!['uuid']).to.match(/^[0-9a-f-]{36}$/);
   });
 
-  it('is over when the CLI is: nobody waits for it any more', async () => {
+  it('is over when the CLI is: nobody waits for it', async () => {
     const running = startTazpod(owner, ['exec', ...vault.flags, '--', 'sleep', '60']);
     await untilOpen(vault);
     running.child.kill('SIGKILL');

@@ -37,7 +37,7 @@ describe('a file system that somebody has prepared', function () {
     expect(loud.stderr).to.not.contain('\x1b[2Jlabel');
   });
 
-  it('and that has features without a name is said to be newer, and not damaged', async () => {
+  it('and that has features without a name is reported as newer, and not as damaged', async () => {
     const plain = readFileSync(vault.image);
     superblockIn(plain).writeUInt32LE(0x80000000, 0x60);
     writeFileSync(vault.image, plain);

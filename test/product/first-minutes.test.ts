@@ -104,7 +104,7 @@ describe('The first ten minutes', function () {
     await terminal.shows(/^Enter a better one, or the same one again/m, 60_000);
     terminal.enter('michael1987');
     await terminal.shows(/^code=0$/m, 60_000);
-    // Nothing was mounted, so nothing is said of its end.
+    // Nothing was mounted, so no step of its end is shown.
     expect(terminal.screen(true))
       .to.match(/Give the image its name[^]*^Created /m)
       .and.not.to.match(/Unmount|Detach/);

@@ -40,7 +40,9 @@ describe('An image that somebody has prepared, opened by a user whom sudo grants
       const {code, stdout, stderr} = await tazpod(owner, ['exec', '--debug', ...vault.flags, '--', 'echo', 'inside'], {
         timeoutMs: 120_000,
       });
-      expect(code, stderr).to.be.oneOf([0, 65]);
+      // 77: the key is none, or the vault belongs to another account.
+      expect(code, stderr).to.be.oneOf([0, 65, 77]);
+      if (code === 77) expect(stderr).to.match(/passphrase or key is wrong|belongs to/);
       expect(stdout, stderr).to.equal(code === 0 ? 'inside\n' : '');
       expect(stderr).to.not.match(/bug in TazPod/);
       const calls = stderr.split('\n').filter((line) => line.startsWith('+ ') && parsers.test(line));
@@ -67,6 +69,6 @@ describe('An image that somebody has prepared, opened by a user whom sudo grants
     }
     expect(faults.join('\n\n')).to.equal('');
     // Some of each: the suite would show nothing if all were refused by the first check.
-    if (whole) expect(new Set(codes)).to.have.lengthOf(2);
+    if (whole) expect(codes).to.include.members([0, 65]);
   });
 });

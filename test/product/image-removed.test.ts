@@ -88,7 +88,7 @@ describe('The image of an open vault', function () {
     await expectNothingLeft(vault);
   });
 
-  it('is told from other files at its path', async () => {
+  it('is distinguished from other files at its path', async () => {
     const session = await openSession(vault);
     const other = await makeVault(owner);
     renameSync(other.image, vault.image);
@@ -130,7 +130,7 @@ describe('The image of an open vault', function () {
     await expectNothingLeft(vault);
   });
 
-  it('may be moved: the session is told, nothing is copied, and the new path leads to the ghost', async () => {
+  it('may be moved: the session reports it, nothing is copied, and the new path leads to the ghost', async () => {
     const session = await openSession(vault);
     const elsewhere = `${owner.home}/moved.img`;
     renameSync(vault.image, elsewhere);

@@ -143,7 +143,7 @@ describe('Secrets of Infisical', function () {
     expect(offline.output).to.include('Offline: ');
   }
 
-  /** Whoever may write into the project may name secrets as they like. What was pulled before stays as it is. */
+  /** A user who may write into the project may choose any names of secrets. What was pulled before stays as it is. */
   async function refuseHostileNames(session: TestSession): Promise<void> {
     const hostile: [string, RegExp][] = [
       ['../../.bashrc', /is not a valid file name/],

@@ -80,7 +80,7 @@ describe('A command inside a ghost', function () {
     expect(code).to.equal(0);
   });
 
-  it('refuses to open the vault once more, to make, adopt or clean one, and to take the tour', async () => {
+  it('refuses to open the vault again, to create, adopt or clean one, and to take the tour', async () => {
     const refused = {
       'unlock < /dev/null': 'This shell is already inside the vault.',
       [`unlock ${vault.flags.join(' ')} < /dev/null`]: 'This shell is already inside the vault.',

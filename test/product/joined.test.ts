@@ -78,7 +78,7 @@ for (const isolation of ['sealed', 'private'] as const) {
         .and.to.match(
           isolation === 'private' ? /^0077$/m : new RegExp(`^0*${readProcessStatus('self')!.umask!.toString(8)}$`, 'm'),
         );
-      // Only root can take the bounding set away from whoever joins; without new privileges it bounds nothing.
+      // Only root can take the bounding set away from a process that joins; without new privileges it bounds nothing.
       if (isolation === 'sealed') expect(output).to.include('CapBnd:\t0000000000000000');
       const outer = await second.ask('readlink /proc/self/ns/user /proc/self/ns/pid /proc/self/ns/ipc');
       expect((await first.ask('readlink /proc/self/ns/user /proc/self/ns/pid /proc/self/ns/ipc')).output).to.equal(
@@ -90,7 +90,8 @@ for (const isolation of ['sealed', 'private'] as const) {
     it('stays open when the shell that opened it ends, until the last one does', async () => {
       const second = await openSession(vault, isolated, {within});
       await first.ask('echo kept >~/secrets/note');
-      // The end of the first shell is told at once; its vault, and with it its standard streams, live on for the other.
+      // The end of the first shell is reported at once; its vault, and with it its standard streams, live on for the
+      // other.
       const told = once(first.unlock.child, 'exit');
       first.unlock.type('exit 4\n');
       expect((await told)[0]).to.equal(4);

@@ -45,7 +45,7 @@ describe('A create that is killed', () => {
     });
   }
 
-  it('as a ghost alone, under its CLI, is told as a failure', async () => {
+  it('as a ghost alone, under its CLI, is reported as a failure', async () => {
     const create = startTazpod(owner, createFlags(vault));
     await create.seen(/^✔ Allocate the image/m);
     const tree = processTree(create.pid);

@@ -102,7 +102,7 @@ describe('After SIGKILL', () => {
       for (const process of tree) kill(process, 'SIGSTOP');
       for (const process of tree) {
         kill(process);
-        // With the block server stopped, whoever unmounts waits for it; so only some can be waited for.
+        // With the block server stopped, a process that unmounts waits for it; so only some can be waited for.
         await untilDead(process, 300).catch(() => {});
       }
       await expectNothingLeft(vault, {processes: tree});

@@ -44,7 +44,7 @@ describe('Programs that still run when a session ends', function () {
       expect(warnings[0]).to.match(/^2 programs .*: (sleep, node|node, sleep)\.$/);
     });
 
-    it(`are not spoken of where there are none, or they end by themselves (${isolation})`, async () => {
+    it(`are not mentioned if none exist, or if they end by themselves (${isolation})`, async () => {
       for (const script of [
         'true',
         'sleep 0.03 & exit 0',

@@ -118,7 +118,7 @@ describe('lock', () => {
     await sessions[1]!.leave();
   });
 
-  it('is told as JSON', async () => {
+  it('is reported as JSON', async () => {
     const session = await openSession(vault);
     for (const wasOpen of [true, false]) {
       const {stdout, stderr} = await lock('--json');

@@ -146,7 +146,7 @@ describe('The privileged process', () => {
     expect([...ids]).to.deep.equal([String(owner.uid)]);
   });
 
-  it('hands no descriptor to the session but the three, whatever it was called with', async () => {
+  it('hands no descriptor to the session but the three, with any descriptors of its own', async () => {
     const opened = [openSync('/etc/passwd', 'r'), openSync('/dev/null', 'w'), openSync('/etc', 'r')];
     try {
       const {stdout} = await exec(['sh', '-c', 'ls -l /proc/$$/fd'], {descriptors: opened});
@@ -211,7 +211,7 @@ describe('The privileged process', () => {
     expect(stdout, stderr).to.equal('0077\n');
   });
 
-  it('talks to no socket that is not its caller’s own, by whatever name', async () => {
+  it('talks to no socket that is not its caller’s own, by any name', async () => {
     const service = join(owner.runtimeFolder, 'service');
     let connections = 0;
     const server = createServer((socket) => {

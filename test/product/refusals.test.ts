@@ -227,7 +227,7 @@ describe('A refusal', () => {
     await expectRefused(vault, {code: 69, what: /./, also: /\/dev\/fuse/, within: withoutDevices(['fuse'])});
   });
 
-  it('is told as JSON too', async () => {
+  it('is reported as JSON too', async () => {
     const vault = planVault(owner);
     const {code, stdout, stderr} = await tazpod(owner, ['exec', '--json', ...vault.flags, '--', 'true']);
     expect({code, stdout}).to.deep.equal({code: 66, stdout: ''});

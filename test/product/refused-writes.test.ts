@@ -52,7 +52,7 @@ describe('When the disk refuses what a session writes', function () {
   }
 
   for (const isolation of ['sealed', 'private'] as const) {
-    it(`a ${isolation} session is told at once, status says so, and the exit code is 74 though the program ended with 0`, async () => {
+    it(`a ${isolation} session reports it at once, status says so, and the exit code is 74 though the program ended with 0`, async () => {
       const {flags, resize} = onFullDisk();
       const within = isolation === 'private' ? fuseForAll : [];
       const session = startTazpod(

@@ -148,7 +148,7 @@ describe('Secrets on a terminal', function () {
     await expectNothingLeft({...vault, image});
   });
 
-  it('come from standard input where there is none, are forgotten at the logout, and were never outside', async () => {
+  it('come from standard input without a terminal, are forgotten at the logout, and were never outside', async () => {
     const login = ['login', ...vault.flags, '--client-id', 'robot', '--client-secret-file'];
     const {stdout, stderr} = await tazpod(owner, [...login, '-'], {cwd: project, stdin: 'other-word-other\nmore'});
     expect(stdout, stderr).to.equal('Logged in to safe as robot.\n');

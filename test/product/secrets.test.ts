@@ -116,7 +116,7 @@ templates:
     expect((await inGhost('cat "$KUBECONFIG"; echo $API_TOKEN')).stdout).to.equal('apiVersion: v2\nother-other\n');
   });
 
-  it('are given to a command as far as it is said, also from within', async () => {
+  it('are given to a command as far as --only says, also from within', async () => {
     const names = 'env | grep -cE "^(API_TOKEN|KUBECONFIG)="';
     expect((await inGhost(names, '--only', 'API_TOKEN')).stdout).to.equal('1\n');
     expect((await inGhost(names, '--without-env')).stdout).to.equal('0\n');
@@ -194,7 +194,7 @@ templates:
     expect(stderr).to.include('.env:1 DB_PASSWORD').and.not.to.include('hunter2');
   });
 
-  it('come from .env files too, which are removed if that is said and all of it is in the vault', async () => {
+  it('come from .env files too, which are removed on request if all of them are in the vault', async () => {
     writeAs(owner, join(project, 'env.yml'), 'backend: dotenv\nsecrets: [{folder: /, env-prefix: ""}]\n');
     writeAs(owner, join(project, '.env'), "# mine\nexport LEGACY='it is legacy'\nOTHER=1\n");
     const pulled = 'tazpod pull --secrets-file env.yml';

@@ -147,7 +147,7 @@ describe('Odd surroundings', function () {
       expect((await unlock.ended).code).to.equal(79);
     });
 
-    it('are told by the doctor, with the command that mends it', async () => {
+    it('are reported by the doctor, with the command that fixes it', async () => {
       const finding = async (env: RunOptions['env']) => {
         const {stdout} = await tazpod(owner, ['doctor', '--json'], {env: env!});
         const {result} = JSON.parse(stdout) as {
@@ -200,7 +200,7 @@ describe('Odd surroundings', function () {
       );
     });
 
-    it('that do not exist are told, and another one can be named', async () => {
+    it('that do not exist are reported, and another one can be named', async () => {
       const homeless = makeOwner();
       expect(spawnSync('usermod', ['--home', '/nonexistent', homeless.name]).status).to.equal(0);
       const own = await makeVault(homeless);
@@ -252,7 +252,7 @@ describe('Odd surroundings', function () {
       });
     }
 
-    it('with Windows line ends are told where the passphrase is wrong, and a key file takes every byte', async () => {
+    it('with Windows line ends are reported where the passphrase is wrong, and a key file takes every byte', async () => {
       writeFileSync(vault.passphraseFile, `${vault.passphrase}\r\n`);
       const wrong = await exec(['true']);
       writeFileSync(vault.passphraseFile, `${vault.passphrase}\n`);
@@ -263,7 +263,7 @@ describe('Odd surroundings', function () {
       expect(wrong.stderr).not.to.include(vault.passphrase);
     });
 
-    it('that others can read cost a warning, with the command that mends it', async () => {
+    it('that others can read cost a warning, with the command that fixes it', async () => {
       chmodSync(vault.passphraseFile, 0o644);
       const {code, stderr} = await exec(['true']);
       chmodSync(vault.passphraseFile, 0o600);
@@ -282,14 +282,14 @@ describe('Odd surroundings', function () {
       expectRefused(await tazpod(owner, ['vault', 'create', ...placeOf(planned)], {env}), 78, /variable TAZPOD_SIZE/);
     });
 
-    it('like a shell that gives no session are told before the passphrase is read', async () => {
+    it('like a shell that gives no session are reported before the passphrase is read', async () => {
       const nobodys = ['unlock', '--image', vault.image, '--passphrase-file', '/nonexistent'];
       for (const SHELL of ['/usr/sbin/nologin', '/usr/bin/no-such-shell']) {
         expectRefused(await tazpod(owner, nobodys, {env: {SHELL}}), 69, /login shell \S+ cannot run a session/);
       }
     });
 
-    it('like a size that no disk has are told before the passphrase is read', async () => {
+    it('like a size that no disk has are reported before the passphrase is read', async () => {
       const planned = planVault(owner);
       const create = (size: string) =>
         tazpod(owner, [
@@ -306,7 +306,7 @@ describe('Odd surroundings', function () {
       expectRefused(await create('900T'), 73, /Not enough space for the image/);
     });
 
-    it('like a directory that takes no vault are told before the passphrase is read', async () => {
+    it('like a directory that takes no vault are reported before the passphrase is read', async () => {
       const args = ['vault', 'create', '--passphrase-file', '/nonexistent', '--size', '32M'];
       const refused = await tazpod(owner, args, {cwd: '/usr'});
       expectRefused(refused, 73, /A vault cannot be created in \/usr\/\.tazpod-vault/);

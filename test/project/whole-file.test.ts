@@ -35,7 +35,7 @@ describe('A file that is whole or not there', () => {
     expect(readdirSync(folder)).to.deep.equal(['file']);
   });
 
-  it('is told as 73 where it cannot be', async () => {
+  it('is reported as 73 where it cannot be', async () => {
     expect(await failureOf(() => makeWholeFile(join(folder, 'missing/file'), 'x'))).to.include({code: 73});
   });
 

@@ -74,7 +74,7 @@ describe('A question on the terminal', () => {
     });
   }
 
-  it('that asks for a secret shows none of it, whatever becomes of the job', async () => {
+  it('that asks for a secret shows none of it, even if the job stops or ends', async () => {
     terminal.clear();
     await terminal.shows(atPrompt);
     terminal.enter('node secret.mjs');

@@ -127,7 +127,7 @@ describe('Set-up', () => {
     expect(calls()).to.deep.equal([]);
   });
 
-  it('installs from whatever registry its user has: the lock file names none', () => {
+  it('installs from the registry of its user: the lock file names none', () => {
     // The plugins are links to folders of the checkout.
     expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.to.match(/"resolved": "(?!plugins\/)/);
   });

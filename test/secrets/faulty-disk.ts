@@ -1,6 +1,6 @@
 import {type FileOperations, realFileOperations} from '../../src/secrets/pull/file-operations.ts';
 
-/** Thrown into a process that would be dead: whatever it does about it, nothing reaches the disk any more. */
+/** Thrown into a process that would be dead: nothing that it does about it reaches the disk. */
 export class Killed extends Error {}
 
 /** Counts operations, and from one on does something else. */

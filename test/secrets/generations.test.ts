@@ -69,7 +69,7 @@ describe('A pull as one transaction', () => {
     );
   });
 
-  it('gives a file the mode that was asked for, whatever the umask', () => {
+  it('gives a file the mode that was asked for, with any umask', () => {
     const umask = process.umask(0o077);
     try {
       new Generations(vault).install(setOf({shared: 'x'}, {}, 0o644));
@@ -308,7 +308,7 @@ describe('A pull as one transaction', () => {
     rmSync(outside, {recursive: true});
   });
 
-  it('removes generations that cannot be written to any more', () => {
+  it('removes generations that can no longer be written to', () => {
     const generations = new Generations(vault);
     generations.install(setOf({readonly: 'x'}, {}, 0o400));
     chmodSync(inVault('.tazpod/pulled/1/files/readonly'), 0o400);

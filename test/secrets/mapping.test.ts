@@ -196,9 +196,19 @@ profiles:
     ['has a variable twice', one('{name: A, env: A}\n  - {name: B, env: A}'), '4:15: secrets[1].env appears twice.'],
     ['has no backend', 'secrets: [{name: A, env: A}]', '1:11: secrets[0] has no backend.'],
     [
-      'inherits in a circle',
+      'has profiles that inherit from each other',
       'profiles: {a: {inherits: b}, b: {inherits: a}}',
-      '1:16: profiles.a.inherits leads back to itself.',
+      '1:16: profiles.a.inherits makes the profile inherit from itself (a → b → a).',
+    ],
+    [
+      'has a profile that inherits from such profiles',
+      'profiles: {a: {inherits: b}, b: {inherits: c}, c: {inherits: b}}',
+      '1:34: profiles.b.inherits makes the profile inherit from itself (b → c → b).',
+    ],
+    [
+      'has a profile that inherits from itself',
+      'profiles: {a: {inherits: a}}',
+      '1:16: profiles.a.inherits makes the profile inherit from itself (a → a).',
     ],
     [
       'inherits from nowhere',

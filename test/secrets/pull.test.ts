@@ -162,7 +162,7 @@ describe('A pull', () => {
     expect(inVault('path')).to.equal('4');
   });
 
-  it('leaves out of an optional folder, and tells, whatever cannot be a file or a variable', async () => {
+  it('leaves out of an optional folder, and reports, what cannot be a file or a variable', async () => {
     store.secrets = [
       {name: 'spring.datasource.password', value: '1'},
       {name: 'PATH', value: '1'},
@@ -226,7 +226,7 @@ describe('A pull', () => {
     );
   });
 
-  it('refuses two secrets of folders that want one place, in whatever case', async () => {
+  it('refuses two secrets of folders that want one place, in any case of letters', async () => {
     store.set({Key: '1', KEY: '2'});
     const failure = await failureOf(() => pull(request('backend: f\nsecrets: [{folder: /, files: all}]')));
     expect(failure.message).to.equal('Two secrets have the same target: the file all/KEY.');
@@ -259,7 +259,7 @@ templates: [{file: out, template: t.mustache, env: OUT}]
     expect(JSON.stringify(bug.toJSON())).not.to.include('hunter22');
   });
 
-  it('is content offline with what was pulled before, if that is said and there is something', async () => {
+  it('works offline with what was pulled before, on request and if something was', async () => {
     store.failure = {kind: 'unreachable', what: 'No way.'};
     expect((await failureOf(() => pull(request(yaml, {offlineOk: true})))).code).to.equal(69);
     store.failure = undefined;
@@ -334,13 +334,17 @@ templates: [{file: out, template: t.mustache, env: OUT}]
     expect((await pull(request(yaml))).state).to.equal('unchanged');
   });
 
-  it('does not take away what another project has brought, unless that is said or the project is gone', async () => {
+  it('does not take away what another project has brought, unless it is asked to or the project is gone', async () => {
     const other = join(folder, 'other.yml');
     writeFileSync(other, yaml);
     const mapping = makeMapping(parseYaml(yaml, other, secretsSchema));
     await pull({...request(yaml), mapping});
     const failure = await failureOf(() => pull(request(yaml)));
-    expect(failure).to.include({code: 73, why: `It is ${other}, and its secrets would be removed.`});
+    expect(failure).to.include({
+      code: 73,
+      why: `It is ${other}, and its secrets would be removed. To keep both, use another vault.`,
+      next: 'tazpod pull --replace',
+    });
     await pull(request(yaml, {replace: true}));
     await pull({...request(yaml), mapping, replace: true});
     rmSync(other);

@@ -70,7 +70,7 @@ describe('The session with a store', () => {
     await mine.context.store.write('session', Buffer.from('token'));
     const failure = await failureOf(() => logout(mine, false));
     expect(failure).to.include({code: exitCode.unavailable, message: 'It cannot be reached.'});
-    expect(failure.why).to.include('The session with mine stays open.');
+    expect(failure.why).to.include('The session with mine stays open; --forget would only delete it here.');
     expect(mine.store.isUsed()).to.equal(true);
     await logout(mine, true);
     expect(mine.store.isUsed()).to.equal(false);

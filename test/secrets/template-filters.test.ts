@@ -45,7 +45,7 @@ describe('A filter of a template', () => {
     });
   });
 
-  it('writes a word of a shell that is the value, whatever bytes it has', () => {
+  it('writes a word of a shell that is the value, with any bytes', () => {
     const values = fc.sample(bytes, 300).filter((value) => !value.includes(0));
     const script = values.map((value) => Buffer.concat([Buffer.from("printf '%s\\0' "), filters.shell(value)]));
     const input = Buffer.concat(script.flatMap((line) => [line, Buffer.from('\n')]));

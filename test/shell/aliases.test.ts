@@ -36,7 +36,7 @@ describe('An alias of a latched command', () => {
     'unalias claude',
     'alias claude',
   ]) {
-    it(`is not seen where there is none: ${line}`, () => {
+    it(`is not seen in a line without one: ${line}`, () => {
       writeFileSync(join(home, '.bashrc'), `${line}\n`);
       expect(found('bash')).to.deep.equal([]);
     });

@@ -20,7 +20,7 @@ describe('What the code for a shell is made of', () => {
     expect(latches).to.deep.equal([{command: 'codex'}, {command: 'gemini', reason: 'mine'}]);
   });
 
-  it('has no latch whose name is code, or TazPod itself, whoever let it through', () => {
+  it('has no latch whose name is code, or TazPod itself, even if one got this far', () => {
     const names = [
       'a b',
       'a;b',

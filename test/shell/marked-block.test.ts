@@ -61,7 +61,7 @@ describe('The marked block in a start-up file', () => {
     'upside down': [`# <<< tazpod <<<\na\n# >>> tazpod >>>\n`, 'a\n'],
   };
   for (const [name, [content, rest]] of Object.entries(damaged)) {
-    it(`${name} is made anew at the end, and nothing of anybody else is lost`, () => {
+    it(`${name} is written again at the end, and nothing of anybody else is lost`, () => {
       const odd = 'the marks of TazPod are damaged';
       expect(withBlock(content, line)).to.deep.equal({content: `${rest}${block}`, odd});
       expect(withoutBlock(content, line)).to.deep.equal({content: rest, odd});

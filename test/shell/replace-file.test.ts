@@ -48,7 +48,7 @@ describe('A dotfile that is replaced', () => {
     expect((await failureOf(() => targetOf(join(folder, 'circle')))).code).to.equal(78);
   });
 
-  it('is made where there is none, with its folder', () => {
+  it('is created if it does not exist, with its directory', () => {
     replaceFile(join(folder, 'fish/config.fish'), 'x', 0o644);
     expect(statSync(join(folder, 'fish')).mode & 0o777).to.equal(0o700);
     expect(readIfThere(join(folder, 'fish/config.fish'))).to.equal('x');

@@ -15,7 +15,7 @@ import {makeUser} from '../bed/user.ts';
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 
-/** A registry that says what it is told to, or nothing, and counts. */
+/** A registry that says what the test wants, or nothing, and counts. */
 type SmallRegistry = {readonly address: string; asked: string[]; answer: string | undefined; stop(): Promise<void>};
 
 async function startSmallRegistry(): Promise<SmallRegistry> {
@@ -71,7 +71,7 @@ describe('the notice of a new version', () => {
       await until('the answer is noted', () => noted() !== before && !noted().includes(soon), {seen: noted});
     }
 
-    it('asks once a day, and is told once a day', async () => {
+    it('asks once a day, and shows the notice once a day', async () => {
       expect(await versionToAnnounce(at(now))).to.equal(undefined);
       await ask(now);
       expect(registry.asked).to.deep.equal(['/npm/-/package/tazpod/dist-tags']);

@@ -53,7 +53,7 @@ describe('The graph of the lifecycle', () => {
     expect(await drawn('silent', opening)).to.equal('');
   });
 
-  it('minds no message that belongs to no step it shows', async () => {
+  it('ignores a message that belongs to no step it shows', async () => {
     const strange: readonly StepMessage[] = [
       {say: 'done', step: 'mount', ms: 1},
       {say: 'phase', phase: 'unlock'},

@@ -57,7 +57,7 @@ describe('What a command inside a ghost says about a vault', () => {
       code: 64,
       what: 'A pull writes into the vault, which is open read-only.',
       why: 'Nothing in it can be changed until it is locked and opened again.',
-      next: 'exit, and then tazpod unlock without --read-only',
+      next: 'exit',
     });
   });
 

@@ -4,7 +4,7 @@ import {keySource} from '../../src/vault/key-flags.ts';
 import {failureOf} from '../failure-of.ts';
 
 describe('The source of a key', () => {
-  it('is the terminal, when nothing else is said', () => {
+  it('is the terminal by default', () => {
     expect(keySource({}, {})).to.deep.equal({from: 'terminal'});
     expect(keySource({}, {TAZPOD_PASSPHRASE_FILE: ''})).to.deep.equal({from: 'terminal'});
   });

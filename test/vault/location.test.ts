@@ -45,7 +45,7 @@ describe('The place of a vault', () => {
       expect(locateImage(undefined, folder)).to.equal(join(folder, '.tazpod-vault/vault.img'));
     });
 
-    it('is in the working folder, where there is none yet', () => {
+    it('is in the working directory, if none exists yet', () => {
       expect(locateImage(undefined, folder)).to.equal(join(folder, '.tazpod-vault/vault.img'));
     });
 

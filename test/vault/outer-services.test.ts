@@ -83,7 +83,7 @@ describe('The files that a session shares with the login', () => {
     ]);
   });
 
-  it('are none elsewhere, which the session can reach anyway, and no directories', () => {
+  it('are not those elsewhere, which the session can reach anyway, and no directories', () => {
     writeFileSync(join(folder, 'agent'), '');
     mkdirSync(join(folder, 'run/bus'), {recursive: true});
     const environment = {XDG_RUNTIME_DIR: join(folder, 'run'), SSH_AUTH_SOCK: join(folder, 'agent')};

@@ -35,7 +35,7 @@ describe('The directory of temporary files', () => {
     }
   });
 
-  it('is none that a variable names in vain', () => {
+  it('is not one that a variable names in vain', () => {
     writeFileSync(join(top, 'file'), '');
     const long = join(top, 'x'.repeat(100));
     mkdirSync(long);
@@ -46,7 +46,7 @@ describe('The directory of temporary files', () => {
     expect(refusal('/proc/sys')).to.match(/read-only|do not have permission to write/);
   });
 
-  it('is none in which another user could put something else in the place of the plan', function () {
+  it('is not one in which another user could put something else in the place of the plan', function () {
     chmodSync(top, 0o777);
     expect(refusal(top)).to.equal('other users can change its files');
     chmodSync(top, 0o1777);

@@ -32,7 +32,7 @@ describe('The size of a vault', () => {
     );
   });
 
-  it('is refused where it is none, too small or too large', async () => {
+  it('is refused if it is malformed, too small or too large', async () => {
     for (const text of [
       '',
       'M',
@@ -55,7 +55,7 @@ describe('The size of a vault', () => {
     expect((await failureOf(() => parseSize('31M'))).next).to.equal('tazpod vault create --size 32M');
   });
 
-  it('is never anything but a size, whatever is typed', () => {
+  it('is never anything but a size, for any text', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         try {

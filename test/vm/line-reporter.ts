@@ -12,7 +12,7 @@ export type TestLine = {
   readonly said?: string;
 };
 
-/** Tells whoever reads along how each test ended, as soon as it has. */
+/** Reports how each test ended, as soon as it has. */
 export default class LineReporter extends Mocha.reporters.Base {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);

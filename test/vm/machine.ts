@@ -209,7 +209,7 @@ export class Machine {
     this.#agent = connect(path);
     this.#agent.on('error', () => {});
     const lines = createInterface({input: this.#agent});
-    // It tells the socket's errors once more. What they mean is told by the end of the machine.
+    // It repeats the socket's errors. The end of the machine says what they mean.
     lines.on('error', () => {});
     lines.on('line', (line) => {
       const [id = '', code] = line.split(' ');

@@ -15,7 +15,7 @@ const bash: Shell = {
 
 export default bash;
 
-/** A word of the shell, whatever is in it. */
+/** Any text as one word of the shell. */
 export function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

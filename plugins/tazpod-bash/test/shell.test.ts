@@ -71,7 +71,7 @@ describe('The snippet for Bash', function () {
     expect(inside).to.include({stdout: "<x>TAZPOD a word pull\nit's secret\n", stderr: '', status: 0});
   });
 
-  it('quotes every word, whatever is in it', () => {
+  it('quotes any text as one word', () => {
     for (const word of [hostile, '', ' ', '\n', "'", '\\', "\\'", '\\\\', '-n', '*']) {
       expect(shell(`printf '<%s>' ${quote(word)}`).stdout).to.equal(`<${word}>`);
     }
@@ -132,7 +132,7 @@ describe('The snippet for Bash', function () {
   });
 
   for (const command of ['pull', 'secrets:pull', 'secrets pull --profile prod', 'sync', 'login']) {
-    it(`reads it anew after "${command}"`, () => {
+    it(`reads it again after "${command}"`, () => {
       const {stdout} = shell(`unset TOKEN; tazpod ${command}; echo "$TOKEN"`, {env: ghost()});
       expect(stdout).to.match(/^TAZPOD .*\nit's secret\n$/);
     });
@@ -158,7 +158,7 @@ describe('The snippet for Bash', function () {
   const starship = `made() { eval "\${STARSHIP_PROMPT_COMMAND-}"; PS1='star '; }
 STARSHIP_PROMPT_COMMAND="$PROMPT_COMMAND"; PROMPT_COMMAND=made`;
 
-  it('marks a prompt that is made before each one, whoever comes first in the start-up file', () => {
+  it('marks a prompt that is made before each one, wherever in the start-up file that is set', () => {
     expect(shell(prompts, {env: ghost(), before: starship}).stdout).to.equal('👻 star ');
     expect(shell(prompts, {env: ghost(), after: starship}).stdout).to.equal('👻 star ');
   });

@@ -2,24 +2,31 @@ import type {Stats} from 'node:fs';
 import {readFile, stat} from 'node:fs/promises';
 import {relative, resolve, sep} from 'node:path';
 import type {BackendContext, Folder, FolderAnswer, IsPulled, Secret, SecretBackend} from 'tazpod/contract';
-import {failure} from './failure.ts';
+import {
+  fileGone,
+  invalidLine,
+  invalidSettings,
+  noSuchFile,
+  notRegular,
+  tooLarge,
+  unreadable,
+  valuesInDoubt,
+} from './failures.ts';
 import {type Parsed, parseDotenv, ParseError} from './parse.ts';
 import {checkSettings, filesOf, needsTrust, readersOf} from './settings.ts';
 
 const limitBytes = 4 * 1024 * 1024;
-const toldDoubts = 8;
-
 /** The `.env` files of a project, for the way into the vault. */
 const backend: SecretBackend = {contract: 1, checkSettings, needsTrust, clearCopies, readFolder};
 export default backend;
 
 /**
- * All files as one folder; where two have a name, the later one holds. One that is not there any more was taken away
+ * All files as one folder; where two have a name, the later one holds. One that no longer exists was taken away
  * after an earlier pull: what was read then is in the vault, and stays.
  */
 async function readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer> {
   const faults = checkSettings(context.settings);
-  if (faults.length > 0) throw failure('settings', faults.join(' '), {next: 'tazpod secrets check'});
+  if (faults.length > 0) throw invalidSettings(faults);
   const wanted = filesOf(context.settings).map((each) => ({...each, path: resolvePath(context, each.file)}));
   const present = await Promise.all(wanted.map(async ({path}) => stat(path).catch(() => undefined)));
   const versions = present.map((each) =>
@@ -30,7 +37,7 @@ async function readFolder(context: BackendContext, folder: Folder): Promise<Fold
   if (present.every((each) => each === undefined)) {
     if (folder.validator !== undefined) return {state: 'unchanged'};
     if (wanted.every(({optional}) => optional)) return {state: 'read', secrets: []};
-    throw failure('not-found', `There is no ${files.map((file) => shown(context, file)).join(', nor ')}.`);
+    throw noSuchFile(files.map((path) => shown(context, path)));
   }
   if (folder.validator === validator) return {state: 'unchanged'};
   const earlier = versionsIn(folder.validator, files);
@@ -38,10 +45,7 @@ async function readFolder(context: BackendContext, folder: Folder): Promise<Fold
     ({optional}, index) => present[index] === undefined && (!optional || (earlier?.[index] ?? 'gone') !== 'gone'),
   );
   if (gone.length > 0) {
-    throw failure('not-found', `There is no ${gone.map(({path}) => shown(context, path)).join(', nor ')}.`, {
-      why: 'Its secrets would be removed from the vault.',
-      next: 'remove it from secrets.yml, restore it, or write {file: PATH, optional: true} if it was never there',
-    });
+    throw fileGone(gone.map(({path}) => shown(context, path)));
   }
   const parsed = await Promise.all(
     wanted.flatMap(({path}, index) => (present[index] === undefined ? [] : read(context, path, present[index]))),
@@ -49,7 +53,8 @@ async function readFolder(context: BackendContext, folder: Folder): Promise<Fold
   const doubtful = parsed.flatMap(({doubts, path}) => doubts.map((each) => ({...each, path})));
   if (doubtful.length > 0) {
     for (const {assignments} of parsed) for (const {value} of assignments) value.fill(0);
-    throw inDoubt(context, doubtful);
+    const places = doubtful.map(({path, line, name, why}) => `${shown(context, path)}:${line} ${name}: ${why}`);
+    throw valuesInDoubt(places, readersOf(context.settings));
   }
   const secrets = new Map<string, Secret>();
   for (const {name, value} of parsed.flatMap(({assignments}) => assignments)) {
@@ -82,42 +87,22 @@ async function clearCopies(
 
 async function read(context: BackendContext, path: string, found: Stats): Promise<Parsed & {readonly path: string}> {
   // A FIFO would be waited for without end.
-  if (!found.isFile()) throw failure('unavailable', `${shown(context, path)} is not a regular file.`);
-  if (found.size > limitBytes) throw failure('unavailable', `${shown(context, path)} is too large for a .env file.`);
+  if (!found.isFile()) throw notRegular(shown(context, path));
+  if (found.size > limitBytes) throw tooLarge(shown(context, path));
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
   } catch {
-    throw failure('unavailable', `${shown(context, path)} cannot be read.`);
+    throw unreadable(shown(context, path));
   }
   try {
     return {path, ...parseDotenv(bytes, readersOf(context.settings))};
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    throw failure('unavailable', `Line ${error.line} of ${shown(context, path)} ${error.message}.`, {
-      why: 'TazPod skips no line, because it may be a secret.',
-    });
+    throw invalidLine(shown(context, path), error.line, error.message);
   } finally {
     bytes.fill(0);
   }
-}
-
-type Doubtful = Parsed['doubts'][number] & {readonly path: string};
-
-function inDoubt(context: BackendContext, doubtful: readonly Doubtful[]): Error {
-  const lines = doubtful
-    .slice(0, toldDoubts)
-    .map(({path, line, name, why}) => `${shown(context, path)}:${line} ${name}: ${why}`);
-  const more = doubtful.length > toldDoubts ? `; and ${doubtful.length - toldDoubts} more` : '';
-  const lineCount = doubtful.length === 1 ? 'A line has' : `${doubtful.length} lines have`;
-  return failure(
-    'unavailable',
-    `${lineCount} a value that ${readersOf(context.settings).join(', ')} read differently.`,
-    {
-      why: `${lines.join('; ')}${more}. Nothing was changed.`,
-      next: `write NAME='value', or list the readers that you use in secrets.yml: readers: [dotenv, node]`,
-    },
-  );
 }
 
 /** What an earlier answer was made from, if that was these files. */

@@ -86,7 +86,7 @@ function readValue(text: string, start: number, end: number, line: number): Valu
 }
 
 function meaningOf(form: Form, raw: string): string {
-  // A line ends with a newline, whatever the editor wrote.
+  // A line ends with a newline, even if the editor wrote another line ending.
   const lines = raw.replaceAll('\r\n', '\n');
   return form === 'double' ? lines.replaceAll('\\n', '\n') : lines;
 }

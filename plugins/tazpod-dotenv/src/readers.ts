@@ -40,7 +40,7 @@ const rules: readonly Rule[] = [
   {why: 'the name has a "."', readers: ['shell'], applies: ({name}) => name.includes('.')},
   // Older versions of compose refuse it.
   {why: 'the name has a "-"', readers: ['compose', 'shell'], applies: ({name}) => name.includes('-')},
-  // Older versions of compose cut "export" off whatever follows it.
+  // Older versions of compose cut "export" off any word that follows it.
   {why: 'the name begins with "export"', readers: ['compose'], applies: ({name}) => name.startsWith('export')},
   {
     why: '":" stands instead of "="',

@@ -1,5 +1,5 @@
 import type {BackendError, Folder, FolderAnswer, Secret} from 'tazpod/contract';
-import {failure} from './failure.ts';
+import {againstProtocol, programFailed, toldByProgram} from './failures.ts';
 
 const kinds: readonly string[] = [
   'not-logged-in',
@@ -20,14 +20,13 @@ export function parseAnswer(stdout: Buffer, code: number, folder: Folder, name: 
   }
   if (isObject(answer) && isObject(answer['error'])) throw said(answer['error'], name);
   if (code !== 0) {
-    throw failure('unavailable', `The program of the backend ${name} ended with ${code}.`, {
-      why: 'Its message is on standard error.',
-    });
+    throw programFailed(name, code);
   }
-  if (!isObject(answer)) throw noAnswer(name, 'It did not print exactly one JSON object.');
+  if (!isObject(answer)) throw againstProtocol(name, 'It did not print exactly one JSON object.');
   if (answer['unchanged'] === true) return {state: 'unchanged'};
   const {validator} = answer;
-  if (validator !== undefined && typeof validator !== 'string') throw noAnswer(name, 'Its validator is not a string.');
+  if (validator !== undefined && typeof validator !== 'string')
+    throw againstProtocol(name, 'Its validator is not a string.');
   return {
     state: 'read',
     secrets: secretsIn(answer['secrets'], folder, name),
@@ -42,7 +41,7 @@ function secretsIn(secrets: unknown, folder: Folder, backend: string): Secret[] 
     : isObject(secrets)
       ? Object.entries(secrets).map(([name, value]) => ({name, value}))
       : undefined;
-  if (list === undefined) throw noAnswer(backend, 'Its "secrets" are neither an object nor a list.');
+  if (list === undefined) throw againstProtocol(backend, 'Its "secrets" are neither an object nor a list.');
   return list.map((each, index) => {
     const {name, value, base64, path = folder.path} = isObject(each) ? each : {};
     const bytes =
@@ -52,10 +51,7 @@ function secretsIn(secrets: unknown, folder: Folder, backend: string): Secret[] 
           ? Buffer.from(base64, 'base64')
           : undefined;
     if (typeof name !== 'string' || name === '' || typeof path !== 'string' || bytes === undefined) {
-      throw noAnswer(
-        backend,
-        `Number ${index + 1} of its secrets has no name, or not exactly one of value and base64.`,
-      );
+      throw againstProtocol(backend, `Its secret number ${index + 1} needs a name, and either value or base64.`);
     }
     return {name, path, value: bytes};
   });
@@ -66,15 +62,7 @@ function said(error: Record<string, unknown>, name: string): BackendError {
     ? (error['kind'] as BackendError['tazpod']['kind'])
     : 'unavailable';
   const text = (key: string) => (typeof error[key] === 'string' ? {[key]: error[key]} : {});
-  const what = typeof error['what'] === 'string' ? error['what'] : `The program of the backend ${name} refuses.`;
-  return failure(kind, what, {...text('why'), ...text('next')});
-}
-
-function noAnswer(name: string, why: string): BackendError {
-  return failure('unavailable', `The program of the backend ${name} does not follow the protocol.`, {
-    why,
-    next: 'the README.md of tazpod-exec has the protocol',
-  });
+  return toldByProgram(name, kind, {...text('what'), ...text('why'), ...text('next')});
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,6 @@
 import type {BackendContext, Folder, FolderAnswer, SecretBackend} from 'tazpod/contract';
 import {parseAnswer} from './answer.ts';
-import {failure} from './failure.ts';
+import {invalidSettings} from './failures.ts';
 import {runProgram} from './program.ts';
 
 /** The number of the protocol that README.md describes. */
@@ -8,7 +8,7 @@ const protocolVersion = 1;
 
 const known = ['command'];
 
-/** Any program that reads one line of JSON and prints JSON is a store of secrets. */
+/** Any program that reads one line of JSON and prints JSON is a backend. */
 const backend: SecretBackend = {
   contract: 1,
   checkSettings,
@@ -34,7 +34,7 @@ function wordsOf({command}: BackendContext['settings']): readonly string[] {
 
 async function readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer> {
   const faults = checkSettings(context.settings);
-  if (faults.length > 0) throw failure('settings', faults.join(' '), {next: 'tazpod secrets check'});
+  if (faults.length > 0) throw invalidSettings(faults);
   const request = Buffer.from(`${JSON.stringify({version: protocolVersion, action: 'read', ...folder})}\n`);
   const {code, stdout} = await runProgram(wordsOf(context.settings), request, context);
   try {

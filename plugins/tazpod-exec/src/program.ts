@@ -2,7 +2,7 @@ import {spawn} from 'node:child_process';
 import {constants} from 'node:os';
 import {resolve} from 'node:path';
 import type {BackendContext} from 'tazpod/contract';
-import {failure} from './failure.ts';
+import {notStarted, timedOut, tooMuchOutput} from './failures.ts';
 
 /** More than any folder of secrets has; a program that does not stop printing is stopped. */
 const outputLimitBytes = 64 * 1024 * 1024;
@@ -56,13 +56,9 @@ export async function runProgram(
       });
       child.on('close', (code, by) => {
         if (late) {
-          reject(
-            failure('unreachable', `The program of the backend ${name} did not answer within ${timeoutMs / 1000} s.`, {
-              next: 'try again, with a longer --timeout if it needs one',
-            }),
-          );
+          reject(timedOut(name, timeoutMs));
         } else if (size > outputLimitBytes) {
-          reject(failure('unavailable', `The program of the backend ${name} printed too much output.`));
+          reject(tooMuchOutput(name));
         } else fulfil({code: code ?? 128 + constants.signals[by!], stdout: Buffer.concat(chunks)});
       });
     });
@@ -71,16 +67,4 @@ export async function runProgram(
     signal.removeEventListener('abort', end);
     for (const chunk of chunks) chunk.fill(0);
   }
-}
-
-function notStarted(program: string, {code}: NodeJS.ErrnoException) {
-  const why: Readonly<Record<string, string>> = {
-    ENOENT: 'It does not exist, or the program in its first line does not.',
-    EACCES: 'It is not executable.',
-    ENOEXEC: 'It is not a program: a script needs a first line such as #!/bin/sh.',
-  };
-  return failure('unavailable', `${JSON.stringify(program)} cannot be started.`, {
-    why: why[code ?? ''] ?? `The kernel returned ${code ?? 'an error'}.`,
-    ...(code === 'EACCES' ? {next: `chmod +x ${program}`} : {}),
-  });
 }

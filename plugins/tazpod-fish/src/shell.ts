@@ -16,7 +16,7 @@ const fish: Shell = {
 
 export default fish;
 
-/** A word of the shell, whatever is in it. */
+/** Any text as one word of the shell. */
 export function quote(word: string): string {
   return `'${word.replaceAll('\\', '\\\\').replaceAll("'", `\\'`)}'`;
 }

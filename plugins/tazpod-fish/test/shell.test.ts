@@ -67,7 +67,7 @@ describe('The snippet for fish', function () {
     expect(inside).to.include({stdout: "TAZPOD a word pull\nit's secret\n", stderr: '', status: 0});
   });
 
-  it('quotes every word, whatever is in it', () => {
+  it('quotes any text as one word', () => {
     for (const word of [hostile, '', ' ', '\n', "'", '\\', "\\'", '\\\\', '-n', '*']) {
       expect(shell(`printf '<%s>' ${quote(word)}`).stdout).to.equal(`<${word}>`);
     }
@@ -115,7 +115,7 @@ describe('The snippet for fish', function () {
   });
 
   for (const command of ['pull', 'secrets:pull', 'secrets pull --profile prod', 'sync', 'login']) {
-    it(`reads it anew after "${command}"`, () => {
+    it(`reads it again after "${command}"`, () => {
       const {stdout} = shell(`set -e TOKEN; tazpod ${command}; echo "$TOKEN"`, {env: ghost()});
       expect(stdout).to.match(/^TAZPOD .*\nit's secret\n$/);
     });

@@ -2,7 +2,14 @@ import {readFile} from 'node:fs/promises';
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 import type {BackendContext} from 'tazpod/contract';
-import {failure, quoted} from './failure.ts';
+import {
+  cliSessionExpired,
+  cliSessionInKeyring,
+  cliSessionLocked,
+  noCliSession,
+  otherServerOfCli,
+  unknownCliSession,
+} from './failures.ts';
 import {openJwe} from './jwe.ts';
 import {readUrl, type Settings} from './settings.ts';
 import {expiryOf, isToken} from './token.ts';
@@ -35,23 +42,14 @@ export async function readCliSession(context: BackendContext, settings: Settings
   const home = context.environment['HOME'] ?? homedir();
   const config = await readConfig(join(home, '.infisical/infisical-config.json'));
   const {loggedInUserEmail: identity, LoggedInUserDomain: domain = 'https://app.infisical.com/api'} = config;
-  if (identity === undefined || identity === '') throw notLoggedIn();
+  if (identity === undefined || identity === '') throw noCliSession();
   const url = readUrl(domain);
-  if (url === undefined) throw notUnderstood();
+  if (url === undefined) throw unknownCliSession();
   if (settings.url !== undefined && settings.url !== url) {
-    throw failure(
-      'not-logged-in',
-      `The Infisical CLI is logged in to ${quoted(url)}, not to ${quoted(settings.url)}.`,
-      {
-        next: `infisical login --domain ${settings.url}`,
-      },
-    );
+    throw otherServerOfCli(url, settings.url);
   }
   if (config.vaultBackendType !== 'file') {
-    throw failure('unavailable', 'The Infisical CLI keeps its session in the keyring of the desktop.', {
-      why: 'There it is outside of the vault, and TazPod does not read it.',
-      next: 'infisical vault set file && infisical login',
-    });
+    throw cliSessionInKeyring();
   }
   const passphrase =
     config.vaultBackendPassphrase === undefined || config.vaultBackendPassphrase === ''
@@ -59,24 +57,21 @@ export async function readCliSession(context: BackendContext, settings: Settings
       : Buffer.from(config.vaultBackendPassphrase, 'base64');
   const fileName = identity.replace(/[%/]/g, (character) => (character === '%' ? '%25' : '%2F'));
   // An address of dots alone would name another folder.
-  if (/^\.*$/.test(fileName)) throw notUnderstood();
+  if (/^\.*$/.test(fileName)) throw unknownCliSession();
   const sealed = await readFile(join(home, 'infisical-keyring', fileName), 'latin1').catch(() => {
-    throw notLoggedIn();
+    throw noCliSession();
   });
   const opened = await openJwe(sealed, passphrase);
   passphrase.fill(0);
   if (opened === undefined) {
-    throw failure('unavailable', 'The session of the Infisical CLI cannot be opened.', {
-      why: 'Its passphrase is neither in its configuration nor in INFISICAL_VAULT_FILE_PASSPHRASE, or its format is unknown.',
-      next: 'infisical login',
-    });
+    throw cliSessionLocked();
   }
   const token = tokenIn(opened);
   opened.fill(0);
   const expiresMs = token === undefined ? undefined : expiryOf(token);
-  if (token === undefined || expiresMs === undefined) throw notUnderstood();
+  if (token === undefined || expiresMs === undefined) throw unknownCliSession();
   if (expiresMs <= Date.now() + marginMs) {
-    throw failure('not-logged-in', 'The session of the Infisical CLI has expired.', {next: 'infisical login'});
+    throw cliSessionExpired();
   }
   return {url, token, identity, expiresMs};
 }
@@ -90,7 +85,7 @@ type Config = {
 
 async function readConfig(path: string): Promise<Config> {
   const text = await readFile(path, 'utf8').catch(() => {
-    throw notLoggedIn();
+    throw noCliSession();
   });
   try {
     const config = JSON.parse(text) as Record<string, unknown>;
@@ -99,7 +94,7 @@ async function readConfig(path: string): Promise<Config> {
   } catch {
     // It says so below.
   }
-  throw notUnderstood();
+  throw unknownCliSession();
 }
 
 function tokenIn(opened: Buffer): string | undefined {
@@ -109,17 +104,4 @@ function tokenIn(opened: Buffer): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function notLoggedIn(): Error {
-  return failure('not-logged-in', 'The Infisical CLI has no session here.', {
-    why: 'In the vault its directories ~/.infisical and ~/infisical-keyring are the vault’s own.',
-    next: 'infisical login',
-  });
-}
-
-function notUnderstood(): Error {
-  return failure('unavailable', 'The session of the Infisical CLI has a format that TazPod does not know.', {
-    next: 'tazpod plugins update',
-  });
 }

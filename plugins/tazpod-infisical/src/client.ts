@@ -1,6 +1,6 @@
 import type {BackendContext} from 'tazpod/contract';
-import {failure} from './failure.ts';
-import {notInfisical, Refusal} from './refusal.ts';
+import {notInfisical, unsupportedSdk} from './failures.ts';
+import {Refusal} from './refusal.ts';
 import type {Settings} from './settings.ts';
 import {isToken} from './token.ts';
 import {type Answered, makeTransport} from './transport.ts';
@@ -17,7 +17,7 @@ export type Client = {
 export type NewToken = {
   readonly token: string;
   readonly lifeMs: number;
-  /** From the login until no renewal helps any more; absent where there is no end. */
+  /** From the login until no renewal is possible; absent if the server sets no end. */
   readonly maximumLifeMs?: number;
 };
 
@@ -72,9 +72,7 @@ export async function connect(context: BackendContext, settings: Settings, url: 
   const sdk = new InfisicalSDK({siteUrl: url});
   const seam = (sdk as unknown as {apiClient?: Partial<Seam>}).apiClient;
   if (typeof seam?.request !== 'function' || typeof seam.defaultHeaders !== 'object') {
-    throw failure('unavailable', 'The installed @infisical/sdk is not a version that tazpod-infisical supports.', {
-      next: 'tazpod plugins update',
-    });
+    throw unsupportedSdk();
   }
 
   // The SDK keeps of an answer its body and of an error a sentence; here the whole of them is kept.

@@ -8,7 +8,7 @@ const maximumRounds = 10_000_000;
 
 /**
  * Opens a JSON Web Encryption in compact form (RFC 7516) whose key comes from a passphrase: PBES2-HS256+A128KW
- * (RFC 7518, 4.8) with A256GCM. Returns undefined for what is none, and for a wrong passphrase.
+ * (RFC 7518, 4.8) with A256GCM. Returns undefined for other bytes and for a wrong passphrase.
  */
 export async function openJwe(text: string, passphrase: Buffer): Promise<Buffer | undefined> {
   const parts = text.trim().split('.');

@@ -1,7 +1,7 @@
 import type {BackendContext, BackendError, LoginAnswer, LoginRequest} from 'tazpod/contract';
 import {readCliSession} from './cli-session.ts';
 import {connect} from './client.ts';
-import {failure} from './failure.ts';
+import {credentialsMissing, noLoginNeeded, notAToken} from './failures.ts';
 import {explainLogin, Refusal} from './refusal.ts';
 import {
   chooseUrl,
@@ -37,7 +37,7 @@ export async function logout(context: BackendContext): Promise<void> {
   try {
     await client.revoke(session.token);
   } catch (error) {
-    // A token that the server does not take any more is as good as revoked.
+    // A token that the server no longer accepts is as good as revoked.
     if (!(error instanceof Refusal)) throw error;
     if (!error.isAboutToken) throw explainLogin(error, {url: session.url, settings});
   }
@@ -65,7 +65,7 @@ async function logIn(
     : (request.secret ?? (await request.askSecret('Client secret:')));
   const clientSecret = withoutNewline(Buffer.from(secret).toString('utf8'));
   if (clientId === '' || clientSecret === '') {
-    throw failure('settings', 'Infisical needs a client id and a client secret.', {next: 'tazpod login'});
+    throw credentialsMissing();
   }
   const client = await connect(context, settings, url);
   const fresh = await client.login(clientId, clientSecret).catch((error: unknown) => {
@@ -85,13 +85,11 @@ async function keepToken(
   url: string,
 ): Promise<LoginAnswer> {
   if (settings.tokenFile !== undefined) {
-    throw failure('settings', 'No login is needed: TazPod reads the token from the token-file.', {
-      next: 'tazpod pull',
-    });
+    throw noLoginNeeded();
   }
   const secret = request.secret ?? (await request.askSecret('Access token:'));
   const token = Buffer.from(secret).toString('utf8').trim();
-  if (!isToken(token)) throw failure('settings', 'This is not an access token.', {next: 'tazpod login'});
+  if (!isToken(token)) throw notAToken();
   const identity = identityOf(token) ?? request.identity ?? 'an access token';
   const expiresMs = expiryOf(token);
   await writeSession(context, {url, token, identity, given: true, ...(expiresMs === undefined ? {} : {expiresMs})});

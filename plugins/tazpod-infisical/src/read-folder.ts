@@ -1,6 +1,7 @@
 import type {BackendContext, Folder, FolderAnswer, Secret} from 'tazpod/contract';
 import {type Client, connect, type Listed, type ListedSecret} from './client.ts';
-import {failure, quoted} from './failure.ts';
+import {quoted} from './quoted.ts';
+import {mayOnlyList, valueIncomplete} from './failures.ts';
 import {
   type About,
   explainList,
@@ -13,7 +14,7 @@ import {
 import {anotherToken, chooseUrl, currentToken} from './session.ts';
 import {readSettings} from './settings.ts';
 
-/** Reads a folder with one request, whatever it holds; two more where the token has ended or something is missing. */
+/** Reads any folder with one request; with two more if the token has ended or something is missing. */
 export async function readFolder(context: BackendContext, folder: Folder): Promise<FolderAnswer> {
   const settings = readSettings(context);
   const url = await chooseUrl(context, settings);
@@ -83,12 +84,10 @@ function secretsOf(listed: Listed, folder: Folder, path: string, context: Backen
         hidden.push(secret.secretKey);
         return;
       }
-      throw failure('no-permission', `This identity can list ${quoted(secret.secretKey)}, but not read it.`, {
-        next: 'Give the identity a role in the project that can read the values of secrets.',
-      });
+      throw mayOnlyList(secret.secretKey);
     }
     if (!secret.secretValue.isWellFormed()) {
-      throw failure('unreachable', `The value of ${quoted(secret.secretKey)} arrived incomplete.`);
+      throw valueIncomplete(secret.secretKey);
     }
     found.set(key, {name: secret.secretKey, path: at, value: Buffer.from(secret.secretValue, 'utf8')});
   };
@@ -98,7 +97,7 @@ function secretsOf(listed: Listed, folder: Folder, path: string, context: Backen
   if (!folder.recursive) for (const secret of imported) take(secret, path);
   else if (imported.length > 0) {
     context.warn(
-      `Imports are left out of what is read include all folders below it ${quoted(path)}: Infisical does not say which folder imports them. Read that folder by itself.`,
+      `Imports below ${quoted(path)} are left out, because Infisical does not say which folder has them. To get them, pull that folder by itself.`,
     );
   }
   if (hidden.length > 0)

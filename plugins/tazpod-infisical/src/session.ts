@@ -2,7 +2,7 @@ import {readFile} from 'node:fs/promises';
 import type {BackendContext} from 'tazpod/contract';
 import {readCliSession} from './cli-session.ts';
 import type {Client, NewToken} from './client.ts';
-import {failure, quoted} from './failure.ts';
+import {fileTooLarge, fileUnreadable, noTokenInFile, notLoggedIn, otherServer, sessionDamaged} from './failures.ts';
 import {Refusal} from './refusal.ts';
 import {cloudUrl, type Settings} from './settings.ts';
 import {identityOf, isToken} from './token.ts';
@@ -49,13 +49,10 @@ export async function currentToken(
   if (session === undefined) {
     const fresh = await logInAgain(context, settings, url, client, undefined);
     if (fresh !== undefined) return fresh;
-    throw failure('not-logged-in', 'You are not logged in to Infisical.', {next: 'tazpod login'});
+    throw notLoggedIn();
   }
   if (session.url !== url) {
-    throw failure('not-logged-in', `The session is with ${quoted(session.url)}, not with ${quoted(url)}.`, {
-      why: 'secrets.yml names a different server than at login.',
-      next: 'tazpod login',
-    });
+    throw otherServer(session.url, url);
   }
   if (!isWorthRenewing(session, Date.now())) return session.token;
   try {
@@ -67,7 +64,7 @@ export async function currentToken(
   }
 }
 
-/** Another token after the server has refused this one; undefined where there is none to be had. */
+/** Another token after the server has refused this one; undefined if no other can be had. */
 export async function anotherToken(
   context: BackendContext,
   settings: Settings,
@@ -91,7 +88,7 @@ export async function readSession({store}: BackendContext): Promise<Session | un
   try {
     return JSON.parse(Buffer.from(content).toString('utf8')) as Session;
   } catch {
-    throw failure('not-logged-in', 'The stored session with Infisical is damaged.', {next: 'tazpod login'});
+    throw sessionDamaged();
   }
 }
 
@@ -189,7 +186,7 @@ function once({store}: BackendContext, what: string, work: () => Promise<string>
 async function readTokenFile(path: string): Promise<string> {
   const token = (await readSecretFile(path, 'token-file')).trim();
   if (isToken(token)) return token;
-  throw failure('settings', `The token-file ${quoted(path)} holds no token.`);
+  throw noTokenInFile(path);
 }
 
 export async function readSecretFile(path: string, setting: string): Promise<string> {
@@ -197,10 +194,10 @@ export async function readSecretFile(path: string, setting: string): Promise<str
   try {
     content = await readFile(path);
   } catch {
-    throw failure('unavailable', `The ${setting} ${quoted(path)} cannot be read.`);
+    throw fileUnreadable(setting, path);
   }
   if (content.length > maximumFileBytes) {
-    throw failure('settings', `The ${setting} ${quoted(path)} is too large to be one.`);
+    throw fileTooLarge(setting, path);
   }
   const text = content.toString('utf8');
   content.fill(0);

@@ -1,7 +1,8 @@
 import {homedir} from 'node:os';
 import {join, resolve} from 'node:path';
 import type {BackendContext} from 'tazpod/contract';
-import {failure, quoted} from './failure.ts';
+import {quoted} from './quoted.ts';
+import {invalidSettings} from './failures.ts';
 
 /** How the backend gets a token: from a client id and secret, as a token that is given, or from the Infisical CLI. */
 export type Auth = 'universal-auth' | 'access-token' | 'cli';
@@ -9,14 +10,17 @@ export type Auth = 'universal-auth' | 'access-token' | 'cli';
 export type Settings = {
   /** Id of the project. */
   readonly project: string;
-  /** Without a slash at the end, and without `/api`. Absent: nothing is said. */
+  /** Without a slash at the end, and without `/api`. Absent: the setting is not given. */
   readonly url?: string;
   readonly environment: string;
   readonly auth: Auth;
   readonly clientId?: string;
   /** Absolute. */
   readonly clientSecretFile?: string;
-  /** The client secret that was used to log in stays in the vault, so that a session that has ended is made anew. */
+  /**
+   * The client secret that was used to log in stays in the vault, so that TazPod can start a new session when one has
+   * ended.
+   */
   readonly keepClientSecret: boolean;
   /** Absolute. */
   readonly tokenFile?: string;
@@ -53,7 +57,7 @@ export function sessionIdentity(given: BackendContext['settings']): string {
   return JSON.stringify([url ?? (auth === 'cli' ? 'cli' : cloudUrl), project.toLowerCase(), auth, clientId ?? '']);
 }
 
-/** Files that these settings have read, and who is told what is in them. */
+/** Files that these settings have read, and the server that gets their contents. */
 export function needsTrust(given: BackendContext['settings']): readonly string[] {
   const {understood} = understand(given, '/', '/');
   const server = understood.url ?? cloudUrl;
@@ -73,10 +77,7 @@ export function needsTrust(given: BackendContext['settings']): readonly string[]
 export function readSettings({settings, projectFolder, environment}: BackendContext): Settings {
   const {problems, understood} = understand(settings, projectFolder, environment['HOME'] ?? homedir());
   if (problems.length > 0) {
-    throw failure('settings', 'The settings for Infisical in secrets.yml are invalid.', {
-      why: problems.join(' '),
-      next: 'tazpod secrets check',
-    });
+    throw invalidSettings(problems);
   }
   return understood;
 }

@@ -3,7 +3,21 @@ import {Agent as HttpAgent, type IncomingHttpHeaders, request as requestHttp} fr
 import {Agent as HttpsAgent, request as requestHttps} from 'node:https';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {getCACertificates} from 'node:tls';
-import {failure, quoted} from './failure.ts';
+import {
+  answerTooLarge,
+  cancelled,
+  certificatesUnreadable,
+  invalidJson,
+  invalidProxy,
+  noCertificates,
+  notJson,
+  overloaded,
+  redirected,
+  serverUnavailable,
+  timedOut,
+  unreachable,
+  untrustedCertificate,
+} from './failures.ts';
 
 export type Asked = {
   readonly method: string;
@@ -43,8 +57,8 @@ const certificateCodes =
 
 /**
  * Sends requests in place of the SDK's own client, which waits a minute for a server that is silent, tries five times
- * where one is refused, does not heed `retry-after`, takes a web page for an answer, knows no ETag, and cannot be told
- * of a certificate. Rejects with a `BackendError` when there is no answer in JSON; what the answer says is for the
+ * where one is refused, does not heed `retry-after`, takes a web page for an answer, knows no ETag, and has no
+ * setting for a certificate. Rejects with a `BackendError` when there is no answer in JSON; what the answer says is for the
  * caller to judge.
  */
 export async function makeTransport(options: TransportOptions): Promise<Transport> {
@@ -71,13 +85,11 @@ export async function makeTransport(options: TransportOptions): Promise<Transpor
       }
     } catch (error) {
       if (isFailure(error)) throw error;
-      if (signal.aborted) throw failure('unreachable', `The request to ${server} was cancelled.`);
+      if (signal.aborted) throw cancelled(server);
       if (timeout.signal.aborted) {
-        throw failure('unreachable', `${server} did not answer within ${timeoutMs / 1000} s.`, {
-          next: 'Try again, or use a longer --timeout.',
-        });
+        throw timedOut(server, timeoutMs);
       }
-      throw unreachable(server, error);
+      throw connectionFailed(server, error);
     } finally {
       clearTimeout(timer);
       leave();
@@ -89,7 +101,7 @@ export async function makeTransport(options: TransportOptions): Promise<Transpor
 type Server = {
   count: number;
   readonly waiting: (() => void)[];
-  /** Until when it wants to be left alone, by `performance.now()`: what one request was told holds for all. */
+  /** Until when it wants to be left alone, by `performance.now()`: what one request learns holds for all. */
   restUntilMs: number;
 };
 
@@ -113,10 +125,7 @@ async function keepAway(
 ): Promise<void> {
   if (performance.now() + waitMs >= deadlineMs) {
     const seconds = Math.ceil(waitMs / 1000);
-    throw failure('unreachable', `${server} accepts no requests for ${seconds} s.`, {
-      why: status === 429 ? 'Its limit for requests is reached.' : 'It says that it is overloaded or down.',
-      next: `Try again in ${seconds} s.`,
-    });
+    throw overloaded(server, seconds, status);
   }
   await sleep(waitMs, undefined, {signal});
 }
@@ -150,9 +159,7 @@ function makeAgents(environment: TransportOptions['environment'], ca: string[] |
     return {http: new HttpAgent(options), https: new HttpsAgent({...options, ...(ca === undefined ? {} : {ca})})};
   } catch {
     // Its own words may repeat a password that stands in the address.
-    throw failure('settings', 'The proxy that the environment names has no valid address.', {
-      next: 'Check HTTPS_PROXY and HTTP_PROXY.',
-    });
+    throw invalidProxy();
   }
 }
 
@@ -161,10 +168,10 @@ async function readCertificates(path: string): Promise<string> {
   try {
     text = await readFile(path, 'latin1');
   } catch {
-    throw failure('unavailable', `The ca-file ${quoted(path)} cannot be read.`);
+    throw certificatesUnreadable(path);
   }
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
-  throw failure('settings', `The ca-file ${quoted(path)} holds no certificate in PEM form.`);
+  throw noCertificates(path);
 }
 
 function send(asked: Asked, signal: AbortSignal, agents: Agents): Promise<Raw> {
@@ -183,7 +190,7 @@ function send(asked: Asked, signal: AbortSignal, agents: Agents): Promise<Raw> {
     response.on('data', (chunk: Buffer) => {
       sizeBytes += chunk.length;
       if (sizeBytes > maximumBodyBytes) {
-        request.destroy(failure('unreachable', `${url.origin} sent an answer that is too large.`));
+        request.destroy(answerTooLarge(url.origin));
       } else chunks.push(chunk);
     });
     response.on('end', () => {
@@ -205,33 +212,19 @@ function read({status, headers, body}: Raw, server: string): Answered {
   if (status === 304) return {status, etag: headers.etag, json: undefined};
   if (status >= 300 && status < 400) {
     const target = URL.parse(headers.location ?? '', server)?.origin;
-    throw failure(
-      'unreachable',
-      `${server} redirects ${target === undefined ? 'to another address' : `to ${quoted(target)}`}.`,
-      {
-        why: 'TazPod does not send a token to the target of a redirection.',
-        next: 'Set url in secrets.yml to the right address.',
-      },
-    );
+    throw redirected(server, target);
   }
   if (status >= 500 && !isJson(headers)) {
-    throw failure('unreachable', `${server} is unavailable: it answers with ${status}.`, {next: 'Try again later.'});
+    throw serverUnavailable(server, status);
   }
   if (!isJson(headers)) {
     const isPage = /html/i.test(headers['content-type'] ?? '');
-    throw failure(
-      'unreachable',
-      `${server} answers with ${isPage ? 'a web page' : 'something else'}, not as Infisical.`,
-      {
-        why: 'A captive portal or a proxy may want its own login first, or url is another site.',
-        next: `Open ${server} in a browser, and check url in secrets.yml.`,
-      },
-    );
+    throw notJson(server, isPage);
   }
   try {
     return {status, etag: headers.etag, json: JSON.parse(body.toString('utf8'))};
   } catch {
-    throw failure('unreachable', `${server} sent invalid JSON.`, {next: 'Try again.'});
+    throw invalidJson(server);
   } finally {
     body.fill(0);
   }
@@ -241,27 +234,9 @@ function isJson(headers: IncomingHttpHeaders): boolean {
   return /^application\/([\w.-]+\+)?json\b/i.test(headers['content-type'] ?? '');
 }
 
-function unreachable(server: string, error: unknown): Error {
+function connectionFailed(server: string, error: unknown): Error {
   const {code = ''} = error as {code?: string};
-  if (certificateCodes.test(code)) {
-    return failure('unreachable', `The certificate of ${server} is not trusted.`, {
-      why: `Node says ${code}.`,
-      next: 'Set ca-file in secrets.yml, or NODE_EXTRA_CA_CERTS, to the certificate of your own authority.',
-    });
-  }
-  const sentence =
-    {
-      ECONNREFUSED: 'Nothing listens there.',
-      ENOTFOUND: 'The host name does not exist.',
-      EAI_AGAIN: 'The host name cannot be looked up: is there a network?',
-      ECONNRESET: 'The connection broke off.',
-      ENETUNREACH: 'There is no route to it: is there a network?',
-      EHOSTUNREACH: 'There is no route to it: is there a network?',
-    }[code] ?? (/^[A-Z0-9_]+$/.test(code) ? `The system says ${code}.` : 'The connection failed.');
-  return failure('unreachable', `${server} cannot be reached.`, {
-    why: sentence,
-    next: 'Check the network and url in secrets.yml, and try again.',
-  });
+  return certificateCodes.test(code) ? untrustedCertificate(server, code) : unreachable(server, code);
 }
 
 function isFailure(error: unknown): boolean {

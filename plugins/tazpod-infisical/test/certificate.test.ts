@@ -40,7 +40,7 @@ describe('An Infisical server with a certificate of its own authority', () => {
     expect(context.warnings).to.deep.equal([]);
   });
 
-  it('is not trusted otherwise, and is told nothing', async () => {
+  it('is not trusted otherwise, and receives nothing', async () => {
     double.forget();
     const trouble = await troubleOf(logIn(contextFor(double), double));
     expect(trouble.what).to.equal(`The certificate of ${double.url} is not trusted.`);

@@ -95,7 +95,7 @@ describe('The session of the Infisical CLI', () => {
     expect(trouble).to.include({kind: 'unavailable', next: 'infisical vault set file && infisical login'});
   });
 
-  it('that has expired is said to have, before anybody is asked', async () => {
+  it('that has expired is reported before any question', async () => {
     const payload = Buffer.from(JSON.stringify({exp: Math.floor(Date.now() / 1000) + 20})).toString('base64url');
     logInWithCli({token: `e30.${payload}.AA`});
     const trouble = await troubleOf(backend.readFolder(context, root));
@@ -103,7 +103,7 @@ describe('The session of the Infisical CLI', () => {
     expect(double.requests).to.deep.equal([]);
   });
 
-  it('in a form that is not known is said to be', async () => {
+  it('in an unknown form is reported as such', async () => {
     logInWithCli({config: {loggedInUserEmail: 7}});
     expect((await troubleOf(backend.readFolder(context, root))).what).to.match(
       /has a format that TazPod does not know\.$/,

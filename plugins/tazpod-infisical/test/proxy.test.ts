@@ -43,7 +43,7 @@ describe('A proxy between Infisical and us', () => {
     expect(forwarded).to.deep.equal([]);
   });
 
-  it('needs an address, which is not repeated where it is none', async () => {
+  it('needs a valid address, and an invalid one is not repeated', async () => {
     const environment = {http_proxy: 'http://me:password@:x'};
     const trouble = await troubleOf(logIn({...contextFor(double), environment}, double));
     expect(trouble.kind).to.equal('settings');

@@ -53,7 +53,7 @@ describe('A folder of Infisical', () => {
     expect(stored.value).to.match(/✓\n.*-----\n$/);
   });
 
-  it('is read include all folders below it, each secret where it lies, and says what imports it leaves out', async () => {
+  it('is read with all folders below it, each secret where it lies, and reports the imports that it leaves out', async () => {
     const values = valuesOf(await backend.readFolder(context, {...root, recursive: true}));
     expect(values).to.include({
       '/GITHUB_TOKEN': 'ghp_devTESTtoken0001',
@@ -62,7 +62,7 @@ describe('A folder of Infisical', () => {
     });
     expect(values).not.to.have.property('/SHARED_ONLY');
     expect(context.warnings).to.have.lengthOf(1);
-    expect(context.warnings[0]).to.match(/^Imports are left out/);
+    expect(context.warnings[0]).to.match(/^Imports below ".*" are left out, because/);
   });
 
   it('costs one request with 500 secrets, and one 304 when nothing has changed', async () => {

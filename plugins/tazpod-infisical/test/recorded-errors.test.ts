@@ -76,7 +76,7 @@ describe('A recorded refusal of Infisical becomes a sentence and what to do:', (
       // Where the token has ended, a renewal is tried; that of a recorded session has ended, too.
       double.breakNext('renew', {status: 403, json: {error: 'TokenError', message: 'invalid token'}});
       const root = {environment: 'dev', path: '/', recursive: false};
-      // Each a command of its own: what one was told of a limit holds for all its requests.
+      // Each a command of its own: what one learns of a limit holds for all its requests.
       const command = {...context, signal: new AbortController().signal};
       const work = asked === 'login' ? logIn(command, double) : backend.readFolder(command, root);
       const trouble = await troubleOf(work);

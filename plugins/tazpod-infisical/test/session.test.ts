@@ -165,7 +165,7 @@ describe('A session with Infisical', () => {
     expect(valuesOf(await backend.readFolder(context, root))).to.have.property('/GITHUB_TOKEN');
   });
 
-  it('that has ended at the server is told so after one attempt to renew it, and no more', async () => {
+  it('that has ended at the server is reported after exactly one attempt to renew it', async () => {
     await logIn(context, double, 'shortlived');
     double.advance(6000);
     const trouble = await troubleOf(backend.readFolder(context, root));
@@ -177,7 +177,7 @@ describe('A session with Infisical', () => {
     expect(double.requests.map(({route}) => route)).to.deep.equal(['login', 'list', 'renew']);
   });
 
-  it('is begun anew where the client secret may be kept in the vault', async () => {
+  it('is started again if the client secret may be kept in the vault', async () => {
     context = contextFor(double, {'keep-client-secret': true});
     await logIn(context, double, 'shortlived');
     double.advance(6000);

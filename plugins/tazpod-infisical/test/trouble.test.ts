@@ -5,7 +5,7 @@ import {contextFor, identityOf, logIn, type TestContext, troubleOf} from './bed.
 
 const root = {environment: 'dev', path: '/', recursive: false};
 
-describe('What goes wrong with Infisical is told in a sentence:', () => {
+describe('A sentence reports what goes wrong with Infisical:', () => {
   let double: InfisicalDouble;
   let context: TestContext;
 
@@ -53,7 +53,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
     expect(inside.what).to.equal('This identity cannot read the secrets of "/ssh" in "dev".');
   });
 
-  it('a token that is none of this server’s', async () => {
+  it('a token of another server', async () => {
     const token = {auth: 'access-token', ...context.settings};
     for (const given of ['abc.def.ghi', 'no-token']) {
       context = {...contextFor(double, token)};
@@ -140,7 +140,7 @@ describe('What goes wrong with Infisical is told in a sentence:', () => {
     });
   }
 
-  it('a request that nobody waits for any more ends at once', async () => {
+  it('a request that nobody waits for ends at once', async () => {
     double.breakNext('list', 'hang');
     const controller = new AbortController();
     const trouble = read({}, {signal: controller.signal, timeoutMs: 60_000});

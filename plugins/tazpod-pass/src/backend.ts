@@ -9,7 +9,8 @@ import type {
   Secret,
   SecretBackend,
 } from 'tazpod/contract';
-import {failure, quoted} from './failure.ts';
+import {quoted} from './quoted.ts';
+import {noneOfSecrets, storeEmpty} from './failures.ts';
 import {checkSettings, type Content, contents, readSettings} from './settings.ts';
 import {show} from './show.ts';
 import {type Entry, fingerprint, gpgIdOf, listFolder} from './store.ts';
@@ -33,13 +34,7 @@ async function login(context: BackendContext, {wanted}: LoginRequest): Promise<L
     // What is optional may be missing; the pull tells what must be there.
     entries.push(...(await listFolder(store, folder, () => {}).catch(ifOptional(folder))));
   }
-  if (entries.length === 0) {
-    const what =
-      wanted === undefined
-        ? 'The password store is empty.'
-        : 'The password store has none of the secrets in secrets.yml.';
-    throw failure('not-found', what, {next: 'pass ls'});
-  }
+  if (entries.length === 0) throw wanted === undefined ? storeEmpty() : noneOfSecrets();
   const probes = new Map<string, Entry>();
   for (const entry of entries) {
     const key = (await gpgIdOf(store, entry)) ?? 'the owner of the password store';

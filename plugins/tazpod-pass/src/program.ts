@@ -1,11 +1,11 @@
 import {spawn} from 'node:child_process';
 import type {BackendContext} from 'tazpod/contract';
-import {failure} from './failure.ts';
+import {cancelled, cannotBeRun, fileTooLarge, timedOut} from './failures.ts';
 
 export type Ended = {
   /** Null when it was killed. */
   readonly code: number | null;
-  /** To be wiped by whoever gets it. */
+  /** The caller wipes it. */
   readonly stdout: Buffer;
   readonly stderr: string;
 };
@@ -27,7 +27,7 @@ const passedOn =
 
 /**
  * Runs `pass` or `gpg`, by name from the user's PATH, to its end. Everything that it has started is killed when it takes
- * too long or nobody waits any more; an agent of gpg that it may have started is not of its group, and stays.
+ * too long or nobody waits for it; an agent of gpg that it may have started is not of its group, and stays.
  */
 export async function run(
   context: BackendContext,
@@ -72,26 +72,18 @@ export async function run(
   try {
     if (context.signal.aborted) abandon();
     const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', (error: NodeJS.ErrnoException) => reject(missing(program, error)));
+      child.once('error', (error: NodeJS.ErrnoException) => reject(cannotBeRun(program, error)));
       child.once('close', resolve);
     });
     if (end === 'late') {
-      throw failure('unreachable', `${program} did not answer within ${timeoutMs! / 1000} s.`, {
-        next: 'Try it by hand, or use a longer --timeout.',
-      });
+      throw timedOut(program, timeoutMs!);
     }
-    if (end === 'abandoned') throw failure('unreachable', `${program} was stopped: the request was cancelled.`);
-    if (end === 'large') throw failure('unavailable', 'A file of the password store is larger than 16 MiB.');
+    if (end === 'abandoned') throw cancelled(program);
+    if (end === 'large') throw fileTooLarge();
     return {code, stdout: Buffer.concat(chunks), stderr};
   } finally {
     clearTimeout(timer);
     context.signal.removeEventListener('abort', abandon);
     for (const chunk of chunks) chunk.fill(0);
   }
-}
-
-function missing(program: string, {code}: NodeJS.ErrnoException): Error {
-  const why = code === 'ENOENT' ? 'It is not in PATH.' : 'The system refuses to start it.';
-  const name = program === 'gpg' ? 'gnupg' : program;
-  return failure('unavailable', `The program ${program} cannot be run.`, {why, next: `Install the package ${name}.`});
 }

@@ -1,7 +1,8 @@
 import {homedir} from 'node:os';
 import {join, resolve} from 'node:path';
 import type {BackendContext} from 'tazpod/contract';
-import {failure, quoted} from './failure.ts';
+import {quoted} from './quoted.ts';
+import {invalidSettings} from './failures.ts';
 
 /**
  * What of a file is the secret: its first line, as pass shows it and as its users expect; all of it; or, with `auto`,
@@ -38,10 +39,7 @@ export function checkSettings(given: BackendContext['settings']): readonly strin
 export function readSettings({settings, environment, projectFolder}: BackendContext, wanted?: Content): Settings {
   const problems = checkSettings(settings);
   if (problems.length > 0) {
-    throw failure('settings', 'The settings for pass in secrets.yml are invalid.', {
-      why: problems.join(' '),
-      next: 'tazpod secrets check',
-    });
+    throw invalidSettings(problems);
   }
   const home = environment['HOME'] ?? homedir();
   const {store, content} = settings as {store?: string; content?: Content};

@@ -1,11 +1,12 @@
 import type {BackendContext} from 'tazpod/contract';
-import {failure, quoted} from './failure.ts';
+import {quoted} from './quoted.ts';
+import {disappeared, keyLocked, keyMissing, noAgent, noGpg, notEncrypted, notShown} from './failures.ts';
 import {run} from './program.ts';
 import type {Settings} from './settings.ts';
 import {type Entry, gpgIdOf} from './store.ts';
 
 /**
- * `--status-fd 2` has gpg say in words for programs what has happened. Whoever reads many secrets must not be met by a
+ * `--status-fd 2` has gpg report what happened in words for programs. A user who reads many secrets must not meet a
  * prompt for each, under a list of progress: with `--pinentry-mode error` a locked key is an error, which says how to
  * unlock it.
  */
@@ -56,17 +57,13 @@ async function explain(
   const name = quoted(entry.passName);
   const by = async () => quoted((await gpgIdOf(store, entry)) ?? 'nobody');
   if (code === 127 || /gpg2?: (command )?not found/.test(stderr)) {
-    return failure('unavailable', 'The program gpg, which pass needs, cannot be run.', {
-      next: 'Install the package gnupg.',
-    });
+    return noGpg();
   }
   if (/can't connect to the (gpg-)?agent|no gpg-agent running|failed to start/i.test(stderr)) {
-    return failure('unavailable', 'The agent of gpg, which keeps the keys, cannot be reached.', {
-      next: 'gpg-connect-agent /bye',
-    });
+    return noAgent();
   }
   if (/^\[GNUPG:\] NODATA/m.test(stderr)) {
-    return failure('not-found', `The file of ${name} is not encrypted with gpg.`, {next: `pass edit ${name}`});
+    return notEncrypted(name);
   }
   const keys = [...stderr.matchAll(/^\[GNUPG:\] ENC_TO ([0-9A-F]{16}) /gm)].map(([, key]) => key!);
   if (/^\[GNUPG:\] DECRYPTION_FAILED/m.test(stderr) && keys.length > 0) {
@@ -78,20 +75,12 @@ async function explain(
       timeoutMs: context.timeoutMs,
     });
     if (found === 0 || stdout.includes('\nssb:')) {
-      return failure('not-logged-in', `The key for ${await by()} is locked: gpg has to ask for its passphrase.`, {
-        why: 'The agent of gpg does not have it, or no longer; if the key is on a card, the card may be missing.',
-        next: `tazpod login ${context.name}`,
-      });
+      return keyLocked(await by(), context.name);
     }
-    return failure('no-permission', `The secret key for ${name} is missing.`, {
-      why: `It was encrypted for ${await by()}.`,
-      next: 'gpg --import KEY-FILE',
-    });
+    return keyMissing(name, await by());
   }
   if (/is not in the password store/.test(stderr)) {
-    return failure('not-found', `${name} has just disappeared from the password store.`, {next: 'pass ls'});
+    return disappeared(name);
   }
-  return failure('unavailable', `pass could not show ${name}: it ended with ${code ?? 'a signal'}.`, {
-    next: `Try it by hand: pass show ${name}`,
-  });
+  return notShown(name, code);
 }

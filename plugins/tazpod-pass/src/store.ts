@@ -3,7 +3,8 @@ import {constants} from 'node:fs';
 import {access, readdir, readFile, realpath, stat} from 'node:fs/promises';
 import {dirname, join, sep} from 'node:path';
 import type {BackendContext, Folder} from 'tazpod/contract';
-import {failure, quoted} from './failure.ts';
+import {quoted} from './quoted.ts';
+import {invalidPath, noStore, noSuchDirectory} from './failures.ts';
 
 /** A file of the store. Its content is not looked at. */
 export type Entry = {
@@ -23,21 +24,13 @@ export type Entry = {
 export async function listFolder(store: string, folder: Folder, warn: BackendContext['warn']): Promise<Entry[]> {
   const parts = folder.path.split('/').filter((part) => part !== '');
   if (parts.some((part) => part === '.' || part === '..' || part.includes('\0'))) {
-    throw failure('settings', `The path ${quoted(folder.path)} is not valid for pass.`, {
-      why: 'A path in a password store cannot contain "." or "..".',
-      next: 'Check path in secrets.yml.',
-    });
+    throw invalidPath(folder.path);
   }
   if (!(await isThere(store))) {
-    throw failure('unavailable', `There is no password store at ${quoted(store)}.`, {
-      why: 'The home directory may differ in the vault: set store in secrets.yml.',
-      next: 'pass init GPG-ID',
-    });
+    throw noStore(store);
   }
   if (parts.length > 0 && !(await isThere(join(store, ...parts)))) {
-    throw failure('not-found', `The password store has no directory ${quoted(`/${parts.join('/')}`)}.`, {
-      next: 'pass ls',
-    });
+    throw noSuchDirectory(parts);
   }
   const entries: Entry[] = [];
   await collect(await realpath(store), store, parts, folder, warn, entries);

@@ -14,7 +14,7 @@ export type Store = {
   pass(args: readonly string[], input?: string | Buffer): void;
   /** `gpg ARGS`. */
   gpg(args: readonly string[]): string;
-  /** Ends the agent that gpg has started, so that it knows no passphrase any more. */
+  /** Ends the agent that gpg has started, so that it no longer knows a passphrase. */
   endAgent(): void;
   remove(): void;
 };

@@ -53,7 +53,7 @@ describe('A folder of pass', () => {
       '/clients/account': 'the password',
       '/clients/deep/key': 'no newline',
     });
-    // Whoever has said what is meant needs no warning, and one entry may differ from the settings.
+    // A user who has said what is meant needs no warning, and one entry may differ from the settings.
     expect(warnings).to.deep.equal([]);
     const one = {path: '/clients', recursive: false, names: ['account'], content: 'file'};
     expect(valuesOf(await backend.readFolder(contextOf(store, {content: 'first-line'}), one))).to.deep.equal({
@@ -128,7 +128,7 @@ describe('A folder of pass', () => {
     expect(valuesOf(folder)).to.deep.equal({'/-n/-e': 'a folder too'});
   });
 
-  it('is none outside of the store', async () => {
+  it('never lies outside of the store', async () => {
     for (const path of ['/..', '/clients/../..', '/clients/.', '/a\0b']) {
       expect((await troubleOf(backend.readFolder(contextOf(store), {path, recursive: false}))).kind).to.equal(
         'settings',

@@ -7,7 +7,7 @@ import {contextOf, makeStore, owner, type Store, troubleOf, valuesOf} from './be
 
 const everything = {path: '/', recursive: true};
 
-describe('What goes wrong with pass is told in a sentence:', () => {
+describe('A sentence reports what goes wrong with pass:', () => {
   let store: Store;
 
   before(() => {
@@ -41,7 +41,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     expect(existsSync(asked)).to.equal(false);
   });
 
-  it('and after a login, where gpg asks for the passphrase, it is not locked any more', async () => {
+  it('and after a login, where gpg asks for the passphrase, it is no longer locked', async () => {
     const pinentry = join(store.home, 'pinentry');
     // The protocol of pinentry: each line is answered, and the passphrase given when it is asked for.
     writeFileSync(
@@ -110,7 +110,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     expect(await troubleOf(backend.readFolder(bare, everything))).to.include({
       kind: 'unavailable',
       what: 'The program pass cannot be run.',
-      next: 'Install the package pass.',
+      next: 'apt-get install pass',
     });
     const environment = withPrograms({gpg: '#!/bin/sh\necho "gpg: command not found" >&2\nexit 127\n'});
     const trouble = await troubleOf(backend.readFolder({...contextOf(store), environment}, everything));
@@ -124,7 +124,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     expect(trouble.what).to.equal('pass did not answer within 0.3 s.');
   });
 
-  it('a pull that nobody waits for any more, which ends with all that pass has started', async () => {
+  it('a pull that nobody waits for, which ends with all that pass has started', async () => {
     const pidFile = join(store.home, 'pid');
     const environment = withPrograms({
       gpg: `#!/bin/sh\necho $$ >${pidFile}.new; mv ${pidFile}.new ${pidFile}\nexec sleep 600\n`,
@@ -153,7 +153,7 @@ describe('What goes wrong with pass is told in a sentence:', () => {
     expect(existsSync(ran)).to.equal(false);
   });
 
-  it('and settings that are none', async () => {
+  it('and invalid settings', async () => {
     expect(backend.checkSettings!({})).to.deep.equal([]);
     expect(backend.checkSettings!({store: '~/store', content: 'file'})).to.deep.equal([]);
     for (const settings of [{store: 7}, {store: ''}, {content: 'all'}, {folder: 'x'}]) {

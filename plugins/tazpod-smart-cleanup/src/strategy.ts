@@ -11,9 +11,9 @@ const killMs = 2000;
  * 1. What was written is brought to the disk, and everybody who uses the vault is asked to end.
  * 2. What is mounted is unmounted as usual.
  * 3. Who is still there is killed; the init of a ghost takes everything of its namespaces along.
- * 4. What is still mounted is detached from the tree, whoever holds it.
+ * 4. What is still mounted is detached from the tree, even if a process holds it.
  * 5. Mappings are removed, or marked so that the kernel removes them with their last user. One that is held by nobody
- *    to be seen (the mount of a container that died) is emptied, so that key and image are let go of at once.
+ *    to be seen (the mount of a container that died) is emptied, so that the kernel releases key and image at once.
  * 6. Loop devices are detached.
  *
  * What an earlier step has done already, a later one finds undone and skips; so it can be planned in one go.

@@ -15,7 +15,7 @@ const zsh: Shell = {
 
 export default zsh;
 
-/** A word of the shell, whatever is in it. */
+/** Any text as one word of the shell. */
 export function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

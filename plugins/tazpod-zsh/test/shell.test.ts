@@ -67,7 +67,7 @@ describe('The snippet for Zsh', function () {
     expect(inside).to.include({stdout: "<x>TAZPOD a word pull\nit's secret\n", stderr: '', status: 0});
   });
 
-  it('quotes every word, whatever is in it', () => {
+  it('quotes any text as one word', () => {
     for (const word of [hostile, '', ' ', '\n', "'", '\\', "\\'", '\\\\', '-n', '*']) {
       expect(shell(`printf '<%s>' ${quote(word)}`).stdout).to.equal(`<${word}>`);
     }
@@ -123,7 +123,7 @@ describe('The snippet for Zsh', function () {
   });
 
   for (const command of ['pull', 'secrets:pull', 'secrets pull --profile prod', 'sync', 'login']) {
-    it(`reads it anew after "${command}"`, () => {
+    it(`reads it again after "${command}"`, () => {
       const {stdout} = shell(`unset TOKEN; tazpod ${command}; echo "$TOKEN"`, {env: ghost()});
       expect(stdout).to.match(/^TAZPOD .*\nit's secret\n$/);
     });
@@ -143,7 +143,7 @@ describe('The snippet for Zsh', function () {
     expect(shell(prompts, {...plain, env: {...ghost(), TAZPOD_PROMPT_MARK: ''}}).stdout).to.equal('> ');
   });
 
-  it('marks a prompt that is made before each one, whoever comes first in the start-up file', () => {
+  it('marks a prompt that is made before each one, wherever in the start-up file that is set', () => {
     const theme = "theme() { PROMPT='theme '; }; precmd_functions+=(theme)";
     expect(shell(prompts, {env: ghost(), before: theme}).stdout).to.equal('👻 theme ');
     const again =

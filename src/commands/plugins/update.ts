@@ -1,6 +1,6 @@
 import {Args} from '@oclif/core';
+import {notUpdated} from '../../extensions/failures.ts';
 import {type PluginChange, updatePlugins} from '../../extensions/install.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {PluginsCommand, yesFlag} from '../../plugins-command.ts';
 
 export default class PluginsUpdate extends PluginsCommand<PluginChange[]> {
@@ -23,19 +23,7 @@ export default class PluginsUpdate extends PluginsCommand<PluginChange[]> {
     }
     const [first] = failures;
     if (first !== undefined && failures.length + changes.length === 1) throw first.failure;
-    if (first !== undefined) {
-      const why = failures.map(
-        ({name, failure}) => `${name}: ${failure.message}${failure.why === undefined ? '' : ` ${failure.why}`}`,
-      );
-      throw new Failure(
-        first.failure.code,
-        `${failures.length} of ${failures.length + changes.length} plugins were not updated.`,
-        {
-          why: why.join('\n  '),
-          next: 'tazpod plugins',
-        },
-      );
-    }
+    if (first !== undefined) throw notUpdated(failures, changes.length);
     if (changes.length === 0) this.log('No plugin is installed.');
     return [...changes];
   }

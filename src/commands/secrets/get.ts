@@ -1,9 +1,8 @@
 import {Args, Flags} from '@oclif/core';
 import {isatty} from 'node:tty';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {SecretsCommand} from '../../secrets-command.ts';
 import {audit} from '../../secrets/audit.ts';
+import {secretOnTerminal} from '../../secrets/failures.ts';
 import {findPulled, readPulled} from '../../secrets/get.ts';
 
 /** The `result` of `get --json`. */
@@ -41,10 +40,7 @@ export default class Get extends SecretsCommand<GetResult> {
     findPulled(mountPoint, args.name);
     const onTerminal = isatty(1);
     if (onTerminal && !flags.reveal) {
-      throw new Failure(exitCode.noPermission, 'tazpod get prints a secret on a terminal only with --reveal.', {
-        why: 'People nearby could read it, and it would stay in the scrollback.',
-        next: `tazpod get ${args.name} --reveal, or give it to a program: tazpod get ${args.name} | PROGRAM`,
-      });
+      throw secretOnTerminal(args.name);
     }
     const value = readPulled(mountPoint, args.name);
     audit(mountPoint, onTerminal ? 'reveal' : 'read', [args.name]);

@@ -45,7 +45,7 @@ export default class Pull extends SecretsCommand<PullResult> {
 
   async run(): Promise<PullResult> {
     const {flags} = await this.parse(Pull);
-    // What is wrong with the file is told before a passphrase is asked for.
+    // Faults of the file are reported before any question for a passphrase.
     if ((await this.inside(flags)) === undefined) {
       await this.mapping(flags);
       const stays = flags.shell && !this.jsonEnabled();

@@ -1,8 +1,7 @@
 import {BaseCommand} from '../../base-command.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {absorb, type AbsorbResult} from '../../vault/absorb.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
+import {absorbInside} from '../../vault/failures.ts';
 import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
 export default class Absorb extends BaseCommand<AbsorbResult> {
@@ -23,9 +22,7 @@ export default class Absorb extends BaseCommand<AbsorbResult> {
   async run(): Promise<AbsorbResult> {
     const {flags} = await this.parse(Absorb);
     if (vaultHere() !== undefined) {
-      throw new Failure(exitCode.busy, 'A session cannot see files outside its vault.', {
-        next: 'exit, then tazpod vault absorb',
-      });
+      throw absorbInside();
     }
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
     const result = await absorb(settings, this.presentation(flags));

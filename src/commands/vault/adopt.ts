@@ -1,11 +1,9 @@
 import {Flags} from '@oclif/core';
 import {existsSync} from 'node:fs';
 import {BaseCommand} from '../../base-command.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {adoptVault, type AdoptResult} from '../../vault/adopt.ts';
 import {confirm} from '../../prompt/ask.ts';
-import {onlyOutside} from '../../vault/inside.ts';
+import {adoptionNotAgreed, noVaultAt, onlyOutside} from '../../vault/failures.ts';
 import {locateImage} from '../../vault/location.ts';
 import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 
@@ -37,7 +35,7 @@ export default class Adopt extends BaseCommand<AdoptResult> {
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
     const image = locateImage(settings.image);
     if (!existsSync(image)) {
-      throw new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
+      throw noVaultAt(image);
     }
     if (!flags.yes) await this.#agree(image);
     const result = await adoptVault({...settings, image}, this.presentation(flags));
@@ -51,9 +49,6 @@ export default class Adopt extends BaseCommand<AdoptResult> {
   async #agree(image: string): Promise<void> {
     const canAsk = process.stdin.isTTY && !this.jsonEnabled();
     if (canAsk && (await confirm(`Change the owner of everything in ${image} to you?`, 'no'))) return;
-    throw new Failure(exitCode.usage, 'The owner was not changed: this needs your confirmation.', {
-      why: canAsk ? 'You answered no.' : 'TazPod cannot ask: there is no terminal.',
-      next: 'tazpod vault adopt --yes',
-    });
+    throw adoptionNotAgreed(canAsk);
   }
 }

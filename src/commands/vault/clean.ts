@@ -2,7 +2,6 @@ import {Flags} from '@oclif/core';
 import {BaseCommand} from '../../base-command.ts';
 import {findContributions} from '../../extensions/contributions.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {
   carryOutCleaning,
   type CleanResult,
@@ -12,7 +11,7 @@ import {
   planCleaning,
 } from '../../vault/clean.ts';
 import {confirm} from '../../prompt/ask.ts';
-import {onlyOutside} from '../../vault/inside.ts';
+import {cleaningNotAgreed, onlyOutside} from '../../vault/failures.ts';
 import {locateImage} from '../../vault/location.ts';
 import {imageFlags} from '../../vault/vault-flags.ts';
 
@@ -73,10 +72,7 @@ export default class Clean extends BaseCommand<CleanResult> {
   async #agree(found: readonly string[]): Promise<void> {
     const canAsk = process.stdin.isTTY && !this.jsonEnabled();
     if (canAsk && (await confirm('Running processes use the vault. Continue?', 'no'))) return;
-    throw new Failure(exitCode.busy, 'Running processes use the vault; TazPod changed nothing.', {
-      why: `${found.join('; ')}.`,
-      next: 'tazpod vault clean --yes',
-    });
+    throw cleaningNotAgreed(found);
   }
 
   #show(heading: string, lines: readonly string[]): void {

@@ -1,7 +1,7 @@
 import {BaseCommand} from '../../base-command.ts';
 import {createVault, type CreateResult} from '../../vault/create.ts';
+import {onlyOutside} from '../../vault/failures.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
-import {onlyOutside} from '../../vault/inside.ts';
 import {formatSize} from '../../vault/size.ts';
 import {createFlags, imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 

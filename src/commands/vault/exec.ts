@@ -1,10 +1,9 @@
 import {Flags} from '@oclif/core';
 import {enteredVariable} from '../../base-command.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {becomeCommand, runMasked} from '../../secrets/session/exec-inside.ts';
 import {type VariableChoice, withVariables} from '../../secrets/session/session-words.ts';
+import {noCommand, noVariableName} from '../../vault/failures.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
 import {imageFlags, joinFlags, keyFlags, openFlags, readOnlyFlags, shareFlags} from '../../vault/vault-flags.ts';
 
@@ -43,7 +42,7 @@ export default class Exec extends SessionCommand {
     const {argv, flags} = await this.parse(Exec, words.slice(0, separator));
     const command = [...(argv as string[]), ...words.slice(separator + 1)];
     if (command.length === 0 || command[0] === '' || command[0]!.includes('=')) {
-      throw new Failure(exitCode.usage, 'No command was given.', {next: 'tazpod vault exec -- COMMAND'});
+      throw noCommand();
     }
     const choice: VariableChoice = flags['without-env']
       ? 'none'
@@ -57,7 +56,7 @@ export default class Exec extends SessionCommand {
       return this.finish({code: await runMasked(mountPoint, command, choice), image, mountPoint});
     }
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');
-    // What is masked is known inside only, so this very command runs there once more; the JSON answer is ours.
+    // What is masked is known inside only, so this very command runs there again; the JSON answer is ours.
     const own = process.argv.slice(1, 2).concat(this.id ?? 'exec', ...(flags.redact ? redactWords(choice) : []), '--');
     const session = flags.redact
       ? ['/usr/bin/env', `${enteredVariable}=1`, process.execPath, ...own, ...command]
@@ -75,7 +74,5 @@ function namesOf(list: string): string[] {
   const names = list.split(',').map((name) => name.trim());
   const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
   if (wrong === undefined) return names;
-  throw new Failure(exitCode.usage, `--only expects variable names: ${JSON.stringify(wrong)} is not one.`, {
-    next: 'tazpod exec --only A,B -- COMMAND',
-  });
+  throw noVariableName(wrong);
 }

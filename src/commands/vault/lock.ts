@@ -5,6 +5,7 @@ import {findContributions} from '../../extensions/contributions.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {carryOutCleaning, describeAction, describeObservation, isClean, planCleaning} from '../../vault/clean.ts';
+import {leftoversRemain, noVaultHere, vaultsNotClosed} from '../../vault/failures.ts';
 import {lockFromInside} from '../../vault/lock-inside.ts';
 import {lockFromOutside, type LockResult} from '../../vault/lock.ts';
 import {locateImage} from '../../vault/location.ts';
@@ -62,7 +63,7 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
     if (flags.all) return this.#lockAll(times, presentation);
     const image = locateImage((await this.configured(flags, 'image')).image);
     const elsewhere = flags.image === undefined ? openVaultsBut(image) : [];
-    if (!existsSync(image) && elsewhere.length > 0) throw openElsewhere(image, elsewhere);
+    if (!existsSync(image) && elsewhere.length > 0) throw noVaultHere(image, elsewhere, lockCommand(elsewhere));
     let result: LockResult;
     try {
       result = await lockFromOutside(image, times, presentation);
@@ -99,14 +100,13 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
       return {vaults};
     }
     if (failures.length === 1) throw first[1];
-    throw new Failure(exitCode.busy, `${failures.length} vaults were not closed.`, {
-      why: `${failures.map(([image]) => image).join(', ')}.`,
-      next: 'tazpod vault list',
-      cause: first[1],
-    });
+    throw vaultsNotClosed(
+      failures.map(([image]) => image),
+      first[1],
+    );
   }
 
-  /** Who named the vault closes it whatever the configuration is like. */
+  /** A user who named the vault closes it with any configuration, also an invalid one. */
   async #configuredStrategy(): Promise<string | undefined> {
     return (await this.configuration().catch(() => undefined))?.values['cleanup.strategy'];
   }
@@ -118,10 +118,7 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
     const {actions, left} = await carryOutCleaning(strategy, cleaning, presentation);
     for (const action of actions) this.log(describeAction(action));
     if (left === undefined || isClean(left)) return {...result, cleaned: actions};
-    throw new Failure(exitCode.busy, 'Leftovers of the vault remain.', {
-      why: `${describeObservation(left).join('; ')}.`,
-      next: 'tazpod vault clean --dry-run',
-    });
+    throw leftoversRemain(describeObservation(left));
   }
 }
 
@@ -134,13 +131,6 @@ function openVaultsBut(image: string): string[] {
   return listOpenVaults()
     .map((vault) => vault.image)
     .filter((each) => each !== image);
-}
-
-function openElsewhere(image: string, elsewhere: readonly string[]): Failure {
-  return new Failure(exitCode.noInput, `There is no vault at ${image}.`, {
-    why: `Open now: ${elsewhere.join(', ')}.`,
-    next: lockCommand(elsewhere),
-  });
 }
 
 function lockCommand(images: readonly string[]): string {

@@ -1,11 +1,10 @@
 import {existsSync} from 'node:fs';
 import {Flags} from '@oclif/core';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {withVariables} from '../../secrets/session/session-words.ts';
 import {markedShell} from '../../shell/marked-shell.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {shellEnvironment} from '../../shell/environment.ts';
+import {alreadyInside} from '../../vault/failures.ts';
 import {locateImage} from '../../vault/location.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
 import {
@@ -57,10 +56,7 @@ export default class Unlock extends SessionCommand {
     const {flags} = await this.parse(Unlock);
     const here = await this.inside(flags);
     if (here !== undefined) {
-      throw new Failure(exitCode.usage, 'This shell is already inside the vault.', {
-        why: `It is ${here.image}, at ${here.mountPoint}.`,
-        next: 'tazpod status',
-      });
+      throw alreadyInside(here.image, here.mountPoint);
     }
     const shell = sessionShell();
     const {image, ...settings} = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');

@@ -3,8 +3,8 @@ import {mappingsOfLuks, readMappings, type Mapping} from '../../kernel/device-ma
 import type {FileIdentity} from '../../kernel/file-identity.ts';
 import {loopDevicesOf} from '../../kernel/loop.ts';
 import {run} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import type {Failure} from '../../lifecycle/failure.ts';
+import {copyIsOpen, mappedElsewhere, oldMappingInUse} from '../failures.ts';
 import {prepareLoops} from '../loop-nodes.ts';
 import type {MappingNames} from './names.ts';
 
@@ -19,7 +19,7 @@ const retryMs = 20;
  * Safe as root: what is removed has one of our own names for a vault whose lock the caller holds, holds no key, and is
  * not open. Both is the kernel's word: only a scaffold has the scaffold's name and identifier, only a mapping without
  * a device below it cannot have been given a key, and a mapping that is open is not removed (EBUSY). All else is left
- * alone, whatever it is called.
+ * alone, by any name.
  */
 export async function clearEarlierMapping(image: FileIdentity, luksUuid: string, names: MappingNames): Promise<void> {
   for (const deadlineMs = performance.now() + closingMs; inTheWay(luksUuid, names).length > 0; await sleep(retryMs)) {
@@ -34,7 +34,8 @@ export async function clearEarlierMapping(image: FileIdentity, luksUuid: string,
       const isOurs = isScaffold(mapping, names) || mapping.uuid === names.uuid;
       // One that is not mounted yet lies on the image and on a copy of its beginning.
       const onImage = mapping.slaves.length === 0 || mapping.slaves.some((slave) => loops.has(slave));
-      if (!onImage && !isScaffold(mapping, names)) throw copyIsOpen(mapping, names);
+      if (!onImage && !isScaffold(mapping, names))
+        throw copyIsOpen(mapping.name === names.name ? 'that of another session' : printable(mapping.name));
       if (!isOurs || performance.now() >= deadlineMs) throw alreadyOpen(mapping, names);
     }
   }
@@ -58,30 +59,12 @@ function inTheWay(luksUuid: string, {name, scaffolds}: MappingNames): Mapping[] 
   return [...new Set([...mappingsOfLuks(mappings, luksUuid), ...named])];
 }
 
-/** The Failure for a mapping of this very image, or of none any more. */
+/** The Failure for a mapping of this very image, or of an image that is gone. */
 function alreadyOpen(mapping: Mapping, names: MappingNames): Failure {
   if (isEmpty(mapping, names)) {
-    return new Failure(exitCode.busy, 'The vault was closed, but a process still uses its old mapping.', {
-      why: `A process has ${mapping.device} open or mounted, which now returns only errors.`,
-      next: `sudo dmsetup info ${mapping.name}; lsblk /dev/${mapping.device}`,
-    });
+    return oldMappingInUse(mapping.device, mapping.name);
   }
-  return new Failure(exitCode.busy, 'The vault is already open, by hand or in another program.', {
-    why: `The kernel has a mapping of its image, ${printable(mapping.name)}.`,
-    next: `sudo cryptsetup close ${printable(mapping.name)}`,
-  });
-}
-
-/**
- * The Failure for a mapping of another image. Two of one UUID could not be told apart, and have one name; the other
- * engine needs neither.
- */
-function copyIsOpen(mapping: Mapping, names: MappingNames): Failure {
-  const name = mapping.name === names.name ? 'that of another session' : printable(mapping.name);
-  return new Failure(exitCode.busy, 'A copy of this vault is open.', {
-    why: `The kernel has a mapping of the same LUKS UUID on another image, ${name}.`,
-    next: 'Close the copy, or: tazpod vault unlock --engine fuse',
-  });
+  return mappedElsewhere(printable(mapping.name));
 }
 
 /** Left where everything was killed within the milliseconds between its making and its marking. */
@@ -94,7 +77,7 @@ function isEmpty({name, uuid, slaves}: Mapping, names: MappingNames): boolean {
   return name === names.name && uuid === names.uuid && slaves.length === 0;
 }
 
-/** Names of mappings are chosen by whoever makes them. */
+/** The maker of a mapping chooses its name. */
 function printable(name: string): string {
   return /^[\w.+:@-]+$/.test(name) ? name : 'of another name';
 }

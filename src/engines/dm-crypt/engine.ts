@@ -3,8 +3,8 @@ import {promisify} from 'node:util';
 import {identifyFile} from '../../kernel/file-identity.ts';
 import {run} from '../../kernel/program.ts';
 import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {AttachedDevice, AttachRequest, Engine} from '../engine.ts';
+import {keyNotAccepted, mappingNotStarted, noFreeNode, refusedFor} from '../failures.ts';
 import {prepareFreeLoop} from '../loop-nodes.ts';
 import {clearEarlierMapping} from './earlier-mapping.ts';
 import {deviceNumberOf, type HeldLoop, holdLoop, holdMapping} from './hold.ts';
@@ -36,7 +36,7 @@ async function attach(request: AttachRequest): Promise<AttachedDevice> {
   const volumeKey = Buffer.from(request.volumeKey);
   try {
     const refusal = refuseSegment(segment);
-    if (refusal !== undefined) throw new Failure(exitCode.data, refusal.what, refusal);
+    if (refusal !== undefined) throw refusedFor(refusal, exitCode.data);
     const names = mappingNames(luksUuid);
     await clearEarlierMapping(identifyFile(imageFd), luksUuid, names);
     const sizeBytes = measureSegment(segment, imageFd);
@@ -84,10 +84,7 @@ async function attach(request: AttachRequest): Promise<AttachedDevice> {
 async function withFreeNode(make: () => Promise<HeldLoop>): Promise<HeldLoop> {
   const free = await prepareFreeLoop();
   if (!free.usable) {
-    throw new Failure(exitCode.unavailable, 'The kernel did not create a mapping for the vault.', {
-      why: `For its image: ${free.why}.`,
-      next: 'tazpod vault unlock --engine fuse',
-    });
+    throw noFreeNode(free.why);
   }
   try {
     return await make();
@@ -127,18 +124,11 @@ async function loadTable(
   const args = ['load', ...(readOnly ? ['--readonly'] : []), name];
   const loaded = await run('dmsetup', args, {input: table}).finally(() => table.fill(0));
   if (loaded.code === 0) return;
-  throw new Failure(exitCode.unavailable, 'The kernel did not accept the key of the vault.', {
-    why: `It may lack the cipher ${encryption}, or a module for it.`,
-    next: 'sudo dmesg | tail',
-    cause: loaded.stderr.toString('latin1'),
-  });
+  throw keyNotAccepted(encryption, loaded.stderr);
 }
 
 async function resume({name}: MappingNames): Promise<void> {
   const resumed = await run('dmsetup', ['resume', '--noudevsync', '--noudevrules', '--addnodeoncreate', name]);
   if (resumed.code === 0) return;
-  throw new Failure(exitCode.unavailable, 'The kernel did not start the mapping of the vault.', {
-    next: 'sudo dmesg | tail',
-    cause: resumed.stderr.toString('latin1'),
-  });
+  throw mappingNotStarted(resumed.stderr);
 }

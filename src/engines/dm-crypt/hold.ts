@@ -3,8 +3,7 @@ import {fstatSync, openSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import {majorOf, minorOf} from '../../kernel/file-identity.ts';
 import {run, start} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {noMapping} from '../failures.ts';
 import type {MappingNames} from './names.ts';
 import {errorTable} from './table.ts';
 
@@ -55,7 +54,7 @@ const [fileAt, heldAt] = [3, 4];
  */
 export async function holdLoop(fileFd: number, scaffold: string): Promise<HeldLoop> {
   return holding([loopScript, 'holder', scaffold], [fileFd], scaffold, (pid, loop) => {
-    if (!/^loop\d+$/.test(loop)) throw notHeld('');
+    if (!/^loop\d+$/.test(loop)) throw noMapping('');
     return {loop, fd: openHeld(pid)};
   });
 }
@@ -85,7 +84,7 @@ async function holding<T>(
   const closed = once(holder, 'close');
   try {
     const [line] = await Promise.race([once(createInterface({input: holder.stdout!}), 'line'), closed.then(() => [])]);
-    if (typeof line !== 'string') throw notHeld(said);
+    if (typeof line !== 'string') throw noMapping(said);
     const held = takeOver(holder.pid!, line);
     holder.stdin!.end();
     await exited;
@@ -138,18 +137,10 @@ ${ending}`;
 /**
  * Opens what the holder has open, by its descriptor: names in /dev may be missing in a container, or old.
  *
- * Safe as root: the holder is our own child and waits. What it has is looked at once more before it is used.
+ * Safe as root: the holder is our own child and waits. What it has is checked again before it is used.
  */
 function openHeld(holderPid: number): number {
   return openSync(`/proc/${holderPid}/fd/${heldAt}`, 'r');
-}
-
-function notHeld(said: string): Failure {
-  return new Failure(exitCode.unavailable, 'The kernel did not create a mapping for the vault.', {
-    why: 'There is no free loop device, or this container may not make one or use device-mapper.',
-    next: 'tazpod vault unlock --engine fuse',
-    cause: said,
-  });
 }
 
 /** The number of a device that is open, `7:0`. */

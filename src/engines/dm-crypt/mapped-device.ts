@@ -3,9 +3,8 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {readMapping} from '../../kernel/device-mapper.ts';
 import {readLoopDevices} from '../../kernel/loop.ts';
 import {run} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {AttachedDevice, DeviceEnd} from '../engine.ts';
+import {mappingNotChanged, mappingNotReleased} from '../failures.ts';
 import type {HeldMapping} from './hold.ts';
 import type {MappingNames} from './names.ts';
 import type {PinnedCopy} from './pinned-copy.ts';
@@ -52,7 +51,7 @@ export function mappedDevice(
   };
 
   /**
-   * The kernel freezes the file system while the tables change, and writes its superblock once more when it thaws it:
+   * The kernel freezes the file system while the tables change, and writes its superblock again when it thaws it:
    * through the new table, into the image.
    *
    * Safe as root: the mapping is our own and open, and the table that waits was made at its attachment.
@@ -63,10 +62,7 @@ export function mappedDevice(
     const args = ['resume', '--noudevsync', '--noudevrules', '--addnodeoncreate', names.name];
     const {code, stderr} = await run('dmsetup', args);
     if (code !== 0) {
-      throw new Failure(exitCode.unavailable, 'The kernel did not change the mapping of the vault.', {
-        next: 'sudo dmesg | tail',
-        cause: stderr.toString('latin1'),
-      });
+      throw mappingNotChanged(stderr);
     }
     pinned = false;
     copy.close();
@@ -77,7 +73,7 @@ export function mappedDevice(
     closeSync(mappingFd);
     const isThere = (): boolean => readMapping(device)?.uuid === names.uuid;
     if (!(await settles(() => !isThere(), Math.max(graceMs, settleMs)))) await cutOff(names);
-    // The kernel lets go of the image a moment after the mapping has gone.
+    // The kernel releases the image a moment after the mapping has gone.
     await settles(() => backingPathOf(loop) !== backingPath, settleMs);
   }
 }
@@ -94,9 +90,9 @@ function backingPathOf(loop: string): string | undefined {
 }
 
 /**
- * Replaces the table of the mapping by one of errors. The kernel wipes the key and lets go of the loop device and of
- * the image at once; the empty mapping ends with whoever has it open. What was not written out by then is lost, so
- * nothing is flushed: it could take for ever.
+ * Replaces the table of the mapping by one of errors. The kernel wipes the key and releases the loop device and
+ * the image at once; the empty mapping ends with the last process that has it open. What was not written out by then is
+ * lost, so nothing is flushed: that might never end.
  *
  * Safe as root: the mapping is named by our own name for it, and its identifier has just been seen.
  */
@@ -112,11 +108,7 @@ async function cutOff({name}: MappingNames): Promise<void> {
   ];
   const {code, stderr} = await run('dmsetup', [...args, name]);
   if (code === 0) return;
-  throw new Failure(exitCode.busy, 'The kernel does not release the vault.', {
-    why: 'Something has it open.',
-    next: `sudo dmsetup info ${name}`,
-    cause: stderr.toString('latin1'),
-  });
+  throw mappingNotReleased(name, stderr);
 }
 
 /** By the kernel's own node where it is there; in a container with a /dev of its own, by the descriptor. */

@@ -1,7 +1,6 @@
 import {closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync} from 'node:fs';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {openNamelessFile} from '../../luks/private-copy.ts';
+import {imageCutShort} from '../failures.ts';
 import {pinnedBytes} from '../superblock.ts';
 import {leastLoopBytes} from './hold.ts';
 
@@ -45,7 +44,7 @@ function copyBytes(fromFd: number, fromBytes: number, toFd: number, toBytes: num
   const bytes = Buffer.alloc(pinnedBytes);
   for (let done = 0; done < bytes.length;) {
     const count = readSync(fromFd, bytes, done, bytes.length - done, fromBytes + done);
-    if (count === 0) throw new Failure(exitCode.data, 'This image ends before its data begins.');
+    if (count === 0) throw imageCutShort();
     done += count;
   }
   for (let done = 0; done < bytes.length;) done += writeSync(toFd, bytes, done, bytes.length - done, toBytes + done);

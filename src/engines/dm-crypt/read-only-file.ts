@@ -1,9 +1,8 @@
 import {openSync, unlinkSync, writeFileSync} from 'node:fs';
 import {run} from '../../kernel/program.ts';
 import {mountsAt, readMounts} from '../../kernel/mountinfo.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {bareMount} from '../bare-mount.ts';
+import {noReadOnlyImage} from '../failures.ts';
 
 /**
  * Opens an open file again, through a read-only mount. A loop device reopens its file for writing if it can, and file
@@ -21,10 +20,7 @@ export async function openThroughReadOnlyMount(fileFd: number, folder: string): 
     });
     const isReadOnly = mountsAt(readMounts('self'), path).at(-1)?.options.includes('ro');
     if (bound.code === 0 && isReadOnly) return openSync(path, 'r');
-    throw new Failure(exitCode.unavailable, 'The kernel did not make the image read-only for the vault.', {
-      next: 'tazpod vault unlock --read-only --engine fuse',
-      cause: bound.stderr.toString('latin1'),
-    });
+    throw noReadOnlyImage(bound.stderr);
   } finally {
     await run('umount', [...bareMount, '--lazy', path]);
     unlinkSync(path);

@@ -1,6 +1,6 @@
 import type {CryptSegment} from '../engine.ts';
 
-/** The unit of device-mapper's tables, whatever the sectors of the cipher. */
+/** The unit of device-mapper's tables, for any sectors of the cipher. */
 const unitBytes = 512;
 
 /**

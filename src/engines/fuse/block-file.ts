@@ -27,7 +27,10 @@ export class BlockFile {
   readonly #onLoss: (code: string) => void;
   readonly #reply = new ReplyWriter();
 
-  /** `file` must leave `headroomBytes` of headroom. `onLoss` is told, with the error, when the image did not take what was written. */
+  /**
+   * `file` must leave `headroomBytes` of headroom. `onLoss` gets the error when the image did not take what was
+   * written.
+   */
   constructor(
     file: SegmentFile,
     attributes: Omit<FileAttributes, 'sizeBytes'>,

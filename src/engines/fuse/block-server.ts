@@ -6,11 +6,10 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {ownIds} from '../../confined/ids.ts';
 import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, start} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {ownProgram} from '../../lifecycle/own-files.ts';
 import {bareMount} from '../bare-mount.ts';
 import type {AttachedDevice, DeviceEnd, LossReason} from '../engine.ts';
+import {fuseMountRefused, serverNotStarted} from '../failures.ts';
 import {openFuseDevice} from './device.ts';
 import {maxTransferBytes} from './protocol.ts';
 import type {ServedSegment} from './segment.ts';
@@ -25,13 +24,13 @@ const mountSource = 'tazpod';
 /** One waits for the image while the other enciphers; more gain nothing. */
 const threads = 2;
 
-/** For the kernel, which lets go of a file system a moment after it was unmounted. */
+/** For the kernel, which releases a file system a moment after it was unmounted. */
 const defaultGraceMs = 1000;
 
 /** How often the kernel is asked again whether a block file is free. */
 const retryMs = 20;
 
-/** How long the kernel may take to end a connection that nobody uses any more. */
+/** How long the kernel may take to end a connection that nobody uses. */
 const settleMs = 100;
 
 export type ServeOptions = {
@@ -51,8 +50,8 @@ export type ServeOptions = {
  *
  * Why a process of its own, in a mount namespace of its own: a process that dies takes down the mounts of a namespace
  * that it was the last member of before it closes its descriptors. If it served the file that one of these mounts is
- * written to, it would wait for itself, in a state that no signal ends. So whoever has `/dev/fuse` open must not share
- * a mount namespace with the file system that lies on the block file, nor touch it.
+ * written to, it would wait for itself, in a state that no signal ends. So a process that has `/dev/fuse` open must not
+ * share a mount namespace with the file system that lies on the block file, nor touch it.
  *
  * Why it is not bound to this process: when this process is killed, the kernel unmounts the file system together with
  * the mount namespace, and what is written then is taken by a server that still lives. It ends when nobody needs it.
@@ -126,7 +125,7 @@ function startServer(options: ServeOptions, fuseFd: number): ChildProcess {
 
 /**
  * Safe as root: mount(8) gets `/dev/fuse` as a descriptor and mounts over a file that the caller vouches for, by a path
- * that no untrusted user can change. Whatever an image holds, the kernel sees one regular file of fixed size.
+ * that no untrusted user can change. With any image, the kernel sees one regular file of fixed size.
  */
 async function mountBlockFile(options: ServeOptions, fuseFd: number): Promise<void> {
   const mountOptions = [
@@ -143,11 +142,7 @@ async function mountBlockFile(options: ServeOptions, fuseFd: number): Promise<vo
   const args = [...bareMount, '-t', 'fuse', '-o', mountOptions, mountSource, options.mountFile];
   const {code, stderr} = await run('mount', args, {descriptors: [fuseFd]});
   if (code === 0) return;
-  throw new Failure(exitCode.unavailable, 'The kernel refused to mount the vault through FUSE.', {
-    why: 'Mounting a FUSE file system needs root, or a user namespace of one’s own.',
-    next: 'tazpod doctor',
-    cause: stderr.toString(),
-  });
+  throw fuseMountRefused(stderr);
 }
 
 function fileModeOf({readOnly}: ServeOptions): number {
@@ -161,10 +156,7 @@ async function isReady(server: ChildProcess): Promise<void> {
   const seen = Promise.race([once(server.stdout!, 'data'), once(server, 'close')]);
   const [first, signal] = (await seen) as [unknown, unknown];
   if (Buffer.isBuffer(first) && first.toString() === ready) return;
-  throw new Failure(exitCode.software, 'The process that serves the vault did not start.', {
-    next: 'run it again with --debug and report it',
-    cause: `${said}It ended with ${String(signal ?? first)}.`,
-  });
+  throw serverNotStarted(said, signal, first);
 }
 
 class BlockFileServer implements AttachedDevice {
@@ -204,7 +196,7 @@ class BlockFileServer implements AttachedDevice {
     this.#detached = true;
     const deadline = performance.now() + graceMs;
     while (!(await this.#isReleased()) && performance.now() < deadline) await sleep(retryMs);
-    // Its death closes the connection: whoever still uses the file gets errors, in whatever namespace.
+    // Its death closes the connection: a process that still uses the file gets errors, in any namespace.
     if (!this.#over) this.#server.kill('SIGKILL');
     await this.ended;
     if (this.#isMountedHere()) await run('umount', [...bareMount, '--lazy', this.path]);

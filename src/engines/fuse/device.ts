@@ -1,7 +1,7 @@
 import {closeSync, constants, openSync} from 'node:fs';
 import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {Refusal} from '../engine.ts';
+import {refusedFor} from '../failures.ts';
 
 /** Where the kernel offers FUSE: character device 10:229. */
 const devicePath = '/dev/fuse';
@@ -14,8 +14,7 @@ export function openFuseDevice(path = devicePath): number {
   try {
     return openSync(path, constants.O_RDWR);
   } catch (error) {
-    const refusal = explain(error);
-    throw new Failure(exitCode.unavailable, refusal.what, {...refusal, cause: error});
+    throw refusedFor(explain(error), exitCode.unavailable, error);
   }
 }
 

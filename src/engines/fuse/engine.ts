@@ -1,7 +1,7 @@
 import {closeSync, openSync} from 'node:fs';
 import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {AttachedDevice, AttachRequest, Engine, Refusal} from '../engine.ts';
+import {refusedFor} from '../failures.ts';
 import {serveSegment} from './block-server.ts';
 import {probeFuse} from './probe.ts';
 import {isVolumeKeySize} from './sector-cipher.ts';
@@ -24,5 +24,5 @@ async function attach({imageFd, readOnly, segment, volumeKey, folder}: AttachReq
 }
 
 function throwRefusal(refusal: Refusal | undefined): void {
-  if (refusal !== undefined) throw new Failure(exitCode.data, refusal.what, refusal);
+  if (refusal !== undefined) throw refusedFor(refusal, exitCode.data);
 }

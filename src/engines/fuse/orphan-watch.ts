@@ -21,7 +21,7 @@ const idleMs = 1500;
  * A session can hand an open file of the vault to a process outside. A ghost that closes its vault takes the device
  * away from under that file; one that was killed cannot, and the server would live on with the key and the lock of the
  * image for as long as somebody outside pleases. So an orphaned server that nobody uses ends itself. The kernel gives
- * errors to whoever has something open still, as if the disk had been pulled out.
+ * errors to every process that still has something open, as if the disk had been pulled out.
  */
 function watch({state: memory, parentPid}: WatchData): void {
   const state = new SharedState(memory);

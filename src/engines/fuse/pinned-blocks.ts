@@ -8,7 +8,7 @@ import type {ServedSegment} from './segment.ts';
  * vetted is the one that e2fsck, the kernel and fuse2fs read, although the image's owner, who has the passphrase and can
  * encipher what he likes, may write another one into the image at any time.
  *
- * What is kept is ciphertext, as it is in the image. All threads share one; whoever calls has the lock of the range.
+ * What is kept is ciphertext, as it is in the image. All threads share one; the caller has the lock of the range.
  */
 export class PinnedBlocks {
   readonly memory: SharedArrayBuffer;

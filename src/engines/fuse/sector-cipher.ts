@@ -1,7 +1,7 @@
 import {createCipheriv, createDecipheriv, type KeyObject} from 'node:crypto';
 import type {ServedSegment} from './segment.ts';
 
-/** The unit that initialisation vectors count in, whatever the size of a sector. */
+/** The unit that initialisation vectors count in, for any size of a sector. */
 const ivUnitBytes = 512;
 
 /**
@@ -9,7 +9,7 @@ const ivUnitBytes = 512;
  *
  * The initialisation vector is dm-crypt's `plain64`: the number of the sector's first 512-byte unit, counted from the
  * start of the segment, plus the segment's tweak, as 64 bits little-endian, then 64 zero bits. LUKS2 has no other
- * counting: dm-crypt's `iv_large_sectors` cannot be said in its header.
+ * counting: dm-crypt's `iv_large_sectors` has no place in its header.
  *
  * The key is a KeyObject because OpenSSL's copy of it is then wiped with it, and because that is four times as fast
  * on Node 24 as bytes are.

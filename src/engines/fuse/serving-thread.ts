@@ -35,7 +35,7 @@ const mountPollMs = 1;
  * longer: it has a KeyObject, whose bytes OpenSSL wipes when the thread ends.
  *
  * An error that is not an answer kills the process. A thread that died alone would leave its request unanswered, and
- * its locks taken, and all others waiting for ever; when the process dies, the kernel gives everybody an error.
+ * its locks taken, and all others waiting without end; when the process dies, the kernel gives everybody an error.
  */
 export function serveThread(data: ThreadData, onReady: () => void = () => {}): void {
   try {
@@ -59,7 +59,7 @@ export function serveThread(data: ThreadData, onReady: () => void = () => {}): v
   }
 }
 
-/** Tells the ghost of the first loss at once; the exit code tells it once more. */
+/** Tells the ghost of the first loss at once; the exit code repeats it. */
 function tellLoss(state: SharedState, code: string): void {
   if (!state.noteLoss()) return;
   try {
@@ -112,7 +112,7 @@ function send(fuseFd: number, reply: Buffer): 'sent' | 'ended' {
   } catch (error) {
     const {code} = error as NodeJS.ErrnoException;
     if (code === 'ENODEV') return 'ended';
-    // ENOENT: whoever asked has gone. Anything else means that somebody may never be answered.
+    // ENOENT: the process that asked is gone. Anything else means that somebody may never be answered.
     if (code !== 'ENOENT') throw error;
   }
   return 'sent';

@@ -37,7 +37,7 @@ export class SharedState {
     }
   }
 
-  /** Whether something that was written, or its flush, did not reach the image. Whoever wrote it was told. */
+  /** Whether something that was written, or its flush, did not reach the image. The writer got the error. */
   get lostSomething(): boolean {
     return Atomics.load(this.#words, loss) !== 0;
   }

@@ -3,7 +3,8 @@
  *
  * Linux reports a failed write-back once per open file: the next `fdatasync` succeeds although the data is gone. So a
  * failure is kept, and every later flush fails too. And because the threads share one open file, two flushes side by
- * side could split it: one would be told, the other would succeed before the failure is known. So they take turns.
+ * side could split it: one would get the error, the other would succeed before the failure is known. So they take
+ * turns.
  */
 export const syncGateWords = 2;
 

@@ -40,7 +40,7 @@ async function work(): Promise<void> {
   const reports: BridgeReport[] = [];
   for (const bridge of bridges) reports.push(await prepare(home, mountPoint, bridge));
   process.stdout.write(`${JSON.stringify(reports)}\n`);
-  // The descriptors are there until whoever has asked is done with them.
+  // The descriptors are there until the process that has asked is done with them.
   process.stdin.resume();
 }
 

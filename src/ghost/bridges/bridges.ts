@@ -3,10 +3,10 @@ import {closeSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, startBound} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import type {Failure} from '../../lifecycle/failure.ts';
 import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
 import {ownProgram} from '../../lifecycle/own-files.ts';
+import {bridgeNotMounted, bridgeRefused, bridgesNotPrepared} from '../failures.ts';
 import type {BridgeOrder, BridgeReport} from './bridge-worker.ts';
 import type {Caller} from '../caller.ts';
 import {openBridge} from '../plan/check-plan.ts';
@@ -23,14 +23,14 @@ export type Bridged = {readonly bridges: readonly BridgePlan[]; readonly remarks
  * caller's in every respect (`bridge-worker.ts`).
  *
  * Safe as root: of what that process says only names and numbers are taken, for sentences. Both ends are then opened
- * anew: directories of the caller's, with the caller's ids and through no symbolic link; and the bind is made through
+ * again: directories of the caller's, with the caller's ids and through no symbolic link; and the bind is made through
  * the two descriptors: the source by its number, the target as the working folder. It has the vault's own `nosuid` and
  * `nodev`, because a bind mount takes over the flags of the mount that it is made from.
  */
 export async function mountBridges(caller: Caller, homeFd: number, plan: OpenPlan): Promise<Bridged> {
   const worker = ['-c', 'exec "$0" "$@"', ...ownNode, workerPath];
   const {code, stdout} = await runAsCaller(caller, 'sh', worker, [], order(plan));
-  if (code !== 0) throw workerFailed();
+  if (code !== 0) throw bridgesNotPrepared();
   return bindEach(plan, parseReports(stdout.toString('utf8'), plan), async (bridge) => {
     const [homeEnd, vaultEnd] = openBridge(caller, homeFd, plan.mountPoint, bridge);
     try {
@@ -69,7 +69,7 @@ export async function mountBridgesPrivately(
       once(lines, 'line').then(([text]: string[]) => text),
       ended.then(() => undefined),
     ]);
-    if (line === undefined) throw workerFailed();
+    if (line === undefined) throw bridgesNotPrepared();
     return await bindEach(plan, parseReports(line, plan), (_bridge, {homeFd, vaultFd}) => {
       const end = (fd: number) => `/proc/${worker.pid}/fd/${fd}`;
       const bind = ['mount', '--no-canonicalize', '--bind', end(vaultFd), end(homeFd)];
@@ -106,9 +106,7 @@ async function bindEach(
     if (report.state === 'left out') continue;
     const bound = await bind(bridge, report);
     if (bound.code !== 0) {
-      throw new Failure(exitCode.unavailable, 'A bridge cannot be mounted.', {
-        why: bound.stderr.toString('utf8').trim(),
-      });
+      throw bridgeNotMounted(bound.stderr);
     }
     bridges.push(bridge);
   }
@@ -138,24 +136,7 @@ function refusedEnd(
   plan: OpenPlan,
 ): Failure {
   const path = printablePath(end === 'home' ? `${plan.home}/${bridge.home}` : `${plan.mountPoint}/${bridge.vault}`);
-  const reasons: Readonly<Record<string, string>> = {
-    ELOOP: 'it is a symbolic link, or not a directory',
-    ENOTDIR: 'it, or a directory above it, is a symbolic link or a file',
-    EPERM: 'it belongs to another user',
-    EACCES: 'the user cannot create or open it',
-    ENOSPC: 'there is no space to create it',
-  };
-  return new Failure(exitCode.noPermission, `The bridge at ${path} is refused.`, {
-    why: `A bridge must be a directory that belongs to the user: ${reasons[code] ?? 'the kernel does not make or open it'}.`,
-    next: end === 'home' ? `ls -ld ${path}` : 'tazpod config',
-  });
-}
-
-function workerFailed(): Failure {
-  return new Failure(exitCode.software, 'The bridges could not be prepared.', {
-    why: 'The process that prepares them ended without an answer.',
-    next: 'tazpod doctor',
-  });
+  return bridgeRefused(path, code, end);
 }
 
 /** What came from a process of the user's is looked at before it is used. */
@@ -166,7 +147,7 @@ function parseReports(text: string, {bridges}: OpenPlan): readonly BridgeReport[
   } catch {
     // As below.
   }
-  throw workerFailed();
+  throw bridgesNotPrepared();
 }
 
 function isReport(value: unknown): value is BridgeReport {

@@ -10,7 +10,7 @@ const onTheWay = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
  * A directory that is worked in by its descriptor: names are looked up in it one at a time, and none of them is
- * followed if it is a symbolic link. Whatever others rename meanwhile, the work stays in the tree it began in.
+ * followed if it is a symbolic link. If others rename something meanwhile, the work stays in the tree it began in.
  */
 export class Directory {
   readonly fd: number;

@@ -40,7 +40,7 @@ const spareBytes = 1024 * 1024;
  * .tazpod/bridges/ID/record       `copied`: it is, and gets this place; `placed`: it has it, the home's can go
  * ```
  *
- * A kill at any point is taken up by the next call: without a record the copy is begun anew, with one the rest is done.
+ * A kill at any point is taken up by the next call: without a record the copy starts again, with one the rest is done.
  * Where the vault has something already, the home's goes beside it and nothing is overwritten or mixed.
  *
  * Throws an Obstacle, or the kernel's error, and has then removed nothing outside.
@@ -162,7 +162,9 @@ function writeRecord(desk: Directory, record: Record): void {
   fsyncSync(desk.fd);
 }
 
-/** A record that cannot be read is none: then the copy is made anew, and what is in the vault already is kept beside. */
+/**
+ * A record that cannot be read does not count: the copy is made again, and what is in the vault already is kept beside.
+ */
 function readRecord(desk: Directory): Record | undefined {
   try {
     const fd = openSync(desk.at('record'), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

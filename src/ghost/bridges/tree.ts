@@ -86,8 +86,8 @@ export function differenceOf(from: Directory, copy: Directory, way = ''): string
 }
 
 /**
- * Removes from a tree what its copy has: each file is compared once more right before. What differs stays, and so do
- * the directories above it. Sockets and FIFOs go: whoever needs one makes it again.
+ * Removes from a tree what its copy has: each file is compared again right before. What differs stays, and so do
+ * the directories above it. Sockets and FIFOs go: a program that needs one makes it again.
  */
 export function removeCopied(from: Directory, copy: Directory, way = ''): void {
   for (const {name, path, kind} of entriesOf(from, way)) {

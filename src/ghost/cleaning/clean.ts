@@ -19,7 +19,7 @@ import type {CliChannel} from '../cli-channel.ts';
 import {markLocked} from '../lock.ts';
 import {type Belongings, describeBelongings, observe} from './observe.ts';
 
-/** Programs that wait for a device may wait for ever. */
+/** Programs that wait for a device may never end. */
 const patienceMs = 10_000;
 const pollMs = 20;
 /** How long what was seen of the processes may be believed, when many of them get a signal one after the other. */
@@ -37,7 +37,7 @@ export async function observeVault(caller: Caller, plan: ObservePlan, channel: C
 
 /**
  * Does what a strategy has planned, one action after the other, as long as somebody waits for it, and tells what became
- * of each. What an action names is looked for anew right before it among what there is of the image, and is left alone
+ * of each. What an action names is looked for again right before it among what there is of the image, and is left alone
  * where it is not found there.
  *
  * Safe as root: the image must be the caller's own. A loop device counts as its only by the image's inode, a mapping
@@ -104,7 +104,7 @@ async function perform(
     case 'force-remove-mapping': {
       const mapping = own.mappings.find(({name}) => name === action.name);
       if (mapping === undefined) return missingMapping(action.name);
-      // Its key and its hold on the image go at once; the empty mapping goes with whoever has it open.
+      // Its key and its hold on the image go at once; the empty mapping goes with the last process that has it open.
       const wipe = ['wipe_table', '--force', '--noflush', '--nolockfs', '--noudevsync', action.name];
       const wiped = outcomeOf(await run('dmsetup', wipe, {timeoutMs: patienceMs}));
       if (wiped.outcome === 'failed' || readMapping(mapping.device)?.name !== action.name) return wiped;

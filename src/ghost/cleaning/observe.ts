@@ -12,8 +12,8 @@ import type {Caller} from '../caller.ts';
 
 /**
  * Everything that this machine has of one image, found by the image's inode and by nothing else: what lies on a loop
- * device of the image, what is mounted of that, and who uses it. A LUKS UUID is written by whoever writes the image,
- * and a name by whoever makes the device; neither is asked.
+ * device of the image, what is mounted of that, and who uses it. The writer of an image chooses its LUKS UUID,
+ * and the maker of a device its name; neither is asked.
  */
 export type Belongings = {
   /** Of the caller. */
@@ -48,7 +48,7 @@ export async function observe(caller: Caller, imageFd: number): Promise<Belongin
   return {ghosts, loops, mappings, mounts, holders: [...holders.values()].filter(({pid}) => !inits.has(pid))};
 }
 
-/** What was found, as the caller is told it. */
+/** What was found, as the caller learns it. */
 export function describeBelongings(image: string, {ghosts, holders, mounts, mappings, loops}: Belongings): Observation {
   const [ghost] = ghosts;
   return {

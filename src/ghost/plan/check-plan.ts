@@ -4,8 +4,8 @@ import {refuseBridges} from '../../lifecycle/bridge-rules.ts';
 import {exitCode, type ExitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
-import {shellWord} from '../../luks/untrusted-text.ts';
 import {asCaller, type Caller} from '../caller.ts';
+import {cannotOpen, imageExists, ofAnotherUser, onlyReadable, refused} from '../failures.ts';
 import {printablePath} from '../printable-path.ts';
 import {openTakenTerminal} from '../session/guarded-terminal.ts';
 
@@ -48,7 +48,7 @@ const placeOnly = 0o10000000 | constants.O_NOFOLLOW;
  */
 export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
   if (plan.privateGhost !== undefined && caller.isolation !== 'private') {
-    throw refused('private ghost', 'only a private call can tell of one');
+    throw refused('private ghost', 'only a private call can name one');
   }
   // A home may be reached through links of the system (/home -> /var/home): the plan names what is at their end.
   const {home} = plan;
@@ -88,7 +88,7 @@ function realHome(caller: Caller, path: string): string | undefined {
 
 /**
  * `HOME` may name another directory than the login name database. It must be the caller's own (`openOwned`), and nobody
- * else may be able to move it: then whatever is mounted below it is where the caller alone decides, as in any home.
+ * else may be able to move it: then all that is mounted below it is where the caller alone decides, as in any home.
  */
 function refuseForeignHome(caller: Caller, home: string): void {
   for (let path = dirname(home); ; path = dirname(path)) {
@@ -135,10 +135,7 @@ function openImage(caller: Caller, plan: OpenPlan, folderFd: number): number | u
   if (plan.create === undefined)
     return openOwnedImage(caller, folderFd, plan.image, plan.readOnly ? 'reading' : 'writing');
   if (!exists(folderFd, basename(plan.image))) return undefined;
-  throw new Failure(exitCode.cannotCreate, `${printablePath(plan.image)} already exists.`, {
-    why: 'TazPod never overwrites a file with a new vault.',
-    next: 'tazpod vault unlock',
-  });
+  throw imageExists(plan.image);
 }
 
 function openOwnedImage(caller: Caller, folderFd: number, image: string, wanted: 'reading' | 'writing'): number {
@@ -156,7 +153,7 @@ function openOwnedImage(caller: Caller, folderFd: number, image: string, wanted:
   }
   const stat = fstatSync(fd);
   if (!stat.isFile()) throw refused('image', 'it is not a regular file');
-  // In a user namespace of its own the ghost has every right over the user's files, whatever their permissions are.
+  // In a user namespace of its own the ghost has every right over the user's files, with any permissions.
   if (wanted === 'writing' && caller.isolation === 'private' && (stat.mode & 0o200) === 0) {
     closeSync(fd);
     throw onlyReadable(image, false);
@@ -179,24 +176,6 @@ function ownerIfOpened(open: () => number): number | undefined {
   const {uid} = fstatSync(fd);
   closeSync(fd);
   return uid;
-}
-
-function ofAnotherUser(image: string): Failure {
-  return new Failure(exitCode.noPermission, 'The image is refused: it belongs to another user.', {
-    why: 'TazPod opens a vault only for the owner of its image. Copy the image to open it.',
-    next: `cp ${shellWord(image)} ~/copy.img && tazpod vault unlock --image ~/copy.img`,
-  });
-}
-
-/** The Failure for an image that the caller can read and not write. */
-function onlyReadable(image: string, ofFileSystem: boolean): Failure {
-  const path = printablePath(image);
-  return new Failure(exitCode.noPermission, `The image at ${path} is not writable.`, {
-    why: ofFileSystem
-      ? 'It is on a read-only file system, and an open vault writes to its image unless it is opened read-only.'
-      : 'Its permissions do not let you write it, and an open vault writes to its image unless it is opened read-only.',
-    next: `tazpod vault unlock --read-only --image ${shellWord(image)}`,
-  });
 }
 
 function openOwned(caller: Caller, path: string, what: string): number {
@@ -298,31 +277,4 @@ function exists(folderFd: number, name: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ENOENT';
   }
-}
-
-function cannotOpen(what: string, path: string, error: unknown, missing: ExitCode): Failure {
-  const code = (error as NodeJS.ErrnoException).code;
-  switch (code) {
-    case 'ENOENT':
-      return new Failure(missing, `There is no ${what} at ${printablePath(path)}.`, {
-        next: what === 'image' ? 'tazpod vault create' : `mkdir -m 0700 ${printablePath(path)}`,
-      });
-    case 'ELOOP':
-    case 'ENOTDIR':
-      return refused(what, `${printablePath(path)} is a symbolic link or not a directory`);
-    case 'EACCES':
-    case 'EPERM':
-      return new Failure(exitCode.noPermission, `You cannot open the ${what} at ${printablePath(path)}.`, {
-        ...(what === 'image' ? {why: 'Its permissions do not let you read it.'} : {}),
-        next: what === 'image' ? `chmod u+r ${printablePath(path)}` : `ls -ld ${printablePath(path)}`,
-      });
-    default:
-      return new Failure(exitCode.noPermission, `The ${what} at ${printablePath(path)} cannot be opened.`, {
-        why: `The kernel returned ${code ?? 'an error'}.`,
-      });
-  }
-}
-
-function refused(what: string, why: string): Failure {
-  return new Failure(exitCode.noPermission, `The ${what} is refused: ${why}.`, {next: 'tazpod vault status'});
 }

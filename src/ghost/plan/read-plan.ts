@@ -1,8 +1,6 @@
 import {closeSync, constants, fstatSync, openSync, readSync, rmdirSync, unlinkSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {isCleanAction, maximumActions} from '../../lifecycle/cleaning.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {
   type BridgePlan,
   type GhostPlan,
@@ -15,6 +13,7 @@ import {
 } from '../../lifecycle/plan.ts';
 import {parseStrictJson} from '../../lifecycle/strict-json.ts';
 import {asCaller, type Caller} from '../caller.ts';
+import {malformed, planUnreadable} from '../failures.ts';
 
 /** A plan carries the user's environment; Linux takes at most 2 MiB of arguments and environment together. */
 const maximumPlanBytes = 4 * 1024 * 1024;
@@ -319,22 +318,13 @@ function components(path: string, field: string): void {
   }
 }
 
-function malformed(field: string): Failure {
-  return new Failure(exitCode.data, `The plan is malformed at \`${field}\`.`, {
-    why: 'The two halves of TazPod are of different versions, or the plan was not written by TazPod.',
-    next: 'tazpod doctor',
-  });
-}
-
 function openPrivateFile(caller: Caller, path: string): number {
-  const refuse = (why: string) =>
-    new Failure(exitCode.noPermission, 'The plan cannot be read.', {why, next: 'tazpod help'});
   let fd: number;
   try {
     // Non-blocking, so that a FIFO in the file's place holds nobody up.
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch {
-    throw refuse('The user cannot open it.');
+    throw planUnreadable('The user cannot open it.');
   }
   const stat = fstatSync(fd);
   if (
@@ -345,13 +335,13 @@ function openPrivateFile(caller: Caller, path: string): number {
     stat.size > maximumPlanBytes
   ) {
     closeSync(fd);
-    throw refuse('It is not a private file of the user.');
+    throw planUnreadable('It is not a private file of the user.');
   }
   return fd;
 }
 
 function readWhole(fd: number): Buffer {
-  // One byte more than allowed: a file that grew meanwhile is then refused as malformed, not read for ever.
+  // One byte more than allowed: a file that grew meanwhile is then refused as malformed, not read without end.
   const buffer = Buffer.alloc(Math.min(fstatSync(fd).size, maximumPlanBytes) + 1);
   let length = 0;
   for (let count = 1; count > 0 && length < buffer.length; length += count) {

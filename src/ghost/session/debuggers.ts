@@ -1,5 +1,5 @@
 /**
- * What keeps a Node from opening its debugger at SIGUSR1, whatever its version: an address at which no machine can listen
+ * What keeps a Node from opening its debugger at SIGUSR1, in any version: an address at which no machine can listen
  * (192.0.2.0/24 is for documentation, RFC 5737). The signal then costs a line on standard error.
  *
  * `--disable-sigusr1` would be quieter. But a Node before 22.14 refuses to start with it, and a newer one leaves the

@@ -3,9 +3,8 @@ import {once} from 'node:events';
 import {closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, type Stats} from 'node:fs';
 import type {Readable} from 'node:stream';
 import {start} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {Caller} from '../caller.ts';
+import {registryNotRoots} from '../failures.ts';
 
 /** The terminal that the user types at, while it is root's. */
 export type GuardedTerminal = {
@@ -19,7 +18,7 @@ const registry = '/run/tazpod';
 const attempts = 3;
 
 /**
- * Opens a terminal that a ghost of the same caller has taken already, so that the caller cannot open it any more.
+ * Opens a terminal that a ghost of the same caller has taken already, so that the caller can no longer open it.
  *
  * Safe as root: the path is one of a pseudo-terminal, the registry is root's and says that the terminal is the caller's,
  * and `guardTerminal` uses it only if that ghost is still there and so has it open: then the number is still that
@@ -144,7 +143,5 @@ function makeRegistry(): void {
   mkdirSync(registry, {recursive: true, mode: 0o700});
   const stat = lstatSync(registry);
   if (stat.isDirectory() && stat.uid === 0 && (stat.mode & 0o022) === 0) return;
-  throw new Failure(exitCode.unavailable, `${registry} is not a directory that only root may change.`, {
-    next: `sudo mv ${registry} ${registry}.old`,
-  });
+  throw registryNotRoots(registry);
 }

@@ -1,11 +1,10 @@
 import {constants, existsSync, openSync} from 'node:fs';
 import {readOpenVaults, type RunningVault} from '../../kernel/open-vaults.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {lockedMarker} from '../../lifecycle/init-label.ts';
 import type {OpenVault} from '../../lifecycle/message.ts';
 import type {ProcessIdentity} from '../../kernel/process.ts';
 import type {EnterPlan, SessionPlan} from '../../lifecycle/plan.ts';
+import {justEnded, reservedForGhost} from '../failures.ts';
 import {supervise} from './supervise.ts';
 import type {Caller} from '../caller.ts';
 import type {CliChannel} from '../cli-channel.ts';
@@ -24,7 +23,7 @@ export async function enterPrivateGhost(
 ): Promise<number> {
   // In a namespace of its own already, it could not.
   if (process.getuid!() !== caller.sessionUid || caller.isolation !== 'private') {
-    throw new Failure(exitCode.noPermission, 'This call is reserved for the ghost itself.');
+    throw reservedForGhost();
   }
   const {pid, startTicks} = plan.init;
   const running = readOpenVaults().find(
@@ -40,12 +39,6 @@ export async function enterPrivateGhost(
   onSession();
   session.begin();
   return supervise({session, channel, wasLocked, onLingering: async () => {}});
-}
-
-export function justEnded(): Failure {
-  return new Failure(exitCode.busy, 'The ghost ended just before this command could join it.', {
-    next: 'tazpod vault unlock',
-  });
 }
 
 /** A session in a ghost that is there; undefined if that one ends before the session is in it. */

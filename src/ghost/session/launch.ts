@@ -161,11 +161,7 @@ function withholdForeignVariables({mountPoint, environment, readOnly}: LaunchOrd
     return false;
   } finally {
     say('tazpod: the variables in this vault are not set: this account did not pull them.');
-    say(
-      readOnly
-        ? '  Next: tazpod exec -- tazpod env --trust, without --read-only, if you know who pulled them'
-        : '  Next: tazpod pull, or tazpod env --trust if you know who pulled them',
-    );
+    say(readOnly ? '  Next: tazpod exec -- tazpod env --trust' : '  Next: tazpod pull');
   }
 }
 

@@ -2,17 +2,16 @@ import {chownSync, closeSync, existsSync, mkdirSync, writeFileSync} from 'node:f
 import {dirname, join} from 'node:path';
 import {bareMount} from '../../engines/bare-mount.ts';
 import {findProgram, run} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {OpenPlan} from '../../lifecycle/plan.ts';
 import {fallbackRuntimeFolder, runtimeFolderOf} from '../../lifecycle/runtime-folder.ts';
 import {Directory} from '../bridges/directory.ts';
 import {asCaller, type Caller} from '../caller.ts';
+import {noOwnSockets} from '../failures.ts';
 import type {OpenedPlan} from '../plan/check-plan.ts';
 import {printablePath} from '../printable-path.ts';
 
 /*
- * The kernel finds a socket by its inode, whoever has mounted what: a program that listens in a directory which is there
+ * The kernel finds a socket by its inode, with any mounts: a program that listens in a directory which is there
  * outside too can be reached from there, and takes a program inside for its own. So the session gets empty directories
  * in the places where agents put their sockets.
  */
@@ -116,8 +115,5 @@ function makeFolder({sessionUid, sessionGid, isolation}: Caller, path: string): 
 async function mount(args: readonly string[], where: Parameters<typeof run>[2] = {}): Promise<void> {
   const result = await run('mount', [...bareMount, ...args], where);
   if (result.code === 0) return;
-  throw new Failure(exitCode.unavailable, 'The session cannot have socket directories of its own.', {
-    why: result.stderr.toString('utf8').trim(),
-    next: 'tazpod doctor',
-  });
+  throw noOwnSockets(result.stderr);
 }

@@ -2,8 +2,7 @@ import {once} from 'node:events';
 import {openSync, writeFileSync} from 'node:fs';
 import {identityMap, readIdMap} from '../../kernel/namespaces.ts';
 import {start} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {noUserNamespace} from '../failures.ts';
 
 /**
  * Makes the user namespace that the session will live in, and returns a descriptor of it.
@@ -26,10 +25,7 @@ export async function makeUserNamespace(): Promise<number> {
   try {
     const there = await Promise.race([once(holder.stdout!, 'data'), once(holder, 'close').then(() => undefined)]);
     if (there === undefined) {
-      throw new Failure(exitCode.unavailable, 'The kernel refuses a user namespace.', {
-        why: 'Without one, nothing hides a session from other processes of its user.',
-        next: 'tazpod doctor',
-      });
+      throw noUserNamespace();
     }
     writeFileSync(`/proc/${holder.pid}/uid_map`, identityMap(readIdMap('uid')));
     writeFileSync(`/proc/${holder.pid}/gid_map`, identityMap(readIdMap('gid')));

@@ -17,8 +17,9 @@ import {callersLimits} from '../limits.ts';
 /**
  * The init of a session: waits for the ghost's word, and ends if the ghost is gone by then; runs the program; tells
  * the ghost the program's exit code; and stays as long as other shells have joined. Its end is the end of every process
- * in the namespace, so whoever joins at that moment must know: descriptor 9 of the init is open while it decides, and a
- * process that finds it open has not joined. Either the init sees the process, or the process sees the descriptor.
+ * in the namespace, so a process that joins at that moment must know: descriptor 9 of the init is open while it
+ * decides, and a process that finds it open has not joined. Either the init sees the process, or the process sees the
+ * descriptor.
  *
  * If others still run then, the ghost looks which, before the init ends them.
  *

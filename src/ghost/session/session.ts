@@ -67,7 +67,7 @@ export type Session = {
   isStopped(): boolean;
   /** Sends a signal to the program that the user asked for. */
   signal(signal: SessionSignal): void;
-  /** SIGHUP to all of the session, and after the grace time (at once, if there is none) SIGKILL to its init. */
+  /** SIGHUP to all of the session, and after the grace time (at once without one) SIGKILL to its init. */
   end(graceMs: number): Promise<void>;
   /** Continues what is stopped of the session. */
   wake(): void;
@@ -125,7 +125,7 @@ export function prepareJoin(
   const order = writeLaunchOrder(caller, plan, vault, {first: false, folder: `${init}/root/dev/shm`});
   const program = withoutPrivileges(caller, order, sessionGroups);
   const script = joinedScript(plan.ownTerminal ? `setpriv --pdeathsig KILL -- ${relay(program)}` : program);
-  // Once more for the process behind the fork, whose parent is in another PID namespace and has no number there.
+  // Again for the process behind the fork, whose parent is in another PID namespace and has no number there.
   const joined = ['setpriv', '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', script, joinedName];
   const sealed = vault.isolation === 'sealed';
   const namespaces = [...(sealed ? [] : ['--user', '--preserve-credentials']), '--mount', '--pid', '--ipc'];
@@ -149,7 +149,7 @@ function startSession(
   });
   for (const fd of descriptors) closeSync(fd);
   const line = child.stdio[3] as Socket;
-  // A session that is gone already is told by its exit code.
+  // The exit code shows a session that is gone already.
   line.on('error', () => {});
 
   const ended = once(child, 'exit').then(([code, signal]: (number | NodeJS.Signals | null)[]) =>

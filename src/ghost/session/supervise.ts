@@ -21,13 +21,13 @@ export type Supervised = {
   readonly onLingering: () => Promise<void>;
   /** Settles when the session has nothing left to live on. */
   readonly lost?: Promise<unknown>;
-  /** Settles when the vault is not where the session looks for it any more. */
+  /** Settles when the vault is no longer where the session looks for it. */
   readonly misplaced?: Promise<unknown>;
 };
 
 /**
- * Waits for the end of a session that has begun, and returns its exit code. Brings the end about when nobody waits for
- * the session any more: when the CLI is gone, or somebody ends the ghost itself. A session that others have joined
+ * Waits for the end of a session that has begun, and returns its exit code. Ends the session when nobody waits for it:
+ * when the CLI is gone, or somebody ends the ghost itself. A session that others have joined
  * outlives its CLI.
  */
 export async function supervise(supervised: Supervised): Promise<number> {

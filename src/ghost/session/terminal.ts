@@ -1,7 +1,6 @@
 import {run} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {Caller} from '../caller.ts';
+import {noOwnTerminal} from '../failures.ts';
 
 /**
  * Gives the mount namespace terminals of its own: a devpts instance that no other namespace can name, so that nobody
@@ -26,8 +25,5 @@ export async function mountPrivateSharedMemory(): Promise<void> {
 async function mount(args: readonly string[]): Promise<void> {
   const result = await run('mount', args);
   if (result.code === 0) return;
-  throw new Failure(exitCode.unavailable, 'The session cannot have a terminal of its own.', {
-    why: result.stderr.toString('utf8').trim(),
-    next: 'tazpod doctor',
-  });
+  throw noOwnTerminal(result.stderr);
 }

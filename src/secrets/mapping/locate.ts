@@ -1,17 +1,15 @@
 import {existsSync, statSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
-import {printable} from '../../config/printable.ts';
 import {readText} from '../../config/read-text.ts';
 import {readYamlFile, type YamlFile} from '../../config/yaml-file.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {noSecretsFile, secretsFileOfAnother} from '../failures.ts';
 import {type SecretsDocument, secretsSchema} from './secrets-schema.ts';
 
 /** Where it is looked for in each folder, from the working folder upwards. */
 const names = ['secrets.yml', '.tazpod/secrets.yml'];
 
 /**
- * The `secrets.yml` that is meant: the one that was named, else the nearest one. Undefined where there is none. One that
+ * The `secrets.yml` that is meant: the one that was named, else the nearest one. Undefined if none exists. One that
  * belongs to somebody else is refused: it says what is fetched, from where, and into which variables.
  */
 export function locateSecretsFile(named: string | undefined, workingFolder: string): string | undefined {
@@ -22,14 +20,14 @@ export function locateSecretsFile(named: string | undefined, workingFolder: stri
     const ours = found.find(isOurs);
     if (ours !== undefined) return owned(ours);
     foreign ??= found[0];
-    // If there is no other, what is wrong with it is told.
+    // If there is no other, its faults are reported.
     if (folder === dirname(folder)) return foreign === undefined ? undefined : owned(foreign);
   }
 }
 
 /**
  * False for a `secrets.yml` of another program, such as Rails or summon: it has keys at its top, and none of TazPod's.
- * What cannot be read, or looks otherwise, is taken for TazPod's, so that its faults are told.
+ * What cannot be read, or looks otherwise, is taken for TazPod's, so that its faults are reported.
  */
 function isOurs(path: string): boolean {
   let text: string;
@@ -42,28 +40,17 @@ function isOurs(path: string): boolean {
   return keys.length === 0 || keys.some((key) => Object.hasOwn(secretsSchema.shape, key));
 }
 
-/** Reads the `secrets.yml` that is meant. Throws a Failure: 66 where there is none, 78 where it is wrong. */
+/** Reads the `secrets.yml` that is meant. Throws a Failure: 66 if it does not exist, 78 if it is invalid. */
 export function readSecretsFile(named: string | undefined, workingFolder: string): YamlFile<SecretsDocument> {
   const path = locateSecretsFile(named, workingFolder);
   const file = path === undefined ? undefined : readYamlFile(path, secretsSchema);
   if (file !== undefined) return file;
-  throw new Failure(
-    exitCode.noInput,
-    path === undefined
-      ? 'There is no secrets.yml in this directory or its parents.'
-      : `There is no ${printable(path, 4096)}.`,
-    {
-      next: 'write one (README.md has an example), then: tazpod secrets check',
-    },
-  );
+  throw noSecretsFile(path);
 }
 
 function owned(path: string): string {
   const uid = process.getuid!();
   const stat = statSync(path, {throwIfNoEntry: false});
   if (stat === undefined || stat.uid === uid || stat.uid === 0) return path;
-  throw new Failure(exitCode.noPermission, `${printable(path, 4096)} belongs to another user.`, {
-    why: 'A user who can write it controls the variables of your programs.',
-    next: `copy it to your own directory, read it, and pass it with --secrets-file`,
-  });
+  throw secretsFileOfAnother(path);
 }

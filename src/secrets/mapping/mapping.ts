@@ -117,11 +117,14 @@ type Layer = {readonly at: YamlPath; readonly part: SecretsDocument | ProfileDoc
 /** The file itself, then the profiles from the one that is inherited to the one that was asked for. */
 function layersOf(file: YamlFile<SecretsDocument>, profile: string | undefined): Layer[] {
   const profiles = file.value.profiles ?? {};
-  // All chains are walked, so that a circle in another profile does not wait for whoever needs that one.
+  // All chains are followed, so that a loop among other profiles is reported before a user needs one of them.
   const chainOf = (name: string): string[] => {
     const chain: string[] = [];
     for (let each: string | undefined = name; each !== undefined; each = profiles[each]?.inherits) {
-      if (chain.includes(each)) throw file.failure(['profiles', name, 'inherits'], 'leads back to itself.');
+      if (chain.includes(each)) {
+        const loop = [...chain.slice(0, chain.indexOf(each) + 1).reverse(), each].join(' → ');
+        throw file.failure(['profiles', each, 'inherits'], `makes the profile inherit from itself (${loop}).`);
+      }
       if (!Object.hasOwn(profiles, each)) {
         throw file.failure(['profiles', chain.at(-1)!, 'inherits'], `does not name a profile of this file.`);
       }
@@ -140,7 +143,7 @@ function layersOf(file: YamlFile<SecretsDocument>, profile: string | undefined):
 
 /**
  * Those of later layers take the place of earlier ones that have a key in common. What stands twice in one layer stays,
- * and is told later.
+ * and is reported later.
  */
 function overlay<T extends {readonly at: YamlPath}>(items: readonly T[], keysOf: (item: T) => readonly string[]): T[] {
   const layer = ({at}: T) => JSON.stringify(at.slice(0, -1));

@@ -1,7 +1,6 @@
 import {closeSync, openSync, readSync} from 'node:fs';
-import {printable} from '../../config/printable.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
+import {noSecretIn, secretUnreadable} from '../failures.ts';
 
 const limitBytes = 64 * 1024;
 
@@ -25,10 +24,10 @@ export function readSecretLine(file: string): Buffer {
     const line = Buffer.from(buffer.subarray(0, end === -1 ? length : end));
     const trimmed = line.at(-1) === 13 ? line.subarray(0, -1) : line;
     if (trimmed.length > 0) return trimmed;
-    throw new Failure(exitCode.data, `There is no secret in the first line of ${nameOf(file)}.`);
+    throw noSecretIn(file);
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure(exitCode.noInput, `${nameOf(file)} cannot be read.`, {cause: error});
+    throw secretUnreadable(file, error);
   } finally {
     buffer.fill(0);
   }
@@ -46,8 +45,4 @@ function readSome(fd: number, buffer: Buffer, at: number): number {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
     }
   }
-}
-
-function nameOf(file: string): string {
-  return file === '-' ? 'Standard input' : printable(file, 4096);
 }

@@ -16,7 +16,7 @@ type Token = readonly [type: string, value: string, start: number, end: number, 
 /**
  * Understands a mustache template: `{{NAME | json}}` goes through a filter, see `template-filters.ts`. `{{NAME}}` and `{{{NAME}}}` are the value as it is (nothing is escaped: it is not
  * HTML), `{{#NAME}}…{{/NAME}}` is there where the secret is there and not empty, `{{^NAME}}…{{/NAME}}` where it is
- * not. Partials are refused, and functions there are none: mustache.js only parses here, and values, which are bytes,
+ * not. Partials are refused, and functions do not exist: mustache.js only parses here, and values, which are bytes,
  * never pass through it.
  */
 export function parseTemplate(text: string, fail: (sentence: string) => Failure): Template {

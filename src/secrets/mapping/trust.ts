@@ -2,8 +2,6 @@ import {createHash} from 'node:crypto';
 import {readFileSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {printable} from '../../config/printable.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import type {OpenedBackend} from '../stores/backends.ts';
 import {realFileOperations} from '../pull/file-operations.ts';
 import type {Mapping} from './mapping.ts';
@@ -69,16 +67,4 @@ export class Trust {
 /** Takes every agreement back. */
 export function forgetTrust(mountPoint: string): void {
   rmSync(join(mountPoint, '.tazpod/trusted.json'), {recursive: true, force: true});
-}
-
-/** What is told where an agreement is missing and nobody can be asked. */
-export function untrusted(mapping: Mapping, demands: readonly string[]): Failure {
-  return new Failure(
-    exitCode.noPermission,
-    `${printable(mapping.file.path, 4096)} asks for more than pulling secrets into the vault.`,
-    {
-      why: `Somebody else may have written it, and it ${demands.length === 1 ? 'asks for this' : 'asks for these'}: ${demands.join('; ')}.`,
-      next: 'read it, then pass --trust if you agree',
-    },
-  );
 }

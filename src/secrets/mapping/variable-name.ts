@@ -1,5 +1,5 @@
 /**
- * Variables by which whoever sets them decides what code programs load or run, where they look for their own files, or
+ * Variables whose values decide what code programs load or run, where they look for their own files, or
  * whom they trust. A `secrets.yml` may come with a cloned repository, and a value from a store that others write to.
  */
 const decisive: readonly RegExp[] = [
@@ -15,7 +15,7 @@ const decisive: readonly RegExp[] = [
   /^(NODE_(?!AUTH_TOKEN$|ENV$)\w+|NPM_CONFIG_\w+|npm_config_\w+|DENO_(DIR|INSTALL\w*|CERT)|BUN_INSTALL\w*|ELECTRON_RUN_AS_NODE)$/,
   /^(PYTHON\w*|PERL\w*|RUBY\w*|GEM_(HOME|PATH)|BUNDLE_(GEMFILE|PATH|BIN)|LUA_\w+|PHPRC|PHP_INI_SCAN_DIR|TCLLIBPATH|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH)$/,
   /^(GOFLAGS|GOPATH|GOBIN|GOROOT|GOPROXY|CARGO_(?!REGISTR)\w+|RUSTC\w*|RUSTFLAGS|MAKEFLAGS|MAKEFILES|CC|CXX|GCC_EXEC_PREFIX|COMPILER_PATH)$/,
-  // Programs that run what they are told to.
+  // Programs that run commands from their variables.
   /^(EDITOR|VISUAL|PAGER|MANPAGER|BROWSER|LESSOPEN|LESSCLOSE|LESS|SUDO_\w+|SSH_ASKPASS\w*|GIT_(?!AUTHOR_|COMMITTER_)\w+|GNUPGHOME|RSYNC_RSH|CVS_RSH)$/,
   /^(DOCKER_CONFIG|KUBECTL_\w+|HELM_PLUGINS|PASSWORD_STORE_\w+|OPENSSL_\w+|SSL_CERT_\w+|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|DBUS_\w+)$/,
   /^TAZPOD(_|$)/,

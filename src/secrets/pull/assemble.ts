@@ -2,8 +2,8 @@ import {join, resolve} from 'node:path';
 import {printable} from '../../config/printable.ts';
 import {readText} from '../../config/read-text.ts';
 import type {Secret} from '../../contract/index.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import type {Failure} from '../../lifecycle/failure.ts';
+import {environmentTooLong, sameTarget, secretRefused, secretsMissing} from '../failures.ts';
 import {renderEnvironment} from '../session/environment-files.ts';
 import type {FetchedFolder} from './fetch.ts';
 import type {NewFile, NewSet, NewVariable} from './generations.ts';
@@ -83,9 +83,9 @@ class Assembly {
   addSecret(wanted: WantedSecret, found: readonly Secret[]): void {
     const name = wanted.name!;
     if (found.length > 1) {
-      throw refused(
-        wanted,
+      throw secretRefused(
         name,
+        wanted.backend.name,
         `is in several folders below ${printable(wanted.path)}.`,
         'set path: FOLDER, without recursive',
       );
@@ -187,7 +187,7 @@ class Assembly {
     const fault = this.#faultOf(wanted, name, file, env, value);
     const source = wanted.optional && wanted.name === undefined ? {wanted, name} : undefined;
     if (fault !== undefined) {
-      if (source === undefined) throw refused(wanted, name, fault.sentence, fault.next);
+      if (source === undefined) throw secretRefused(name, wanted.backend.name, fault.sentence, fault.next);
       this.#leftOut.push({backend: wanted.backend.name, secret: name, why: fault.sentence});
       return;
     }
@@ -282,25 +282,22 @@ class Assembly {
       const folded = foldCase(path);
       const prefixes = folded.split('/').map((_, index, names) => names.slice(0, index + 1).join('/'));
       const other = prefixes.map((each) => seen.get(each)).find((each) => each !== undefined);
-      if (other !== undefined) throw twice(`the file ${printable(path, 400)}`, printable(other, 400));
+      if (other !== undefined) throw sameTarget(`the file ${printable(path, 400)}`, printable(other, 400));
       seen.set(folded, path);
     }
     for (const {path} of this.#files) {
       const folder = path.split('/').slice(0, -1).join('/');
       const other = folder === '' ? undefined : collidingPathAbove(folder, seen);
-      if (other !== undefined) throw twice(`the file ${printable(path, 400)}`, printable(other, 400));
+      if (other !== undefined) throw sameTarget(`the file ${printable(path, 400)}`, printable(other, 400));
     }
     const names = new Set<string>();
     for (const {name} of this.#variables) {
-      if (names.has(name)) throw twice(`the variable ${name}`, 'another one');
+      if (names.has(name)) throw sameTarget(`the variable ${name}`, 'another one');
       names.add(name);
     }
     const total = this.#variables.reduce((sum, {name, value}) => sum + name.length + value.length + 2, 0);
     if (total <= environmentLimitBytes) return;
-    throw new Failure(exitCode.data, 'All variables together are too long: no program could start.', {
-      why: `They have ${total} bytes, and the limit is ${environmentLimitBytes}.`,
-      next: 'use file: instead of env: for the long ones',
-    });
+    throw environmentTooLong(total, environmentLimitBytes);
   }
 }
 
@@ -311,38 +308,11 @@ function collidingPathAbove(folder: string, seen: ReadonlyMap<string, string>): 
   return above.find((each) => each !== undefined && collidingPath(folder, [each]) !== undefined);
 }
 
-function twice(what: string, other: string): Failure {
-  return new Failure(exitCode.data, `Two secrets have the same target: ${what}.`, {
-    why: `The other one is ${other}; TazPod ignores the case of letters here.`,
-    next: 'give one of them another path in secrets.yml',
-  });
-}
-
-function refused(wanted: WantedSecret, name: string, sentence: string, next?: string): Failure {
-  return new Failure(
-    exitCode.data,
-    `The secret ${printable(name)} of ${wanted.backend.name} ${sentence}`,
-    next === undefined ? {} : {next},
-  );
-}
-
-/** Users of pass write "clients/token", which is the secret "token" in the folder "/clients". */
-function pathAdvice(name: string): string {
-  const cut = name.lastIndexOf('/');
-  const [folder, last] = [name.slice(0, cut), name.slice(cut + 1)].map((part) => printable(part));
-  return `write {path: ${folder!.startsWith('/') ? '' : '/'}${folder}, name: ${last}}`;
-}
-
 function missingFailure(missing: readonly WantedSecret[]): Failure {
   const names = missing.map(({name, path, backend, environment}) => {
     const place = `${backend.name}:${environment === undefined ? '' : `${environment}:`}${path}`;
     return name === undefined ? `everything in ${printable(place)}` : `${printable(name)} (${printable(place)})`;
   });
-  const slashed = missing.find(({name}) => /[^/]\/[^/]/.test(name ?? ''))?.name;
-  const told = names.slice(0, 10).join(', ');
-  const more = names.length > 10 ? `, and ${names.length - 10} more` : '';
-  return new Failure(exitCode.noInput, `The backend does not have ${told}${more}.`, {
-    why: 'Nothing was changed.',
-    next: `put it there, ${slashed === undefined ? 'name its folder with path:' : pathAdvice(slashed)}, or set optional: true in secrets.yml`,
-  });
+  const pathLike = missing.find(({name}) => /[^/]\/[^/]/.test(name ?? ''))?.name;
+  return secretsMissing(names, pathLike);
 }

@@ -10,7 +10,7 @@ import {decodeAnswer} from './stored-answer.ts';
 
 /**
  * The files in the project that hold in the clear what is in the vault now, and nothing else. Only regular files of the
- * user's own below the project's folder are among them, whatever a backend says.
+ * user's own below the project's folder are among them, even if a backend names others.
  */
 export async function findClearCopies(
   mountPoint: string,

@@ -1,8 +1,7 @@
 import {createHash} from 'node:crypto';
 import {printable} from '../../config/printable.ts';
 import type {Folder, Secret} from '../../contract/index.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {backendMisbehaved} from '../failures.ts';
 import {callBackend, type OpenedBackend} from '../stores/backends.ts';
 import {excluder} from '../mapping/exclude.ts';
 import type {Mapping, WantedSecret} from '../mapping/mapping.ts';
@@ -71,7 +70,8 @@ export async function fetchFolder(request: FolderRequest, earlier: Buffer | unde
     opened.backend.readFolder(opened.context, {...folder, ...(validator === undefined ? {} : {validator})}),
   );
   if (answer.state === 'unchanged') {
-    if (validator === undefined) throw misbehaved(opened, 'It reported no change, but nothing was pulled before.');
+    if (validator === undefined)
+      throw backendMisbehaved(opened.definition.name, 'It reported no change, but nothing was pulled before.');
     return {request, unchanged: true, secrets: known!.secrets, stored: earlier!};
   }
   // What was not asked for is not kept: a store that lists whole folders may give more.
@@ -79,7 +79,7 @@ export async function fetchFolder(request: FolderRequest, earlier: Buffer | unde
   const fault = answer.secrets.find(
     ({name, path, value}) => typeof name !== 'string' || typeof path !== 'string' || !ArrayBuffer.isView(value),
   );
-  if (fault !== undefined) throw misbehaved(opened, 'It returned a value that is not a secret.');
+  if (fault !== undefined) throw backendMisbehaved(opened.definition.name, 'It returned a value that is not a secret.');
   const isWanted = (secret: Secret) => names?.has(secret.name) !== false && folder.isExcluded?.(secret) !== true;
   const secrets = answer.secrets.filter(isWanted);
   for (const secret of answer.secrets.filter((each) => !isWanted(each))) secret.value.fill(0);
@@ -93,15 +93,4 @@ export function wipe(folders: readonly FetchedFolder[]): void {
     for (const {value} of secrets) value.fill(0);
     stored.fill(0);
   }
-}
-
-function misbehaved({definition}: OpenedBackend, why: string): Failure {
-  return new Failure(
-    exitCode.software,
-    `Internal error in the backend ${definition.name}. This is a bug in its plugin.`,
-    {
-      why,
-      next: 'report it to the author of its plugin',
-    },
-  );
 }

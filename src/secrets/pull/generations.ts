@@ -1,9 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync} from 'node:fs';
 import {dirname, join, relative} from 'node:path';
-import {printable} from '../../config/printable.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {editedSincePull, targetTaken, vaultFull, vaultReadOnly} from '../failures.ts';
 import {type EnvironmentFile} from '../session/environment-files.ts';
 import {type FileOperations, realFileOperations} from './file-operations.ts';
 import {digestWith, parseRecord, type PulledFile, type PulledRecord, type PulledVariable} from './pulled-record.ts';
@@ -25,7 +23,7 @@ import {faultOfVaultPath} from '../mapping/vault-path.ts';
  * nothing must be rolled forward. Links that lead nowhere, and generations that do not hold, are swept away by the
  * pull that left them, or by the next.
  *
- * Regular files at the user's paths would have to be renamed one by one: a reader, and whoever comes after a kill, would
+ * Regular files at the user's paths would have to be renamed one by one: a reader, and a process after a kill, would
  * see some of each set until somebody finishes the work.
  */
 
@@ -263,10 +261,7 @@ export class Generations {
       const before = record!.files.find((file) => file.path === path)!;
       const after = files.find((file) => file.path === path);
       if (after?.digest === before.digest) continue;
-      throw new Failure(exitCode.cannotCreate, `${printable(path, 1024)} was changed here since it was pulled.`, {
-        why: after === undefined ? 'It is no longer pulled, and would be removed.' : 'The backend has a new version.',
-        next: `rename it, or tazpod pull --overwrite`,
-      });
+      throw editedSincePull(path, after !== undefined);
     }
     return [...edited.keys()];
   }
@@ -283,14 +278,14 @@ export class Generations {
         const folder = names.slice(0, depth).join('/');
         const stat = lstatSync(join(this.#mountPoint, folder), {throwIfNoEntry: false});
         if (stat === undefined) break;
-        if (!stat.isDirectory()) throw inTheWay(folder, path);
+        if (!stat.isDirectory()) throw targetTaken(folder, path);
       }
       const stat = lstatSync(join(this.#mountPoint, path), {throwIfNoEntry: false});
       if (stat === undefined || this.#isLinked(path)) continue;
       const pulledBefore = record?.files.some((file) => file.path === path) === true;
       // With the pulled content a file that an editor has renamed here is no loss.
       const expendable = pulledBefore && stat.isFile();
-      if (!expendable && (own === 'overwrite' || !own.has(path))) throw inTheWay(path, path);
+      if (!expendable && (own === 'overwrite' || !own.has(path))) throw targetTaken(path, path);
     }
   }
 
@@ -322,7 +317,7 @@ export class Generations {
       const stat = lstatSync(folder, {throwIfNoEntry: false});
       if (stat === undefined) operations.makeFolder(folder, 0o700);
       // A vault may come from somebody else: a link here would choose where secrets are written.
-      else if (!stat.isDirectory()) throw inTheWay(relative(this.#mountPoint, folder), 'what is pulled');
+      else if (!stat.isDirectory()) throw targetTaken(relative(this.#mountPoint, folder), 'what is pulled');
     }
   }
 
@@ -391,7 +386,7 @@ export class Generations {
 
   /** Takes back what was made for a generation that will not hold. */
   #undo(number: number, made: readonly string[], operations: FileOperations): void {
-    // The one step that cannot be told from its failure: it holds, and the folder could not be synced.
+    // The one step that looks like its failure: it holds, and the folder could not be synced.
     if (this.#current() === number) return;
     try {
       const before = new Set(this.record()?.files.map(({path}) => path));
@@ -421,7 +416,7 @@ export class Generations {
 
 type Edit = {readonly at: 'path' | 'generation'; readonly bytes: Buffer};
 
-/** Links of TazPod's own folder, for whoever reads the environment and the record. */
+/** Links of TazPod's own folder, for the readers of the environment and the record. */
 const ownLinks: ReadonlyMap<string, string> = new Map([
   ['environment', 'pulled/current/environment'],
   ['pulled.json', 'pulled/current/pulled.json'],
@@ -485,23 +480,11 @@ function differences(
   });
 }
 
-function inTheWay(path: string, wanted: string): Failure {
-  return new Failure(exitCode.cannotCreate, `A file that is not TazPod's is in the way: ${printable(path, 1024)}.`, {
-    why:
-      path === wanted ? 'A pull never overwrites your own files.' : `It is in the place of ${printable(wanted, 1024)}.`,
-    next: 'rename it, or give the secret another "file" in secrets.yml',
-  });
-}
-
-/** A full vault is something that its user can understand; the rest is told as it is. */
+/** A full vault is something that its user can understand; other errors stay as they are. */
 function asFailure(error: unknown): unknown {
   const {code} = error as NodeJS.ErrnoException;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EROFS') return error;
-  return new Failure(exitCode.cannotCreate, code === 'EROFS' ? 'The vault is read-only.' : 'The vault is full.', {
-    why: 'The secrets of the previous pull are unchanged.',
-    next: code === 'EROFS' ? 'tazpod lock, then check its file system' : 'free some space in it, then: tazpod pull',
-    cause: error,
-  });
+  if (code === 'EROFS') return vaultReadOnly(error);
+  return code === 'ENOSPC' || code === 'EDQUOT' ? vaultFull(error) : error;
 }
 
 function removeTree(folder: string, operations: FileOperations): void {

@@ -2,14 +2,13 @@ import {closeSync, constants, openSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {tryLockExclusive} from '../../kernel/file-lock.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {pullRunning} from '../failures.ts';
 import {makeOwnFolder} from '../stores/private-store.ts';
 
 const pollMs = 150;
 
 /**
- * Does something while no other pull of this vault does. The lock is an flock(2): it ends with this process, by whatever
+ * Does something while no other pull of this vault does. The lock is an flock(2): it ends with this process, by any
  * end. Throws a Failure (75) when it is not free in time; `wait` is called once if it is not free at once.
  */
 export async function whileLocked<T>(
@@ -26,10 +25,7 @@ export async function whileLocked<T>(
       const waited = Date.now() - start;
       if (waited === 0 || waited < pollMs) wait();
       if (waited < withinMs) continue;
-      throw new Failure(exitCode.busy, 'Another pull is running in this vault.', {
-        why: `TazPod waited ${Math.round(withinMs / 1000)} s.`,
-        next: 'try again when it has ended',
-      });
+      throw pullRunning(withinMs);
     }
     return await action();
   } finally {

@@ -1,7 +1,5 @@
 import {existsSync} from 'node:fs';
-import {printable} from '../../config/printable.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {otherSecretsFile, untrusted} from '../failures.ts';
 import {assemble, type Assembled, type LeftOut} from './assemble.ts';
 import {audit} from '../audit.ts';
 import {
@@ -18,7 +16,7 @@ import type {Mapping} from '../mapping/mapping.ts';
 import {whileLocked} from './pull-lock.ts';
 import {isKnownVault} from '../../lifecycle/vault-mark.ts';
 import {rememberVault} from '../own-vault.ts';
-import {demandsOf, forgetTrust, Trust, untrusted} from '../mapping/trust.ts';
+import {demandsOf, forgetTrust, Trust} from '../mapping/trust.ts';
 
 /** Who watches a pull. Titles and notes are for people, on one line, without a value. */
 export type PullProgress = {
@@ -122,7 +120,7 @@ export async function openTrusted(request: Omit<PullRequest, 'progress'>): Promi
   const trust = new Trust(surroundings.mountPoint, mapping, backends.values());
   const known = isKnownVault(surroundings.mountPoint, surroundings.environment);
   if (known && trust.isGiven()) return backends;
-  if (!request.trust && (await request.agree?.(demands)) !== true) throw untrusted(mapping, demands);
+  if (!request.trust && (await request.agree?.(demands)) !== true) throw untrusted(mapping.file.path, demands);
   // In a vault that is not known yet nothing is noted: the first pull makes it known, see `adopt`.
   if (known) noteTrust(surroundings.mountPoint, mapping, backends);
   return backends;
@@ -132,10 +130,7 @@ export async function openTrusted(request: Omit<PullRequest, 'progress'>): Promi
 function checkSource({file}: Mapping, generations: Generations): void {
   const source = generations.record()?.source;
   if (source === undefined || source === file.path || !existsSync(source)) return;
-  throw new Failure(exitCode.cannotCreate, 'This vault was pulled with another secrets.yml.', {
-    why: `It is ${printable(source, 1024)}, and its secrets would be removed.`,
-    next: 'tazpod pull --replace, or use another vault with --image',
-  });
+  throw otherSecretsFile(source);
 }
 
 /**
@@ -154,7 +149,7 @@ function noteTrust(mountPoint: string, mapping: Mapping, backends: ReadonlyMap<s
   audit(mountPoint, 'trust', [mapping.file.path]);
 }
 
-/** Fetches, assembles, and hands over what came of it; wipes every value at the end, whatever the end is. */
+/** Fetches, assembles, and hands over what came of it; wipes every value at any end. */
 async function withFetched<T>(
   request: PullRequest,
   generations: Generations,

@@ -22,7 +22,7 @@ export function encodeAnswer({secrets, validator}: StoredAnswer): Buffer {
   return Buffer.concat([length, json, ...secrets.map(({value}) => value)]);
 }
 
-/** Undefined for what is none. The values are parts of the bytes given. */
+/** Undefined for other bytes. The values are parts of the bytes given. */
 export function decodeAnswer(bytes: Buffer): StoredAnswer | undefined {
   try {
     const start = 4 + bytes.readUInt32LE(0);

@@ -37,7 +37,7 @@ export function namesOfEnvironment(json: string): string[] {
   }
 }
 
-/** In single quotes every byte means itself to a POSIX shell, whatever its locale, but the quote. */
+/** In single quotes every byte means itself to a POSIX shell in any locale, except the quote. */
 function exportForSh({name, value}: Variable): Buffer {
   return quoted(`export ${name}='`, value, (byte) => (byte === quote ? "'\\''" : undefined), "'\n");
 }

@@ -1,8 +1,7 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {audit} from '../audit.ts';
+import {nothingPulled} from '../failures.ts';
 import {userEnvironment} from './environment.ts';
 import {Generations} from '../pull/generations.ts';
 import {needKnownVault} from '../own-vault.ts';
@@ -22,7 +21,7 @@ export async function printExports(
 ): Promise<readonly string[]> {
   const record = new Generations(mountPoint).record();
   if (record === undefined) {
-    throw new Failure(exitCode.noInput, 'Nothing has been pulled into this vault yet.', {next: 'tazpod pull'});
+    throw nothingPulled();
   }
   needKnownVault(mountPoint, userEnvironment());
   const names = record.variables.map(({name}) => name);

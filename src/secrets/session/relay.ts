@@ -2,9 +2,8 @@ import {constants} from 'node:os';
 import type {Readable, Writable} from 'node:stream';
 import {isatty} from 'node:tty';
 import {execa} from 'execa';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {findProgram} from '../../kernel/program.ts';
+import {commandNotStarted, noScript} from '../failures.ts';
 import {Redactor} from './redactor.ts';
 
 /** After so long without output somebody may be waiting at a prompt. */
@@ -43,7 +42,7 @@ export async function runRedacted(
     await Promise.all(streams);
     if (result.exitCode !== undefined) return result.exitCode;
     if (result.signal !== undefined) return 128 + constants.signals[result.signal];
-    throw new Failure(exitCode.unavailable, 'The command cannot be started.', {cause: result});
+    throw commandNotStarted(result);
   } finally {
     stop();
   }
@@ -53,7 +52,7 @@ export async function runRedacted(
 function onTerminal(command: readonly string[]): string[] {
   const script = findProgram('script');
   if (script === undefined) {
-    throw new Failure(exitCode.unavailable, 'The program script is not installed.', {next: 'apt-get install bsdutils'});
+    throw noScript();
   }
   const line = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
   return [script, '--quiet', '--return', '--flush', '--command', `exec ${line}`, '/dev/null'];
@@ -70,7 +69,7 @@ async function relay(from: Readable, to: Writable, values: readonly Uint8Array[]
       else to.write(bytes, () => resolve());
     });
   to.on('error', () => {
-    // Nobody reads any more: the command learns it as it would without us.
+    // Nobody reads: the command learns it as it would without us.
     open = false;
     from.destroy();
   });

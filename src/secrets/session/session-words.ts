@@ -52,9 +52,10 @@ const sourceSome = [
 ].join('; ');
 
 /**
- * bash keeps variables whose names are none to a shell (functions of other shells, names with dots), and with `-p` it
- * neither reads BASH_ENV nor takes functions from the environment. Where standard input is a socket it would take itself
- * for the child of sshd and read the user's .bashrc. dash loses such variables, and is taken where there is no bash.
+ * bash keeps variables whose names are not valid in a shell (functions of other shells, names with dots), and with `-p`
+ * it neither reads BASH_ENV nor takes functions from the environment. Where standard input is a socket it would take
+ * itself for the child of sshd and read the user's .bashrc. dash loses such variables, and is taken where there is no
+ * bash.
  */
 function shell(): string[] {
   return existsSync('/bin/bash') ? ['/bin/bash', '--norc', '-p'] : ['/bin/sh'];

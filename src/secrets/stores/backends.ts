@@ -1,14 +1,14 @@
 import {printable} from '../../config/printable.ts';
 import type {BackendContext, BackendError, SecretBackend} from '../../contract/index.ts';
-import {exitCode, type ExitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
+import {backendError, backendMisbehaved, backendTimedOut, requestInterrupted} from '../failures.ts';
 import type {BackendDefinition, Mapping} from '../mapping/mapping.ts';
 import {type OwnedStore, privateStore} from './private-store.ts';
 
 /** Gives the backend of a type; throws a Failure where no plugin brings one. */
 export type LoadBackend = (type: string) => Promise<SecretBackend>;
 
-/** What backends are told of their surroundings. */
+/** What backends learn of their surroundings. */
 export type BackendSurroundings = {
   readonly mountPoint: string;
   readonly projectFolder: string;
@@ -93,7 +93,7 @@ export async function callBackend<T>(
       call(),
       new Promise<never>((_resolve, reject) => {
         timer = setTimeout(() => reject(tooLate(definition.name, limitMs)), limitMs);
-        stop = () => reject(interrupted());
+        stop = () => reject(requestInterrupted());
         context.signal.addEventListener('abort', stop);
       }),
     ]);
@@ -115,42 +115,15 @@ const answersPerCall = 30;
 
 const unreachable = new WeakSet<Failure>();
 
-const codes: Readonly<Record<BackendError['tazpod']['kind'], ExitCode>> = {
-  'not-logged-in': exitCode.noPermission,
-  'no-permission': exitCode.noPermission,
-  'not-found': exitCode.noInput,
-  unreachable: exitCode.unavailable,
-  settings: exitCode.config,
-  unavailable: exitCode.unavailable,
-};
-
 function asFailure(error: unknown, name: string, what: string): Failure {
-  const said = (error as Partial<BackendError> | null)?.tazpod;
-  if (typeof said !== 'object' || !Object.hasOwn(codes, said.kind)) {
-    return new Failure(exitCode.software, `Internal error in the backend ${name}. This is a bug in its plugin.`, {
-      why: `It could not ${what}; --debug shows its error.`,
-      next: 'report it to the author of its plugin',
-      cause: error,
-    });
-  }
-  const next = said.next ?? (said.kind === 'not-logged-in' ? 'tazpod login' : undefined);
-  const failure = new Failure(codes[said.kind], printable(said.what, 400), {
-    ...(said.why === undefined ? {} : {why: printable(said.why, 1000)}),
-    ...(next === undefined ? {} : {next: printable(next, 400)}),
-    cause: error,
-  });
-  if (said.kind === 'unreachable') unreachable.add(failure);
+  const failure = backendError(error);
+  if (failure === undefined) return backendMisbehaved(name, `It could not ${what}; --debug shows its error.`, error);
+  if ((error as BackendError).tazpod.kind === 'unreachable') unreachable.add(failure);
   return failure;
 }
 
 function tooLate(name: string, limitMs: number): Failure {
-  const failure = new Failure(exitCode.unavailable, `The backend ${name} timed out after ${limitMs / 1000} s.`, {
-    next: 'try again, with a longer --timeout if the connection is slow',
-  });
+  const failure = backendTimedOut(name, limitMs);
   unreachable.add(failure);
   return failure;
-}
-
-function interrupted(): Failure {
-  return new Failure(exitCode.unavailable, 'The request was interrupted.');
 }

@@ -1,8 +1,8 @@
 import {printable} from '../../config/printable.ts';
 import type {LoginAnswer, LoginRequest} from '../../contract/index.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
 import {Failure} from '../../lifecycle/failure.ts';
 import {audit} from '../audit.ts';
+import {backendWithout, noSingleBackend, staysLoggedIn} from '../failures.ts';
 import {callBackend, type OpenedBackend} from './backends.ts';
 
 /** People take their time at a prompt. */
@@ -19,28 +19,15 @@ export function chooseBackend(
   standard?: string,
 ): OpenedBackend {
   const able = [...backends.values()].filter(({backend}) => backend[needs] !== undefined);
-  const names = able.map(({definition}) => definition.name).join(', ');
+  const names = able.map(({definition}) => definition.name);
   if (name !== undefined) {
     const chosen = able.find(({definition}) => definition.name === name);
     if (chosen !== undefined) return chosen;
-    const known = backends.has(name);
-    throw new Failure(
-      exitCode.usage,
-      known ? `The backend ${name} needs no ${needs}.` : `No secret in secrets.yml uses a backend ${printable(name)}.`,
-      {
-        ...(names === '' ? {} : {next: `tazpod ${needs} ${names.split(', ')[0]!}`}),
-      },
-    );
+    throw backendWithout(name, needs, backends.has(name), names);
   }
   const only = able.find(({definition}) => definition.name === standard) ?? (able.length === 1 ? able[0] : undefined);
   if (only !== undefined) return only;
-  throw new Failure(
-    exitCode.usage,
-    able.length === 0 ? `No backend in secrets.yml needs a ${needs}.` : `There are several backends: ${names}.`,
-    {
-      next: able.length === 0 ? 'tazpod pull' : `tazpod ${needs} ${able[0]!.definition.name}`,
-    },
-  );
+  throw noSingleBackend(needs, names);
 }
 
 /** Logs in. The secret is wiped. */
@@ -60,24 +47,15 @@ export async function login(opened: OpenedBackend, request: LoginRequest): Promi
 }
 
 /**
- * Ends the session at the store, then in the vault. If the store cannot be told, the session stays: it is still alive
- * there, and what is forgotten here nobody can end. `forget` gives it up all the same.
+ * Ends the session at the store, then in the vault. If the store cannot be reached, the session stays: it is still
+ * alive there, and what is forgotten here nobody can end. `forget` gives it up all the same.
  */
 export async function logout(opened: OpenedBackend, forget: boolean): Promise<void> {
   try {
     await callBackend(opened, 'log out', async () => opened.backend.logout?.(opened.context));
   } catch (error) {
-    if (!forget) throw stillLoggedIn(opened, error);
+    if (!forget) throw error instanceof Failure ? staysLoggedIn(opened.definition.name, error) : error;
   }
   opened.store.clear();
   audit(opened.mountPoint, 'logout', [opened.definition.name]);
-}
-
-function stillLoggedIn({definition: {name}}: OpenedBackend, error: unknown): unknown {
-  if (!(error instanceof Failure)) return error;
-  return new Failure(error.code, error.message, {
-    why: `${error.why === undefined ? '' : `${error.why} `}The session with ${name} stays open.`,
-    next: `tazpod logout ${name}, when the backend is reachable; --forget only deletes the session here`,
-    cause: error,
-  });
 }

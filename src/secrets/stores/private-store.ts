@@ -2,8 +2,7 @@ import {createHash, randomBytes} from 'node:crypto';
 import {constants, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import type {PrivateStore} from '../../contract/index.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {placeTaken} from '../failures.ts';
 import {realFileOperations} from '../pull/file-operations.ts';
 import type {BackendDefinition} from '../mapping/mapping.ts';
 
@@ -71,7 +70,7 @@ export function privateStore(mountPoint: string, definition: BackendDefinition, 
   };
 }
 
-/** A digest of what a backend is and of all its settings, whatever their order. */
+/** A digest of what a backend is and of all its settings in any order. */
 export function settingsDigest({type, settings}: BackendDefinition): string {
   return createHash('sha256')
     .update(canonicalJson([type, settings]))
@@ -92,8 +91,6 @@ export function makeOwnFolder(path: string): void {
   const stat = lstatSync(path, {throwIfNoEntry: false});
   if (stat === undefined) mkdirSync(path, {mode: 0o700});
   else if (!stat.isDirectory()) {
-    throw new Failure(exitCode.cannotCreate, `A file that is not TazPod's is in the way: ${path}.`, {
-      next: `rm ${path}`,
-    });
+    throw placeTaken(path);
   }
 }

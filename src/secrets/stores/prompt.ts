@@ -1,10 +1,9 @@
 import {printable} from '../../config/printable.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
 import {ask as askOnTerminal} from '../../prompt/ask.ts';
 import {askSecret as askSecretOnTerminal} from '../../prompt/ask-secret.ts';
+import {noTerminalForSecret} from '../failures.ts';
 
-/** Asks a plugin's question on the terminal. Throws a Failure (64) where there is none. */
+/** Asks a plugin's question on the terminal. Throws a Failure (64) without one. */
 export async function ask(question: string): Promise<string> {
   needTerminal();
   return askOnTerminal(printable(question, 200));
@@ -18,7 +17,5 @@ export async function askSecret(question: string): Promise<Buffer> {
 
 function needTerminal(): void {
   if (process.stdin.isTTY && process.stderr.isTTY) return;
-  throw new Failure(exitCode.usage, 'TazPod cannot ask for the secret: there is no terminal.', {
-    next: 'tazpod login --client-id ID --client-secret-file FILE',
-  });
+  throw noTerminalForSecret();
 }

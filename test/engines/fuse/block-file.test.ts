@@ -40,7 +40,7 @@ describe('the answers to the kernel', () => {
   const setattr = (valid: number, size: number): Buffer =>
     request(opcodes.setattr, [uint32(valid), uint32(0), uint64(0), uint64(size), Buffer.alloc(64)]);
 
-  it('are well-formed, or an error, whatever bytes come in', () => {
+  it('are well-formed, or an error, for any bytes', () => {
     const anyRequest = fc.oneof(
       fc.uint8Array({maxLength: 300}).map((bytes) => Buffer.from(bytes)),
       fc

@@ -139,7 +139,7 @@ for (const isolation of ['root', 'user namespace'] as const satisfies readonly I
       await vault.tell({do: 'detach'});
       expect(await vault.deviceEnded).to.deep.equal({ended: 'detached'});
       expect(() => readSync(fd, Buffer.alloc(10), 0, 10, 100_000)).to.throw(/ENOTCONN|ECONNABORTED/);
-      // close(2) is told that the flush failed, and the descriptor is gone all the same.
+      // close(2) returns that the flush failed, and the descriptor is gone all the same.
       expect(() => closeSync(fd)).to.throw(/ENOTCONN|ECONNABORTED/);
       await eventually('the connection is gone', () => !fuseConnections().includes(connection));
     });
@@ -155,7 +155,7 @@ for (const isolation of ['root', 'user namespace'] as const satisfies readonly I
       expect(await vault.deviceEnded).to.deep.equal({ended: 'detached'});
     });
 
-    it('ends by itself when nobody uses it any more after a lazy unmount', async () => {
+    it('ends by itself when nobody uses it after a lazy unmount', async () => {
       const block = await serve();
       const fd = openSync(block, 'r');
       await vault.run(`umount --lazy ${image.folder}/staging/block`);

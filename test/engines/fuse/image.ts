@@ -38,7 +38,7 @@ export class Image {
     return (this.#fd ??= openSync(this.path, 'r+'));
   }
 
-  /** Makes the image anew with this plaintext. */
+  /** Makes the image again with this plaintext. */
   write(plain: Buffer): void {
     const data = Buffer.from(plain);
     new SectorCipher(this.segment, createSecretKey(this.key)).encipher(data, 0);

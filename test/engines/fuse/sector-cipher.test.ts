@@ -36,7 +36,7 @@ describe('the cipher of a sector', () => {
     );
   });
 
-  it('counts in units of 512 bytes whatever the size of the sector, and adds the tweak modulo 2^64', () => {
+  it('counts in units of 512 bytes for any size of the sector, and adds the tweak modulo 2^64', () => {
     const key = createSecretKey(randomBytes(64));
     const encipherZeroes = (sectorSizeBytes: number, ivTweak: bigint, offsetBytes: number): string => {
       const data = Buffer.alloc(sectorSizeBytes);
@@ -54,7 +54,7 @@ describe('the cipher of a sector', () => {
     expect(data.subarray(0, 512).equals(data.subarray(512))).to.equal(false);
   });
 
-  it('is not made with a key that is none of AES-XTS', () => {
+  it('is not made with a key that does not fit AES-XTS', () => {
     for (const sizeBytes of [16, 31, 48, 65]) {
       expect(isVolumeKeySize(sizeBytes)).to.equal(false);
       const key = createSecretKey(randomBytes(sizeBytes));

@@ -46,7 +46,7 @@ describe('the plaintext of a segment as a file', () => {
   });
 
   for (const sectorSizeBytes of [512, 4096]) {
-    it(`begins with what it has read and written, whatever is put into the image meanwhile, in sectors of ${sectorSizeBytes} bytes`, () => {
+    it(`begins with what it has read and written, even if the image changes meanwhile, in sectors of ${sectorSizeBytes} bytes`, () => {
       image = new Image({sectorSizeBytes});
       const file = image.open();
       const model = image.read();

@@ -27,7 +27,7 @@ describe('a segment that the fuse engine is to serve', () => {
     }
   });
 
-  it('is refused when it is none of whole sectors', () => {
+  it('is refused when it has no whole number of sectors', () => {
     const refusals = [
       {sectorSizeBytes: 8192},
       {sectorSizeBytes: 0},

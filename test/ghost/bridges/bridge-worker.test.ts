@@ -133,7 +133,9 @@ describe('The process that makes bridges ready', () => {
     expect(kills.reduce((sum, each) => sum + each)).to.be.above(12);
   });
 
-  /** Kills it at one of its calls, lets it go on, and looks at everything. False when it makes no such call any more. */
+  /**
+   * Kills it at one of its calls, lets it go on, and looks at everything. False when it no longer makes such a call.
+   */
   function isKilledBy(call: string, count: number): boolean {
     rmSync(home, {recursive: true});
     rmSync(vault, {recursive: true});
@@ -145,7 +147,7 @@ describe('The process that makes bridges ready', () => {
     if (status === 0) return false;
     const when = `killed at ${call} number ${count}`;
     expect(signal, when).to.equal('SIGKILL');
-    // Never in neither, whatever has happened so far.
+    // Never in neither, after any of its steps.
     const copies = [join(home, '.agent'), ...incoming(), join(vault, 'agent')].filter((path) => existsSync(path));
     for (const [path, bytes] of Object.entries(before)) {
       expect(

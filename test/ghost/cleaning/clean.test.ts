@@ -122,7 +122,7 @@ describe('Cleaning up after a vault that others have opened', () => {
   const isAttached = (loop: string) => readLoopDevices().some(({name}) => name === loop);
   const isMounted = (path = mountPoint) => mountsAt(readMounts('self'), path).length > 0;
 
-  it('finds the loop device, the mount, and whoever has a file, a folder or a program of it in use', async () => {
+  it('finds the loop device, the mount, and every process that uses a file, a directory or a program of it', async () => {
     const loop = attach();
     mount(loop);
     call('cp', '/bin/sleep', join(mountPoint, 'sleep'));
@@ -168,7 +168,7 @@ describe('Cleaning up after a vault that others have opened', () => {
     expect(await look()).to.deep.include({holders: [], mounts: [], loops: []});
   });
 
-  it('unmounts lazily under whoever does not let go', async () => {
+  it('unmounts lazily under a process that does not end', async () => {
     const loop = attach();
     mount(loop);
     const child = await startHolder("trap '' TERM HUP");

@@ -72,7 +72,7 @@ const optional = new Set([
 /** Fields whose content is the user's own affair, as long as it is text without a zero byte. */
 const freeText = new Set(['session.command.1', 'session.command.2', 'session.environment.PATH']);
 
-/** Paths that lead elsewhere, or nowhere, or are none. */
+/** Paths that lead elsewhere or nowhere, or are not paths. */
 const wrongPaths = ['', '.', '..', 'relative', '/a/../b', '/a/./b', '/a//b', '/a/', '//', `/${'x'.repeat(256)}`];
 
 const wrongOf: Readonly<Record<string, readonly Json[]>> = {

@@ -67,7 +67,7 @@ describe('The guards of two ghosts on one terminal', () => {
     expect(owner()).to.equal(`${uid} ${mode.toString(8)}`);
   });
 
-  it('let nobody else adopt it, and nobody at all when no ghost has it any more', async () => {
+  it('let nobody else adopt it, and nobody at all when no ghost has it', async () => {
     const stranger = {uid: uid + 1} as Caller;
     const first = await guardTerminal(caller, openSync(path, 'r+'));
     expect(openTakenTerminal(stranger, path)).to.be.undefined;

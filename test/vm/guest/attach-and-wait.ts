@@ -4,7 +4,7 @@ import {openSync, readSync} from 'node:fs';
 import {dmCryptEngine} from '../../../src/engines/dm-crypt/engine.ts';
 import type {CryptSegment} from '../../../src/engines/engine.ts';
 
-/** What it is told. */
+/** Its orders. */
 export type Task = {
   readonly image: string;
   readonly segment: Omit<CryptSegment, 'ivTweak'>;

@@ -107,7 +107,7 @@ describe('cleaning up after cryptsetup', () => {
     await expectNothing(image.folder);
   });
 
-  it('has a mapping removed by the kernel, when it is the last who lets go of it', async () => {
+  it('has a mapping removed by the kernel, when its last user releases it', async () => {
     const name = openAndMount();
     const child = await hold('exec 3>file', mountPoint);
     expect(
@@ -122,7 +122,7 @@ describe('cleaning up after cryptsetup', () => {
     await expectNothing(image.folder);
   });
 
-  it('empties a mapping that somebody has open whom nobody sees, and lets go of the image at once', async () => {
+  it('empties a mapping that an invisible process has open, and releases the image at once', async () => {
     const name = image.openByHand();
     const child = await hold(`exec 3</dev/mapper/${name}`, '/');
     const seen = await look();

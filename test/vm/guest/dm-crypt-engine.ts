@@ -156,7 +156,7 @@ describe('the dm-crypt engine', () => {
       });
     }
 
-    it('takes the file that was opened, whatever its name leads to by then', async () => {
+    it('takes the file that was opened, even if its name leads elsewhere by then', async () => {
       renameSync(image.path, `${image.path}.moved`);
       writeFileSync(image.path, Buffer.alloc(mebibyte + 8 * mebibyte));
       await attach();
@@ -223,7 +223,7 @@ describe('the dm-crypt engine', () => {
       return forged;
     }
 
-    it('mounts that one, whatever is written into the image meanwhile, and no device but its own is touched', async () => {
+    it('mounts that one, even if the image changes meanwhile, and no device but its own is touched', async () => {
       const forged = await prepare();
       const before = journal.content;
       await attachPinned();
@@ -321,7 +321,7 @@ describe('the dm-crypt engine', () => {
       expect(kernelHas(image.folder)).to.deep.equal([]);
     });
 
-    it('waits for who still uses it, as long as it is told', async () => {
+    it('waits for a process that still uses it, as long as it is asked to', async () => {
       const {path} = await attach();
       const fd = openSync(path, 'r');
       const detached = device!.detach({graceMs: 20_000});
@@ -379,7 +379,7 @@ describe('the dm-crypt engine', () => {
         expect(await failureOf(dmCryptEngine.attach(request))).to.deep.include({
           code: 75,
           message: 'A copy of this vault is open.',
-          next: 'Close the copy, or: tazpod vault unlock --engine fuse',
+          next: 'tazpod vault unlock --engine fuse',
         });
         // One that ends is waited for, so long at least.
         expect(performance.now() - startedMs).to.be.below(5000);
@@ -453,7 +453,7 @@ describe('the dm-crypt engine', () => {
       await child.kill();
     });
 
-    it('is told not to be usable without root, and in a user namespace', () => {
+    it('is reported as unusable without root, and in a user namespace', () => {
       // A user need not be able to reach the checkout: it is run from /mnt, in a mount namespace of its own.
       const checkout = new URL('../../..', import.meta.url).pathname;
       const node = relative(checkout, process.execPath);

@@ -34,7 +34,7 @@ function remember({path, close}: Mounted): Mounted {
   return each;
 }
 
-/** Mounts as the product does, and makes the file system first when it is told to. */
+/** Mounts as the product does, and makes the file system first on request. */
 async function mountBy(engine: Engine, image: LuksImage, isNew = false): Promise<Mounted> {
   const folder = mkdtempSync(join(image.folder, 'staging-'));
   const device = await engine.attach({...image.request, folder});

@@ -16,7 +16,7 @@ export function kernelHas(folder: string): string[] {
   ];
 }
 
-/** Waits until the kernel has nothing of a vault any more. */
+/** Waits until the kernel has nothing left of a vault. */
 export async function expectNothing(folder: string): Promise<void> {
   await eventually('nothing is left', () => kernelHas(folder).length === 0).catch((error: unknown) => {
     throw new Error(`${String(error)}: ${kernelHas(folder).join('; ')}`);

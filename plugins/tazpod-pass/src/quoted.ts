@@ -1,14 +1,3 @@
-import type {BackendError} from 'tazpod/contract';
-
-/** An error that the core shows to the user. No text may hold a secret. */
-export function failure(
-  kind: BackendError['tazpod']['kind'],
-  what: string,
-  more: {readonly why?: string; readonly next?: string} = {},
-): BackendError {
-  return Object.assign(new Error(what), {tazpod: {kind, what, ...more}});
-}
-
 /** A text of somebody else in quotation marks: without control characters, and not longer than a line. */
 export function quoted(text: string): string {
   const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;

@@ -1,0 +1,26 @@
+import {exitCode} from './exit-code.ts';
+import {Failure} from './failure.ts';
+
+/** Why a vault is not opened at a path at which another one is open, whose image is somewhere else by now. */
+export function displaced(): Failure {
+  return new Failure(exitCode.busy, 'The file at this path is no longer the vault that is open here.', {
+    why: 'Its image was moved, removed or replaced while it was open. Opening the file that is there now would hide that.',
+    next: 'tazpod vault lock',
+  });
+}
+
+/**
+ * Why a session does not join a ghost that can write where it was asked for one that cannot, or the other way round:
+ * nobody gets more, or less, than was asked for. `openReadOnly` is how the vault is open.
+ */
+export function openInOtherMode(openReadOnly: true | undefined): Failure {
+  return openReadOnly
+    ? new Failure(exitCode.busy, 'The vault is open read-only.', {
+        why: 'One of your ghosts has it open, and no session in it can write. To write, lock the vault first.',
+        next: 'tazpod vault unlock --read-only',
+      })
+    : new Failure(exitCode.busy, 'The vault is open for writing.', {
+        why: 'One of your ghosts has it open, and a session in it could write. Lock the vault to open it read-only.',
+        next: 'tazpod vault unlock',
+      });
+}

@@ -1,0 +1,6 @@
+import {exitCode, type ExitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+
+export function tourNotFinished(code: ExitCode = exitCode.software): Failure {
+  return new Failure(code, 'The tour’s session did not finish.', {next: 'tazpod doctor'});
+}

@@ -1,0 +1,385 @@
+import {join} from 'node:path';
+import {exitCode} from '../lifecycle/exit-code.ts';
+import {Failure} from '../lifecycle/failure.ts';
+import type {BridgePlan, GhostPlan, Isolation, KeyForm} from '../lifecycle/plan.ts';
+import {vaultCommand} from './given-image.ts';
+
+// Where a vault is
+
+export function noVaultAt(image: string): Failure {
+  return new Failure(exitCode.noInput, `There is no vault at ${image}.`, {next: 'tazpod vault create'});
+}
+
+/** `open` are the images of other vaults, which are open, and `next` locks them. */
+export function noVaultHere(image: string, open: readonly string[], next: string): Failure {
+  return new Failure(exitCode.noInput, `There is no vault at ${image}.`, {why: `Open now: ${open.join(', ')}.`, next});
+}
+
+export function noWorkingDirectory(cause: unknown): Failure {
+  return new Failure(exitCode.noInput, 'The working directory no longer exists.', {
+    why: 'It was removed while the shell was in it.',
+    next: 'cd',
+    cause,
+  });
+}
+
+export function mountPointOutsideHome(mountPoint: string, home: string): Failure {
+  const what = `The mount point ${mountPoint} is not below your home directory ${home}.`;
+  return new Failure(exitCode.noPermission, what, {
+    next: `tazpod vault unlock --mount-point ${join(home, 'secrets')}`,
+  });
+}
+
+export function mountPointNotCreated(mountPoint: string, error: unknown): Failure {
+  return new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} cannot be created.`, {
+    why:
+      (error as NodeJS.ErrnoException).code === 'EEXIST'
+        ? 'A file with that name exists.'
+        : 'Its parent directory is not writable.',
+    next: 'tazpod vault unlock --mount-point DIR',
+    cause: error,
+  });
+}
+
+export function mountPointIsFile(mountPoint: string): Failure {
+  return new Failure(exitCode.cannotCreate, `The mount point ${mountPoint} is not a directory.`, {
+    next: 'tazpod vault unlock --mount-point DIR',
+  });
+}
+
+export function rootCannotAccessImage(mount: string): Failure {
+  return new Failure(exitCode.noPermission, `Root cannot access ${mount}, which contains the image.`, {
+    why: 'It is a FUSE mount that only its user can access, unless it is mounted with -o allow_other.',
+    next: 'tazpod vault unlock --isolation private',
+  });
+}
+
+export function rootCannotAccessKey(mount: string, path: string, form: KeyForm): Failure {
+  return new Failure(exitCode.noPermission, `Root cannot access ${mount}, which contains the passphrase or key.`, {
+    why: 'It is a FUSE mount that only its user can access.',
+    next: `cat ${path} | tazpod vault exec ${form === 'key' ? '--key-file' : '--passphrase-file'} - -- COMMAND`,
+  });
+}
+
+type BridgeOf = BridgePlan & {readonly source: string};
+
+/** `why` is a clause. */
+export function bridgeNotAllowed(bridge: BridgeOf, why: string): Failure {
+  return new Failure(exitCode.config, `${describeBridge(bridge)} is not allowed; ${bridge.source} asks for it.`, {
+    why: sentence(why),
+    next: 'tazpod config --explain',
+  });
+}
+
+/** The warning about one that a plugin asks for. `why` is a clause. */
+export function bridgeIgnored(bridge: BridgeOf, why: string): string {
+  return `${describeBridge(bridge)}, from ${bridge.source}, is ignored: ${why}.`;
+}
+
+function describeBridge({home, vault}: BridgePlan): string {
+  return `The bridge from ${JSON.stringify(home)} in the home to ${JSON.stringify(vault)} in the vault`;
+}
+
+// What was typed
+
+export function argumentNotUtf8(number: number): Failure {
+  return new Failure(exitCode.usage, `Argument ${number} is not UTF-8.`, {
+    why: 'TazPod cannot pass it on byte for byte.',
+    next: 'rename the file to a name in UTF-8',
+  });
+}
+
+export function variableNotUtf8(name: string): Failure {
+  return new Failure(exitCode.usage, `The variable ${name} is not UTF-8.`, {
+    why: 'TazPod cannot pass it on byte for byte.',
+    next: `unset ${name}`,
+  });
+}
+
+export function directoryNotUtf8(): Failure {
+  return new Failure(exitCode.usage, 'The name of the working directory is not UTF-8.', {
+    why: 'TazPod cannot pass it on byte for byte.',
+    next: 'cd',
+  });
+}
+
+export function twoKeySources(): Failure {
+  return new Failure(exitCode.usage, '--passphrase-file and --key-file cannot be combined.', {
+    next: 'use one of them',
+  });
+}
+
+export function notASize(text: string): Failure {
+  return new Failure(exitCode.usage, `"${text}" is not a size.`, {next: 'tazpod vault create --size 512M'});
+}
+
+export function tooSmall(size: string, least: string): Failure {
+  return new Failure(exitCode.usage, `A vault of ${size} is too small.`, {
+    why: `LUKS2 and ext4 need ${least} together.`,
+    next: `tazpod vault create --size ${least.replace(' MiB', 'M')}`,
+  });
+}
+
+export function tooLarge(size: string, largest: string): Failure {
+  return new Failure(exitCode.usage, `A vault of ${size} is too large.`, {
+    why: `The largest vault is ${largest}.`,
+    next: 'tazpod vault create --size 512M',
+  });
+}
+
+export function noCommand(): Failure {
+  return new Failure(exitCode.usage, 'No command was given.', {next: 'tazpod vault exec -- COMMAND'});
+}
+
+export function noVariableName(name: string): Failure {
+  return new Failure(exitCode.usage, `--only expects variable names: ${JSON.stringify(name)} is not one.`, {
+    next: 'tazpod exec --only A,B -- COMMAND',
+  });
+}
+
+// Starting the ghost
+
+/** `why` is a clause. */
+export function sealedNeedsRoot(why: string): Failure {
+  return new Failure(exitCode.noPermission, 'A sealed session needs root.', {
+    why: sentence(why),
+    next: 'tazpod doctor',
+  });
+}
+
+export function noTemporaryDirectory(reasons: string[]): Failure {
+  return new Failure(exitCode.cannotCreate, 'No directory for temporary files is usable.', {
+    why: `${[...reasons, 'none of /tmp, /var/tmp and /dev/shm can be used'].join('; ')}.`,
+    next: 'export XDG_RUNTIME_DIR="$HOME"',
+  });
+}
+
+/** `node` is the Node that this process runs on. */
+export function noNode(node: string): Failure {
+  return new Failure(exitCode.unavailable, 'The privileged half of TazPod finds no Node.js to run on.', {
+    why: 'It needs version 22.15 or newer; as root, one that belongs to root.',
+    next: `sudo install --mode=0755 ${node} /usr/local/bin/node`,
+  });
+}
+
+export function ghostNotStarted(file: string, error: NodeJS.ErrnoException): Failure {
+  return new Failure(exitCode.unavailable, `${file} cannot be started.`, {
+    why: `The kernel returned ${error.code ?? 'an error'}.`,
+    next: 'tazpod doctor',
+    cause: error,
+  });
+}
+
+export function sudoRefused(operation: GhostPlan['operation']): Failure {
+  return new Failure(exitCode.noPermission, 'sudo did not run the privileged half of TazPod.', {
+    why: 'Its own message is above. Without root, a session can only be private.',
+    next: operation === 'open' ? 'tazpod vault unlock --isolation private' : 'sudo --list',
+  });
+}
+
+export function ghostEnded(): Failure {
+  return new Failure(exitCode.busy, 'The ghost ended before it finished.', {next: 'tazpod doctor'});
+}
+
+// Creating a vault
+
+export function imageExists(image: string): Failure {
+  return new Failure(exitCode.cannotCreate, `${image} already exists.`, {
+    why: 'TazPod never overwrites a file with a new vault.',
+    next: vaultCommand('vault unlock', image),
+  });
+}
+
+export function directoryUnusable(directory: string, error: unknown): Failure {
+  const {code = 'an error'} = error as NodeJS.ErrnoException;
+  const reasons: Readonly<Record<string, string>> = {
+    EACCES: 'You do not have permission to write there.',
+    EEXIST: 'A file with that name already exists.',
+    ENOTDIR: 'One of its parents is a file, not a directory.',
+    EROFS: 'The file system is read-only.',
+  };
+  return new Failure(exitCode.cannotCreate, `A vault cannot be created in ${directory}.`, {
+    why: reasons[code] ?? `The kernel returned ${code}.`,
+    next: 'tazpod vault create --image ~/.tazpod-vault/vault.img',
+    cause: error,
+  });
+}
+
+export function noSpace(directory: string, free: string, needed: string): Failure {
+  return new Failure(exitCode.cannotCreate, 'Not enough space for the image.', {
+    why: `${directory} has ${free} free, and the image needs ${needed}.`,
+    next: 'tazpod vault create --size SIZE',
+  });
+}
+
+export function noMemoryOfPbkdf2(): Failure {
+  return new Failure(exitCode.usage, '--pbkdf-memory does not apply to pbkdf2.', {
+    next: 'tazpod vault create --pbkdf pbkdf2',
+  });
+}
+
+export function notCreated(code: number): Failure {
+  return new Failure(exitCode.software, 'The vault was not created.', {
+    why: `The ghost ended with ${code} before it finished.`,
+    next: 'tazpod doctor',
+  });
+}
+
+// Opening a vault
+
+export function noTerminalForPassphrase(): Failure {
+  return new Failure(exitCode.usage, 'TazPod cannot ask for the passphrase: there is no terminal.', {
+    why: 'Pass --passphrase-file FILE to this command, or set the variable for every command.',
+    next: 'export TAZPOD_PASSPHRASE_FILE=FILE',
+  });
+}
+
+export function alreadyOpen(isolation: Isolation): Failure {
+  return new Failure(exitCode.busy, 'The vault is already open.', {
+    why:
+      isolation === 'sealed'
+        ? 'One of your ghosts has it open with sealed isolation; join it with --isolation sealed.'
+        : 'One of your ghosts has it open, and this command does not join it.',
+    next: 'tazpod vault status',
+  });
+}
+
+export function shellUnusable(shell: string, why: string): Failure {
+  return new Failure(exitCode.unavailable, `Your login shell ${shell} cannot run a session.`, {
+    why,
+    next: 'SHELL=/bin/bash tazpod unlock',
+  });
+}
+
+// Inside a ghost
+
+export function alreadyInside(image: string, mountPoint: string): Failure {
+  return new Failure(exitCode.usage, 'This shell is already inside the vault.', {
+    why: `It is ${image}, at ${mountPoint}.`,
+    next: 'tazpod status',
+  });
+}
+
+export function cannotOpenAgain(): Failure {
+  return new Failure(exitCode.busy, 'This shell is already inside the vault.', {
+    why: '--no-join needs a vault that is not open.',
+    next: 'tazpod status',
+  });
+}
+
+/** A vault that was meant and is not the one that is open here. */
+export function otherVault(open: string, image: string): Failure {
+  return new Failure(exitCode.usage, 'This shell is inside the ghost of another vault.', {
+    why: `${open} is open here, and no other vault can be opened or locked from inside: ${image}.`,
+    next: 'exit',
+  });
+}
+
+/** A command that has no meaning inside a ghost. */
+export function onlyOutside(what: string): Failure {
+  return new Failure(exitCode.usage, what, {why: 'A process inside a ghost cannot become root.', next: 'exit'});
+}
+
+export function openReadOnly(what: string): Failure {
+  return new Failure(exitCode.usage, `${what} writes into the vault, which is open read-only.`, {
+    why: 'Nothing in it can be changed until it is locked and opened again.',
+    next: 'exit',
+  });
+}
+
+export function openOtherwise(what: string): Failure {
+  return new Failure(exitCode.usage, what, {
+    why: 'These options are set when the vault is unlocked, and apply until it is locked.',
+    next: 'tazpod lock',
+  });
+}
+
+// Locking and cleaning
+
+export function notLocked(): Failure {
+  return new Failure(exitCode.busy, 'The vault was not locked.', {next: 'tazpod vault status'});
+}
+
+export function vaultsNotClosed(images: readonly string[], cause: unknown): Failure {
+  return new Failure(exitCode.busy, `${images.length} vaults were not closed.`, {
+    why: `${images.join(', ')}.`,
+    next: 'tazpod vault list',
+    cause,
+  });
+}
+
+export function leftoversRemain(left: readonly string[]): Failure {
+  return new Failure(exitCode.busy, 'Leftovers of the vault remain.', {
+    why: `${left.join('; ')}.`,
+    next: 'tazpod vault clean --dry-run',
+  });
+}
+
+export function strategyBroken(strategy: string, plugin: string, why: string, cause: unknown): Failure {
+  return new Failure(exitCode.unavailable, `The strategy ${strategy} of the plugin ${plugin} does not work.`, {
+    why,
+    next: 'tazpod vault status',
+    cause,
+  });
+}
+
+export function nothingObserved(): Failure {
+  return new Failure(exitCode.software, 'The ghost did not report what it found.', {next: 'tazpod doctor'});
+}
+
+export function cleaningNotAgreed(found: readonly string[]): Failure {
+  return new Failure(exitCode.busy, 'Running processes use the vault; TazPod changed nothing.', {
+    why: `${found.join('; ')}.`,
+    next: 'tazpod vault clean --yes',
+  });
+}
+
+// Adopting and absorbing
+
+export function nothingAdopted(): Failure {
+  return new Failure(exitCode.software, 'The ghost did not report what it changed.', {
+    next: 'run it again with --debug and report it',
+  });
+}
+
+export function adoptionNotAgreed(canAsk: boolean): Failure {
+  return new Failure(exitCode.usage, 'The owner was not changed: this needs your confirmation.', {
+    why: canAsk ? 'You answered no.' : 'TazPod cannot ask: there is no terminal.',
+    next: 'tazpod vault adopt --yes',
+  });
+}
+
+export function absorbInside(): Failure {
+  return new Failure(exitCode.busy, 'A session cannot see files outside its vault.', {
+    why: 'Leave the session, and absorb them from outside.',
+    next: 'exit',
+  });
+}
+
+export function absorbWhileOpen(mountPoint: string): Failure {
+  return new Failure(exitCode.busy, 'The vault is open.', {
+    why: `Its sessions hide the files outside the vault in ${mountPoint}.`,
+    next: 'tazpod lock && tazpod vault absorb',
+  });
+}
+
+export function notAbsorbed(code: number): Failure {
+  return new Failure(exitCode.software, 'Some files were not moved into the vault.', {
+    why: `The session ended with ${code}. The moved files are in a directory absorbed-… of the vault.`,
+    next: 'tazpod vault absorb',
+  });
+}
+
+export function leftOutside(mountPoint: string, left: readonly string[]): Failure {
+  return new Failure(exitCode.cannotCreate, `Some files in ${mountPoint} are still outside the vault.`, {
+    why: `A warning says why. Left there: ${left
+      .slice(0, 3)
+      .map((name) => JSON.stringify(name))
+      .join(', ')}.`,
+    next: 'tazpod vault absorb',
+  });
+}
+
+function sentence(clause: string): string {
+  return `${clause[0]!.toUpperCase()}${clause.slice(1)}.`;
+}
