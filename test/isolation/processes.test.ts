@@ -105,5 +105,5 @@ describe('The code that runs with root’s power', () => {
 });
 
 /** Measured, with a little room. The goal is 3,500. */
-const rootBudget = 13_200;
+const rootBudget = 13_500;
 const serverBudget = 1250;

@@ -42,7 +42,7 @@ describe('An image that somebody has prepared, opened by a user whom sudo grants
       });
       // 77: the key is none, or the vault belongs to another account.
       expect(code, stderr).to.be.oneOf([0, 65, 77]);
-      if (code === 77) expect(stderr).to.match(/passphrase or key is wrong|belongs to/);
+      if (code === 77) expect(stderr).to.match(/passphrase or key is wrong|belong to another account/);
       expect(stdout, stderr).to.equal(code === 0 ? 'inside\n' : '');
       expect(stderr).to.not.match(/bug in TazPod/);
       const calls = stderr.split('\n').filter((line) => line.startsWith('+ ') && parsers.test(line));
