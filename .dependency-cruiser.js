@@ -94,7 +94,11 @@ const downwards = (name, allowed, comment) => ({
 export default {
   forbidden: [
     ...privileged.map((name, index) =>
-      downwards(name, privileged.slice(index + 1), 'ghost → engines → luks → confined → kernel → lifecycle, never upwards'),
+      downwards(
+        name,
+        privileged.slice(index + 1),
+        'ghost → engines → luks → confined → kernel → lifecycle, never upwards',
+      ),
     ),
     {
       name: 'no-package-runs-as-root',
