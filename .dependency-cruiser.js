@@ -1,7 +1,7 @@
 // Imports run downwards only. A room is a folder of src/; each rule says what a room may reach.
 
 /** Rooms of the privileged process, upper to lower: each may import those after it, and Node's own modules. */
-const privileged = ['ghost', 'engines', 'luks', 'kernel', 'lifecycle'];
+const privileged = ['ghost', 'engines', 'luks', 'confined', 'kernel', 'lifecycle'];
 
 /** Rooms of the user's process: what each may import besides itself. */
 const userRooms = {
@@ -94,7 +94,11 @@ const downwards = (name, allowed, comment) => ({
 export default {
   forbidden: [
     ...privileged.map((name, index) =>
-      downwards(name, privileged.slice(index + 1), 'ghost → engines → luks → kernel → lifecycle, never upwards'),
+      downwards(
+        name,
+        privileged.slice(index + 1),
+        'ghost → engines → luks → confined → kernel → lifecycle, never upwards',
+      ),
     ),
     {
       name: 'no-package-runs-as-root',

@@ -51,7 +51,6 @@ function tazpod(name: string, mountBy: (device: AttachedDevice, folder: string) 
       luksUuid: '00000000-0000-0000-0000-000000000000',
       volumeKey,
       folder,
-      owner: {uid: 0, gid: 0},
     });
     devices.set(folder, device);
     return device;

@@ -3,7 +3,7 @@ import {userInfo} from 'node:os';
 import {kernelRoots, type KernelRoots} from '../kernel/kernel-file.ts';
 import {modulesFolder} from '../kernel/kernel-module.ts';
 import {probeUserNamespace, type UserNamespaceVerdict} from '../kernel/namespaces.ts';
-import {findProgram, run, type ProgramName, type ProgramResult} from '../kernel/program.ts';
+import {findProgram, run, type ProgramName, type ProgramResult, type ToolName} from '../kernel/program.ts';
 import {standardTerminal, type Terminal} from '../kernel/terminal.ts';
 import {kdfMemoryLimitKiB} from '../luks/memory.ts';
 
@@ -57,7 +57,8 @@ export function thisMachine(entry: string, mountPoint?: string): DoctorContext {
     entry,
     hasApt: existsSync('/usr/bin/apt-get'),
     findProgram,
-    run: (name, args) => run(name, args, {timeoutMs: 10_000}),
+    // Of a parser it asks the version, and gives it nothing to parse.
+    run: (name, args) => run(name as ToolName, args, {timeoutMs: 10_000}),
     tryOpen,
     mayWrite: (path) => (uid === 0 ? undefined : mayWrite(path)),
     probeUserNamespace,

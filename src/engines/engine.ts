@@ -48,8 +48,6 @@ export type AttachRequest = {
   readonly volumeKey: Buffer;
   /** A folder that no untrusted user can write, for what the engine mounts. */
   readonly folder: string;
-  /** Whose vault it is, as this process sees the ids: a process that writes the image takes no more of its disk. */
-  readonly owner: {readonly uid: number; readonly gid: number};
 };
 
 /** How a device came to its end. */
@@ -73,7 +71,7 @@ export type LossReason = 'full' | 'limit' | 'error' | 'ended';
  * a superblock that was vetted is the one that is mounted.
  */
 export type AttachedDevice = {
-  /** A regular file or a block device that only the owner of this process can read. */
+  /** A regular file or a block device that nobody can read but this process and the programs that it confines. */
   readonly path: string;
   readonly kind: 'file' | 'device';
   readonly sizeBytes: number;

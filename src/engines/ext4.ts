@@ -1,6 +1,7 @@
 import {closeSync, constants, openSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {bound, findProgram, programPath, run, type ProgramResult} from '../kernel/program.ts';
+import {runConfined} from '../confined/run-confined.ts';
+import {findProgram, type ProgramName, programPath, type ProgramResult} from '../kernel/program.ts';
 import type {AttachedDevice} from './engine.ts';
 import {has, newerThan, type Version} from './ext4-features.ts';
 import {
@@ -12,7 +13,7 @@ import {
   notClosed,
   tooSmallForFileSystem,
 } from './failures.ts';
-import {readVettedSuperblock} from './vet-superblock.ts';
+import {readVettedSuperblock, type VettedSuperblock} from './vet-superblock.ts';
 
 /** Less than this has no room for a journal, and without one a crash costs more than the last seconds. */
 export const smallestFileSystemBytes = 16 * 1024 * 1024;
@@ -57,12 +58,42 @@ export async function makeFileSystem(
   }
   const extended = `root_owner=${owner.uid}:${owner.gid},nodiscard,lazy_itable_init=0,lazy_journal_init=0`;
   const options = ['-b', '4096', '-i', '8192', '-m', '0', '-e', 'remount-ro', '-O', features.join(','), '-E', extended];
-  const {code, stderr} = await run('mke2fs', ['-q', '-F', '-t', 'ext4', ...options, device.path]);
-  if (code === 0) {
-    await keepFilesPrivate(device);
-    return device.savePinned();
-  }
+  const {code, stderr} = await onDevice(device, 'sh', [
+    '-c',
+    `"$@" ${givenFile} || exit; ${keepFilesPrivate()}`,
+    'sh',
+    ...[programPath('mke2fs'), '-q', '-F', '-t', 'ext4', ...options],
+  ]);
+  if (code === 0) return device.savePinned();
   throw fileSystemNotCreated(stderr);
+}
+
+/** Under this name a confined program opens the device, see `runConfined`. */
+const givenFile = '/proc/self/fd/3';
+
+/** A check of a terabyte takes less, and a file system can be made so that a check would take for ever. */
+const limits = {cpuSeconds: 3600, memoryMiB: 4096};
+
+/**
+ * Runs a program of e2fsprogs on the device of a vault and on nothing else.
+ *
+ * What lies there is the choice of whoever has the image and its passphrase, and e2fsprogs have met images that made
+ * them run foreign code (CVE-2019-5094, CVE-2019-5188, CVE-2022-1304). They also follow what a superblock says:
+ * e2fsck opens the journal that one names, by its UUID, and writes it. So they are confined: there is no other device to
+ * be opened, and what they can be made to write lies in the image. Nothing is believed of them but an exit code, and the
+ * superblock is vetted before and after.
+ */
+async function onDevice(
+  {path, readOnly}: AttachedDevice,
+  program: ProgramName,
+  args: readonly string[],
+): Promise<ProgramResult> {
+  const fd = openSync(path, readOnly ? constants.O_RDONLY : constants.O_RDWR);
+  try {
+    return await runConfined(program, args, {files: [fd], limits});
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** How long a loss may need to be reported, after the program that met it has ended. */
@@ -73,18 +104,24 @@ const corrected = 1;
 const uncorrected = 4;
 
 /**
- * Vets the superblock and checks the file system, and fixes what can be fixed without asking: `e2fsck -p`, a moment
- * for a vault that was closed. Throws a Failure (65) with the commands to type when it needs a person, or is no ext4
- * that TazPod opens. An image that ends before its file system does stays as it is. On a device that is read-only,
- * e2fsck only looks.
+ * Vets the superblock and checks the file system, and fixes what can be fixed without asking. Throws a Failure (65)
+ * with the commands to type when it needs a person, or is no ext4 that TazPod opens. An image that ends before its file
+ * system does stays as it is. On a device that is read-only, e2fsck only looks.
  *
- * `imagePath` is for these commands only.
+ * `e2fsck -p` believes a file system that is marked as closed cleanly, and takes a moment; after every other end,
+ * `e2fsck -f` reads all of its metadata, which the replay of the journal alone would not do. So what a crash leaves is
+ * found here. What was damaged later, under a mark that says clean, is found by the driver when it meets it, and the
+ * file system becomes read-only (`errors=remount-ro`). No check makes a file system safe that somebody has forged:
+ * docs/SECURITY.md says who reads it with which power.
+ *
+ * `imagePath` is for the commands to type only.
  */
 export async function checkFileSystem(device: AttachedDevice, imagePath: string): Promise<'clean' | 'mended'> {
   const superblock = readVettedSuperblock(device, imagePath);
   // Its journal has what the rest of it does not know yet, and nobody replays it in a vault that is read-only.
   if (device.readOnly && has(superblock.features, 'needs_recovery')) throw notClosed(imagePath);
-  const {code, stdout, stderr} = await runCheck(device);
+  const mode = device.readOnly ? ['-n'] : wasClosed(superblock) ? ['-p'] : ['-p', '-f'];
+  const {code, stdout, stderr} = await onDevice(device, 'e2fsck', [...mode, givenFile]);
   if (code === 0 || code === corrected) {
     // Where the first superblock does not please it, e2fsck takes a copy from elsewhere in the image.
     readVettedSuperblock(device, imagePath);
@@ -103,45 +140,31 @@ export async function checkFileSystem(device: AttachedDevice, imagePath: string)
   throw fileSystemUnchecked(imagePath, cause);
 }
 
-/**
- * Runs e2fsck where there is no device but the vault's: on a descriptor, in a mount namespace with an empty /dev, and
- * without a capability, with which it could make one. It reads superblocks that nobody has vetted, the copies that lie
- * in the image, and follows what they say: e2fsck opens the journal that a superblock names, by its UUID, and writes it.
- *
- * Safe as root: constant programs and arguments. What e2fsck can be made to write lies in the image.
- */
-async function runCheck({path, readOnly}: AttachedDevice): Promise<ProgramResult> {
-  const fd = openSync(path, readOnly ? constants.O_RDONLY : constants.O_RDWR);
-  const powerless = 'exec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs --';
-  const script = `mount --no-mtab -t tmpfs -o ro none /dev && ${powerless} "$@"`;
-  const check = [programPath('e2fsck'), readOnly ? '-n' : '-p', '/proc/self/fd/3'];
-  const apart = ['unshare', '--mount', '--propagation', 'private', '--', '/bin/sh', '-c', script, 'sh', ...check];
-  try {
-    const [, ...args] = bound(apart);
-    return await run('setpriv', args, {descriptors: [fd]});
-  } finally {
-    closeSync(fd);
-  }
+/** Bits of a superblock's state. */
+const cleanlyUnmounted = 1;
+const withErrors = 2;
+
+/** Whether the last driver has written to the end, and met no error. */
+function wasClosed({state, features}: VettedSuperblock): boolean {
+  return (state & cleanlyUnmounted) !== 0 && (state & withErrors) === 0 && !has(features, 'needs_recovery');
 }
 
 /** Numbers of e2fsck's own; the newest there can be where it does not say them. */
 async function versionOfE2fsprogs(): Promise<Version> {
-  const {stderr} = await run('e2fsck', ['-V']);
+  const {stderr} = await runConfined('e2fsck', ['-V'], {files: [], limits});
   const [, major, minor] = /^e2fsck (\d+)\.(\d+)/m.exec(stderr.toString('latin1')) ?? [];
   return [Number(major ?? Infinity), Number(minor ?? 0)];
 }
 
 /**
- * Gives the root directory of a new file system a default ACL: what is made in it, and below, is for its owner alone,
- * with any umask of a session. Without debugfs(8) the umask has to do that (`launch.ts`).
- *
- * Safe as root: every word of the command line is a constant but for the device, which this process has just made, and
- * on which there is nothing but what mke2fs has put there.
+ * Shell code that gives the root directory of a new file system a default ACL: what is made in it, and below, is for its
+ * owner alone, with any umask of a session. Without debugfs(8) the umask has to do that (`launch.ts`).
  */
-async function keepFilesPrivate(device: AttachedDevice): Promise<void> {
-  if (findProgram('debugfs') === undefined) return;
-  const command = `printf '${ownerOnly}' | exec debugfs -w -R 'ea_set -f /dev/stdin / system.posix_acl_default' "$0"`;
-  await run('sh', ['-c', command, device.path]);
+function keepFilesPrivate(): string {
+  const debugfs = findProgram('debugfs');
+  if (debugfs === undefined) return 'exit 0';
+  const command = `${debugfs} -w -R 'ea_set -f /proc/self/fd/0 / system.posix_acl_default' ${givenFile}`;
+  return `printf '${ownerOnly}' | ${command}; exit 0`;
 }
 
 /**

@@ -1,7 +1,8 @@
 import type {ChildProcess} from 'node:child_process';
-import {closeSync, constants, openSync} from 'node:fs';
+import {chownSync, closeSync, constants, openSync, statSync} from 'node:fs';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {childrenOf, descendantsOf, signalProcess} from '../kernel/process.ts';
+import {ownIds} from '../confined/ids.ts';
 import {findProgram, packageOf, programPath, startBound} from '../kernel/program.ts';
 import type {AttachedDevice} from './engine.ts';
 import {fuse2fsDidNotMount, stillInUse} from './failures.ts';
@@ -14,6 +15,9 @@ import {
   type UnmountPatience,
 } from './mounted-file-system.ts';
 import {readVettedSuperblock} from './vet-superblock.ts';
+
+/** Where fuse2fs opens its connection. */
+const fuseDevicePath = '/dev/fuse';
 
 /** How long fuse2fs may take to read the file system before it mounts it. */
 const mountTimeoutMs = 30_000;
@@ -33,10 +37,16 @@ export function refuseFuse2fs(): string | undefined {
  * Safe as root: no path of a user is in it, permissions are checked by the kernel (`default_permissions`), and neither
  * set-user-ID programs nor devices are honoured. It gets no descriptor of ours. The superblock that it reads is vetted:
  * fuse2fs too would open a journal that one names, and it takes no other copy of it.
+ *
+ * It parses what whoever has the passphrase has chosen, for as long as the session lives, so it has ids of its own, by
+ * which no file but the block file is its, no network, and one capability. That one is no small one: fuse2fs mounts by
+ * itself (libfuse 2 takes no connection that is mounted already), for which the kernel wants CAP_SYS_ADMIN, and there is
+ * no way to take it away later. docs/SECURITY.md says so.
  */
 export async function mountByFuse2fs(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
   readVettedSuperblock(device);
-  const child = startBound('sh', kept(['fuse2fs', device.path, folder, ...foreground(device)]), {
+  const shell = kept(['fuse2fs', device.path, folder, ...foreground(device)], onlyMounting(folder));
+  const child = startBound('unshare', ['--net', '--ipc', '--', programPath('sh'), ...shell], {
     stdio: ['ignore', 'ignore', 'pipe'],
     deathSignal,
   });
@@ -44,6 +54,19 @@ export async function mountByFuse2fs(device: AttachedDevice, folder: string): Pr
   const mounted = await mountOf(fuse2fs, 'self', folder);
   const flusher = device.readOnly ? 'not needed' : await Fuse2fsFlusher.start(folder, fuse2fs.pid);
   return new Fuse2fsFileSystem(fuse2fs, mounted, flusher);
+}
+
+/**
+ * Options of setpriv(1) that leave a program ids of its own, with which it can open the block file and `folder`, and one
+ * capability. Where /dev/fuse is for root alone, fuse2fs has to be root, because it opens that by itself too.
+ */
+function onlyMounting(folder: string): string[] {
+  const ids = ownIds('parser');
+  if (ids === undefined || (statSync(fuseDevicePath).mode & 0o006) !== 0o006) return ['--no-new-privs'];
+  chownSync(folder, ids.uid, ids.gid);
+  const identity = [`--reuid=${ids.uid}`, `--regid=${ids.gid}`, '--clear-groups'];
+  const sets = ['bounding-set', 'inh-caps', 'ambient-caps'].map((set) => `--${set}=-all,+sys_admin`);
+  return [...identity, ...sets, '--no-new-privs'];
 }
 
 /** A file system that is mounted in namespaces of its own, and the descriptors with which a session enters them. */
@@ -91,17 +114,17 @@ export async function mountByPrivateFuse2fs(
 const deathSignal = 'TERM';
 
 /**
- * Arguments for a shell that runs fuse2fs and passes SIGTERM on to it once.
+ * Arguments for a shell that runs fuse2fs, with these options of setpriv(1), and passes SIGTERM on to it once.
  *
  * The kernel sends the signal of a parent's death once for each thread of the dying Node that the child is handed on
  * to. libfuse takes its handlers away as soon as the first one has arrived, so a second one would kill fuse2fs while it
  * still writes. The shell has one thread, so its own death sends one signal.
  */
-function kept([program, ...args]: readonly ['fuse2fs', ...string[]]): string[] {
+function kept([program, ...args]: readonly ['fuse2fs', ...string[]], powers: readonly string[] = []): string[] {
   const script = [
     'end() { [ -z "$told" ] || return 0; told=1; trap "" TERM; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }',
     'trap end TERM',
-    `"$0" --pdeathsig TERM -- /bin/sh -c '[ "$PPID" -eq "$0" ] && exec "$@"' "$$" "$@" &`,
+    `"$0" ${[...powers, '--pdeathsig TERM'].join(' ')} -- /bin/sh -c '[ "$PPID" -eq "$0" ] && exec "$@"' "$$" "$@" &`,
     'child=$!',
     'exec 3<&-',
     '[ -z "$told" ] || kill -TERM "$child" 2>/dev/null',

@@ -156,7 +156,6 @@ export class Resources {
         luksUuid: header.uuid,
         volumeKey,
         folder: this.#staging!.folder,
-        owner: {uid: this.#caller.uid, gid: this.#caller.gid},
       });
       void this.#device.lost.then((reason) => this.#noteLoss(reason));
       return this.#device;

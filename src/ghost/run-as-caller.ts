@@ -1,5 +1,5 @@
 import {closeSync} from 'node:fs';
-import {bound, onlyBelow, programPath, type ProgramName, type ProgramResult, run} from '../kernel/program.ts';
+import {bound, onlyBelow, programPath, type ProgramResult, type ToolName, run} from '../kernel/program.ts';
 import type {Caller} from './caller.ts';
 import {makeUserNamespace} from './session/seal.ts';
 
@@ -13,7 +13,7 @@ import {makeUserNamespace} from './session/seal.ts';
  */
 export async function runAsCaller(
   caller: Caller,
-  name: ProgramName,
+  name: ToolName,
   args: readonly string[],
   descriptors: readonly number[],
   input?: Buffer,
@@ -21,7 +21,7 @@ export async function runAsCaller(
 ): Promise<ProgramResult> {
   const given = {...(input === undefined ? {} : {input}), ...(timeoutMs === undefined ? {} : {timeoutMs})};
   // An empty network namespace: not even the loopback interface of the machine.
-  const start = (name: ProgramName, ...words: readonly string[]): [ProgramName, readonly string[]] =>
+  const start = (name: ToolName, ...words: readonly string[]): [ToolName, readonly string[]] =>
     offline ? ['unshare', ['--net', '--', programPath(name), ...words]] : [name, words];
   if (caller.uid === 0) {
     const [, ...command] = bound([programPath(name), ...args]);

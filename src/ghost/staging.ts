@@ -3,8 +3,8 @@ import {run} from '../kernel/program.ts';
 import {noTmpfs} from './failures.ts';
 
 /**
- * A place for the files that the vault is opened with: a tmpfs that only root can enter, on the shared memory that is
- * the ghost's own. No path that a user could change leads into it, it covers nothing that was there before (TazPod
+ * A place for the files that the vault is opened with: a tmpfs in which only root can list and make files, on the shared
+ * memory that is the ghost's own. What is in it says itself who may open it: fuse2fs, with ids of its own, the block file. No path that a user could change leads into it, it covers nothing that was there before (TazPod
  * itself may lie in /tmp), and `clear` takes it away before the session begins.
  */
 export type Staging = {
@@ -18,8 +18,8 @@ export type Staging = {
  */
 export async function mountStaging(): Promise<Staging> {
   const folder = '/dev/shm/.tazpod-staging';
-  mkdirSync(folder, {mode: 0o700});
-  const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'mode=0700,nosuid,nodev,noexec', 'tazpod-staging', folder]);
+  mkdirSync(folder);
+  const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'mode=0711,nosuid,nodev,noexec', 'tazpod-staging', folder]);
   if (mounted.code !== 0) {
     throw noTmpfs(mounted.stderr);
   }

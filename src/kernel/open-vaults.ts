@@ -27,13 +27,23 @@ export function readOpenVaults(roots: KernelRoots = kernelRoots): RunningVault[]
     const argv = readCommandLine(pid, roots)?.map((word) => word.toString('utf8'));
     const vault = argv && parseInitLabel(argv);
     if (vault === undefined || !ownedAsLabelled(pid, vault, roots)) return [];
-    if (mountsAt(readMounts(pid, roots), vault.mountPoint).length === 0) return [];
+    if (!isMountedFor(pid, vault, roots)) return [];
     const init = identifyProcess(pid, roots);
     const supervisorPid = readProcessStat(pid, roots)?.ppid;
     return init === undefined || supervisorPid === undefined
       ? []
       : [{...vault, init, supervisorPid, lostData: saysLoss(supervisorPid, vault, roots)}];
   });
+}
+
+function isMountedFor(pid: number, {mountPoint}: OpenVault, roots: KernelRoots): boolean {
+  try {
+    return mountsAt(readMounts(pid, roots), mountPoint).length > 0;
+  } catch (error) {
+    // It has ended since its label was read.
+    if (['ENOENT', 'ESRCH', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
 }
 
 /**

@@ -6,6 +6,7 @@ import {notInstalled} from './failures.ts';
 const packages = {
   cat: 'coreutils',
   chattr: 'e2fsprogs',
+  chroot: 'coreutils',
   cryptsetup: 'cryptsetup-bin',
   debugfs: 'e2fsprogs',
   dmsetup: 'dmsetup',
@@ -37,6 +38,16 @@ const packages = {
 export type ProgramName = keyof typeof packages;
 
 /**
+ * Programs that parse what somebody else has made, a header or a file system. None of them is ever run with a privilege:
+ * `runConfined` is the only way to run one, and the compiler knows no other. (The shell code of the dm-crypt engine calls
+ * `cryptsetup open --type plain`, which makes a mapping and parses nothing.)
+ */
+export type ParserName = 'cryptsetup' | 'debugfs' | 'e2fsck' | 'mke2fs';
+
+/** Programs that do what their arguments say and nothing that a file says. */
+export type ToolName = Exclude<ProgramName, ParserName>;
+
+/**
  * Where system programs are looked for: directories that only root may write. The caller's PATH is never asked,
  * because the caller of the privileged process chooses it.
  */
@@ -58,12 +69,16 @@ export type RunOptions = {
   readonly descriptors?: readonly number[];
   /** A file descriptor of this process for standard input, instead of `input`. */
   readonly stdin?: number;
+  /** A file descriptor of this process for standard output, which the result then does not have. */
+  readonly stdout?: number;
   /** Working folder. A directory that was opened before is named by its descriptor: `/proc/PID/fd/N`. */
   readonly cwd?: string;
   /** Runs the program as this user instead of root: what it may not touch, the program cannot be tricked into. */
   readonly as?: {readonly uid: number; readonly gid: number};
   /** Kills the program after this time. */
   readonly timeoutMs?: number;
+  /** What `--debug` shows instead of the command line. */
+  readonly shownAs?: string;
 };
 
 export type ProgramResult = {
@@ -109,9 +124,9 @@ export function programPath(name: ProgramName): string {
  * Runs a system program to its end with a fixed environment and no descriptor but those named.
  * A non-zero exit is a result, not an error.
  */
-export function run(name: ProgramName, args: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
+export function run(name: ToolName, args: readonly string[], options: RunOptions = {}): Promise<ProgramResult> {
   const path = programPath(name);
-  trace([path, ...args].join(' '));
+  trace(options.shownAs ?? [path, ...args].join(' '));
   return new Promise((resolve, reject) => {
     const [file, ...argv] = lasting.has(name) ? bound([path, ...args]) : [path, ...args];
     const child = spawn(file!, argv, {
@@ -119,7 +134,7 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
       env: programEnvironment,
       stdio: [
         options.input === undefined ? (options.stdin ?? 'ignore') : 'pipe',
-        'pipe',
+        options.stdout ?? 'pipe',
         'pipe',
         ...(options.descriptors ?? []),
       ],
@@ -128,7 +143,7 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
     });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    child.stdout!.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr!.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.on('error', reject);
     child.on('close', (code, signal) => {
@@ -149,7 +164,7 @@ export function run(name: ProgramName, args: readonly string[], options: RunOpti
  * `detached` gives it a session of its own, which no signal of the terminal reaches.
  */
 export function start(
-  name: ProgramName,
+  name: ToolName,
   args: readonly string[],
   options: {readonly stdio: StdioOptions; readonly detached?: boolean},
 ): ChildProcess {
@@ -160,7 +175,7 @@ export function start(
 
 /** Starts a program that ends with this process (`bound`), in a session of its own. */
 export function startBound(
-  name: ProgramName,
+  name: ToolName,
   args: readonly string[],
   {stdio, deathSignal}: {readonly stdio: StdioOptions; readonly deathSignal?: DeathSignal},
 ): ChildProcess {

@@ -1,10 +1,10 @@
-import {closeSync} from 'node:fs';
+import {closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync} from 'node:fs';
 import {exitCode} from '../lifecycle/exit-code.ts';
-import {programPath, run} from '../kernel/program.ts';
+import {type ConfinedOptions, runConfined} from '../confined/run-confined.ts';
 import type {ProgramResult} from '../kernel/program.ts';
-import {cryptsetupFailed, unknownCryptsetup, unusablePassphraseSize} from './failures.ts';
+import {cryptsetupFailed, headerNotWritten, unknownCryptsetup, unusablePassphraseSize} from './failures.ts';
 import {estimateUnlockSeconds} from './kdf-cost.ts';
-import type {VettedHeader} from './private-copy.ts';
+import {openNamelessFile, type VettedHeader} from './private-copy.ts';
 import {drainSecretPipe, openSecretPipe} from './secret-pipe.ts';
 import {parseVolumeKeyDump} from './volume-key-dump.ts';
 
@@ -36,6 +36,13 @@ export type UnlockResult =
 /** cryptsetup reads no more than 8 MiB as a key. */
 export const keySizeLimitBytes = 8 * 1024 * 1024;
 
+/*
+ * cryptsetup is a large program in C, and with it come libdevmapper, libblkid and a library of ciphers. It meets what
+ * the caller chooses: a header, even if a vetted one, a passphrase, and costs of a key derivation. So no call has a
+ * privilege. Each sees one private file and no image, and nothing of it is believed but an exit code, a volume key
+ * whose digest is checked, and a header that is vetted as any other.
+ */
+
 /** Common to all calls: the first further descriptor, opened again by its number, is the only file they see. */
 const givenFile = '/proc/self/fd/3';
 
@@ -58,13 +65,42 @@ export async function format(imageFd: number, key: Buffer, options: FormatOption
   if (key.length === 0 || key.length > keySizeLimitBytes) {
     throw unusablePassphraseSize();
   }
-  const timeoutMs = 10 * 60_000;
-  const call = await runTimed(['luksFormat', ...common, keyFromInput, ...formatArguments(options), givenFile], {
-    input: key,
-    descriptors: [imageFd],
-    timeoutMs,
-  });
-  if (call.code !== 0) throw cryptsetupFailed(call, 'make the LUKS header', exitCode.cannotCreate);
+  const headerFd = openNamelessFile('/dev/shm');
+  try {
+    // As long as the image, and a hole: what cryptsetup writes is the header.
+    ftruncateSync(headerFd, fstatSync(imageFd).size);
+    const call = await runTimed(['luksFormat', ...common, keyFromInput, ...formatArguments(options), givenFile], {
+      input: key,
+      files: [headerFd],
+      timeoutMs: formatTimeoutMs,
+    });
+    if (call.code !== 0) throw cryptsetupFailed(call, 'make the LUKS header', exitCode.cannotCreate);
+    copyHeader(headerFd, imageFd);
+  } finally {
+    closeSync(headerFd);
+  }
+}
+
+/** For the benchmark of a key derivation on a slow machine, and the derivation. */
+const formatTimeoutMs = 10 * 60_000;
+
+/** Where `luksFormat` lets the data begin, if it is not told otherwise: before it lies the header. */
+const headerSizeBytes = 16 * 2 ** 20;
+
+/** Throws a Failure (73) where the disk of the image does not take the header. */
+function copyHeader(headerFd: number, imageFd: number): void {
+  const bytes = Buffer.alloc(2 ** 20);
+  try {
+    for (let offset = 0; offset < headerSizeBytes; offset += bytes.length) {
+      const count = readSync(headerFd, bytes, 0, bytes.length, offset);
+      for (let done = 0; done < count;) done += writeSync(imageFd, bytes, done, count - done, offset + done);
+    }
+    fsyncSync(imageFd);
+  } catch (error) {
+    throw headerNotWritten(error);
+  } finally {
+    bytes.fill(0);
+  }
 }
 
 /**
@@ -82,10 +118,10 @@ export async function unlockVolumeKey(
   const pipe = await openSecretPipe(privateDirectory);
   try {
     const call = await dumpVolumeKey(vetted, key, pipe.writeFd).finally(() => closeSync(pipe.writeFd));
+    if (call.code === 2) return {outcome: 'wrong-passphrase'};
+    if (call.code !== 0) throw cryptsetupFailed(call, 'try the passphrase', exitCode.unavailable);
     const dump = drainSecretPipe(pipe.readFd, 4096);
     try {
-      if (call.code === 2) return {outcome: 'wrong-passphrase'};
-      if (call.code !== 0) throw cryptsetupFailed(call, 'try the passphrase', exitCode.unavailable);
       const volumeKey = dump && parseVolumeKeyDump(dump, vetted.header.keyslots[0]!.keySizeBytes);
       if (volumeKey === undefined) {
         throw unknownCryptsetup();
@@ -104,7 +140,7 @@ export async function testPassphrase(vetted: VettedHeader, key: Buffer): Promise
   if (!triable(key)) return false;
   const call = await runTimed(
     ['open', '--test-passphrase', '--disable-external-tokens', ...common, keyFromInput, givenFile],
-    {input: key, descriptors: [vetted.copyFd], timeoutMs: unlockTimeoutMs(vetted)},
+    {input: key, files: [vetted.copyFd], timeoutMs: unlockTimeoutMs(vetted)},
   );
   if (call.code === 0) return true;
   if (call.code === 2) return false;
@@ -115,7 +151,11 @@ export async function testPassphrase(vetted: VettedHeader, key: Buffer): Promise
 export async function cryptsetupVersion(): Promise<
   {readonly major: number; readonly minor: number; readonly patch: number} | undefined
 > {
-  const {stdout} = await run('cryptsetup', ['--version'], {timeoutMs: 10_000});
+  const {stdout} = await runConfined('cryptsetup', ['--version'], {
+    files: [],
+    limits: {cpuSeconds: 10},
+    timeoutMs: 10_000,
+  });
   const match = /^cryptsetup (\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?/.exec(stdout.toString('latin1'));
   return match === null
     ? undefined
@@ -148,14 +188,14 @@ function formatArguments(options: FormatOptions): string[] {
   ];
 }
 
-/** The dump goes to the pipe (descriptor 4) by way of a shell, which becomes cryptsetup at once. */
+/** The dump goes straight to the pipe, which this process reads and nobody else. */
 function dumpVolumeKey(vetted: VettedHeader, key: Buffer, writeFd: number): Promise<TimedResult> {
-  const dump = ['luksDump', '--dump-volume-key', ...common, keyFromInput, givenFile];
-  return runTimed(
-    ['-c', 'exec "$@" >&4 4>&-', 'sh', programPath('cryptsetup'), ...dump],
-    {input: key, descriptors: [vetted.copyFd, writeFd], timeoutMs: unlockTimeoutMs(vetted)},
-    'sh',
-  );
+  return runTimed(['luksDump', '--dump-volume-key', ...common, keyFromInput, givenFile], {
+    input: key,
+    files: [vetted.copyFd],
+    stdout: writeFd,
+    timeoutMs: unlockTimeoutMs(vetted),
+  });
 }
 
 /** cryptsetup cannot be given an empty key, and refuses one that is too long; neither is any slot's. */
@@ -167,11 +207,14 @@ type TimedResult = ProgramResult & {readonly timedOutAfterMs: number | undefined
 
 async function runTimed(
   args: readonly string[],
-  options: {readonly input: Buffer; readonly descriptors: readonly number[]; readonly timeoutMs: number},
-  program: 'cryptsetup' | 'sh' = 'cryptsetup',
+  options: Omit<ConfinedOptions, 'limits'> & {readonly timeoutMs: number},
 ): Promise<TimedResult> {
   const startedMs = performance.now();
-  const result = await run(program, args, options);
+  const cpuSeconds = (mostThreads * options.timeoutMs) / 1000;
+  const result = await runConfined('cryptsetup', args, {...options, limits: {cpuSeconds}});
   const timedOut = result.code === null && performance.now() - startedMs >= options.timeoutMs;
   return {...result, timedOutAfterMs: timedOut ? options.timeoutMs : undefined};
 }
+
+/** argon2 works with four at most. How much memory it may take is said by its cost, which is checked before. */
+const mostThreads = 4;

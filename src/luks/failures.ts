@@ -61,3 +61,11 @@ export function cryptsetupFailed(
     why: said === '' ? `It ended with ${call.code ?? call.signal}.` : `It said: ${quoteUntrusted(said, 160)}`,
   });
 }
+
+export function headerNotWritten(cause: unknown): Failure {
+  return new Failure(exitCode.cannotCreate, 'The LUKS header could not be written.', {
+    why: 'The disk of the image refused it.',
+    next: 'df -h',
+    cause,
+  });
+}

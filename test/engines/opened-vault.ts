@@ -23,15 +23,17 @@ export class ToldFailure extends Error {
     code,
     why,
     next,
+    cause,
     stack,
   }: {
     what: string;
     code?: number;
     why?: string;
     next?: string;
+    cause?: string;
     stack?: string;
   }) {
-    super(what);
+    super(what, cause === undefined ? {} : {cause});
     this.code = code;
     this.why = why;
     this.next = next;
@@ -94,10 +96,7 @@ export class VaultProcess {
   }
 
   /** Attaches an image, or a copy of it. Returns the path of the block file, as this process can reach it. */
-  async attach(
-    image: Image,
-    {imagePath = image.path, encryption = 'aes-xts-plain64', owner = {uid: 0, gid: 0}} = {},
-  ): Promise<string> {
+  async attach(image: Image, {imagePath = image.path, encryption = 'aes-xts-plain64'} = {}): Promise<string> {
     const folder = `${image.folder}/staging`;
     mkdirSync(folder, {recursive: true});
     rmSync(`${folder}/block`, {force: true});
@@ -110,7 +109,6 @@ export class VaultProcess {
       ivTweak: String(ivTweak),
       key: image.key.toString('hex'),
       folder,
-      owner,
     });
     return this.seen(path);
   }

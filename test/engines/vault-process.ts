@@ -11,6 +11,7 @@ import {fuseEngine} from '../../src/engines/fuse/engine.ts';
 import {mountByFuse2fs} from '../../src/engines/fuse2fs-driver.ts';
 import type {MountedFileSystem} from '../../src/engines/mounted-file-system.ts';
 import {run} from '../../src/kernel/program.ts';
+import {Failure} from '../../src/lifecycle/failure.ts';
 
 /** The orders that the process takes. */
 export type Order =
@@ -21,7 +22,6 @@ export type Order =
       ivTweak: string;
       key: string;
       folder: string;
-      owner: {uid: number; gid: number};
     }
   | {do: 'mkfs'; uid: number; gid: number}
   | {do: 'check'; imagePath: string}
@@ -42,7 +42,6 @@ async function obey(order: Order): Promise<unknown> {
       imageFd = openSync(order.image, 'r+');
       const volumeKey = Buffer.from(order.key, 'hex');
       const segment = {...order.segment, ivTweak: BigInt(order.ivTweak)};
-      const {owner} = order;
       const attached = fuseEngine.attach({
         imageFd,
         readOnly: false,
@@ -50,7 +49,6 @@ async function obey(order: Order): Promise<unknown> {
         luksUuid: randomUUID(),
         volumeKey,
         folder,
-        owner,
       });
       volumeKey.fill(0);
       device = await attached;
@@ -101,5 +99,6 @@ createInterface({input: process.stdin})
 
 function sayable(error: unknown): unknown {
   if (!(error instanceof Error)) return {what: String(error)};
-  return 'toJSON' in error ? error : {what: error.message, stack: error.stack};
+  if (error instanceof Failure) return {...error.toJSON(), cause: String(error.cause)};
+  return {what: error.message, stack: error.stack};
 }

@@ -104,8 +104,11 @@ describe('A process of the same user that turns to the privileged processes', ()
   );
 });
 
-/** sudo has the user's real id, and the block server writes the image with the user's effective id. */
+/** sudo has the user's real id, and the block server ids that are nobody's. */
 function isRoots(pid: number): boolean {
   const uid = readProcessStatus(pid)?.uid;
-  return uid?.effective === 0 || uid?.real === 0;
+  return uid?.effective === 0 || uid?.real === 0 || (uid?.real ?? 0) >= firstOwnId;
 }
+
+/** Above the ids of every account, see `src/confined/ids.ts`. */
+const firstOwnId = 60_706;

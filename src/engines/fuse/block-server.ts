@@ -1,7 +1,9 @@
 import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
-import {closeSync} from 'node:fs';
+import {closeSync, existsSync} from 'node:fs';
+import {dirname} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {ownIds} from '../../confined/ids.ts';
 import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, start} from '../../kernel/program.ts';
 import {ownProgram} from '../../lifecycle/own-files.ts';
@@ -40,8 +42,6 @@ export type ServeOptions = {
   readonly volumeKey: Buffer;
   /** An existing empty regular file, in a directory that no untrusted user can write: it is mounted over. */
   readonly mountFile: string;
-  /** With whose ids the image is written. */
-  readonly owner: {readonly uid: number; readonly gid: number};
 };
 
 /**
@@ -80,26 +80,40 @@ export async function serveSegment(options: ServeOptions): Promise<AttachedDevic
 /**
  * Starts the process, with the key in its standard input.
  *
- * Safe as root: constant program and arguments, numbers of a vetted header. What it needs is open already; it keeps no
- * capability, and the kernel gives it none back, but for those with which it becomes the user who owns the vault.
+ * Safe as root: constant program and arguments, numbers of a vetted header. What it needs is open already: the image,
+ * the connection and its pipes. It has no network and no capability, and the kernel gives it none back, but for those
+ * with which it takes ids of its own before it answers anybody. From then on it owns no file of the machine, and is
+ * nobody's whom it could signal or trace, nor who could do that to it. It is not in a PID namespace, because it looks
+ * whether the ghost is there.
  */
 function startServer(options: ServeOptions, fuseFd: number): ChildProcess {
-  const {imageFd, segment, volumeKey, owner} = options;
+  const {imageFd, segment, volumeKey} = options;
+  const ids = ownIds('server');
   const order: ServerOrder = {
     segment: {...segment, ivTweak: String(segment.ivTweak)},
-    attributes: {mode: fileModeOf(options), owner: ownUser(), blockSizeBytes: segment.sectorSizeBytes},
+    attributes: {mode: fileModeOf(options), owner: reader(), blockSizeBytes: segment.sectorSizeBytes},
     keySizeBytes: volumeKey.length,
-    owner,
+    ...(ids === undefined ? {} : {ids}),
     threads,
     parentPid: process.pid,
   };
   const entry = ownProgram('engines/fuse/server-process');
-  const changesUser = owner.uid !== ownUser().uid;
-  const kept = changesUser ? '-all,+setuid,+setgid' : '-all';
+  const kept = ids === undefined ? '-all' : '-all,+setuid,+setgid';
   const powerless = [programPath('setpriv'), `--bounding-set=${kept}`, '--inh-caps=-all', '--no-new-privs', '--'];
   const child = start(
     'unshare',
-    ['--mount', '--propagation', 'private', '--', ...powerless, ...ownNode, entry, JSON.stringify(order)],
+    [
+      '--mount',
+      '--net',
+      '--ipc',
+      '--propagation',
+      'private',
+      '--',
+      ...powerless,
+      ...ownNode,
+      entry,
+      JSON.stringify(order),
+    ],
     {stdio: ['pipe', 'pipe', 'pipe', imageFd, fuseFd], detached: true},
   );
   const sent = Buffer.from(volumeKey);
@@ -114,14 +128,14 @@ function startServer(options: ServeOptions, fuseFd: number): ChildProcess {
  * that no untrusted user can change. With any image, the kernel sees one regular file of fixed size.
  */
 async function mountBlockFile(options: ServeOptions, fuseFd: number): Promise<void> {
-  const {uid, gid} = ownUser();
   const mountOptions = [
     'fd=3', // where run() puts the first descriptor
     `rootmode=${fileModeOf(options).toString(8)}`,
-    `user_id=${uid}`,
-    `group_id=${gid}`,
+    `user_id=${process.getuid!()}`,
+    `group_id=${process.getgid!()}`,
     `max_read=${maxTransferBytes}`,
-    'default_permissions',
+    // For root, who mounts what lies on the file, and for the parsers that look at it: it belongs to them, and to nobody else.
+    'allow_other,default_permissions',
     'nosuid,nodev,noexec',
     ...(options.readOnly ? ['ro'] : []),
   ].join(',');
@@ -155,6 +169,7 @@ class BlockFileServer implements AttachedDevice {
   readonly #server: ChildProcess;
   #over = false;
   #detached = false;
+  #unmounted = false;
   #lossTold = false;
 
   constructor({mountFile, readOnly, segment}: ServeOptions, server: ChildProcess) {
@@ -184,14 +199,22 @@ class BlockFileServer implements AttachedDevice {
     // Its death closes the connection: a process that still uses the file gets errors, in any namespace.
     if (!this.#over) this.#server.kill('SIGKILL');
     await this.ended;
-    await run('umount', [...bareMount, '--lazy', this.path]);
+    if (this.#isMountedHere()) await run('umount', [...bareMount, '--lazy', this.path]);
   }
 
   /** Unmounts the file here, where it is not in use. Says whether nobody uses it anywhere, so that the server ended. */
   async #isReleased(): Promise<boolean> {
-    const {code} = await run('umount', [...bareMount, this.path]);
-    if (code === 0) await Promise.race([this.ended, sleep(settleMs)]);
+    if (this.#isMountedHere()) {
+      const {code} = await run('umount', [...bareMount, this.path]);
+      this.#unmounted = code === 0;
+    }
+    if (!this.#isMountedHere()) await Promise.race([this.ended, sleep(settleMs)]);
     return this.#over;
+  }
+
+  /** Its folder may have been taken away with all that is mounted in it. The file is not asked: its server may not answer. */
+  #isMountedHere(): boolean {
+    return !this.#unmounted && existsSync(dirname(this.path));
   }
 
   #end(code: number | null, signal: NodeJS.Signals | null): DeviceEnd {
@@ -219,7 +242,7 @@ function lossOf(server: ChildProcess): Promise<LossReason> {
 
 const lossReasons: Readonly<Record<string, LossReason>> = {ENOSPC: 'full', EDQUOT: 'full', EFBIG: 'limit'};
 
-/** Whom the block file belongs to; the kernel lets nobody else at it. */
-function ownUser(): {readonly uid: number; readonly gid: number} {
-  return {uid: process.getuid!(), gid: process.getgid!()};
+/** Whom the block file belongs to, apart from root: the programs that parse what is in it. */
+function reader(): {readonly uid: number; readonly gid: number} {
+  return ownIds('parser') ?? {uid: process.getuid!(), gid: process.getgid!()};
 }

@@ -15,12 +15,12 @@ export const fuseEngine: Engine = {
   attach,
 };
 
-async function attach({imageFd, readOnly, segment, volumeKey, folder, owner}: AttachRequest): Promise<AttachedDevice> {
+async function attach({imageFd, readOnly, segment, volumeKey, folder}: AttachRequest): Promise<AttachedDevice> {
   throwRefusal(refuseSegment(segment));
   if (!isVolumeKeySize(volumeKey.length)) throwRefusal(refuseKeySize());
   const mountFile = `${folder}/block`;
   closeSync(openSync(mountFile, 'wx', 0o600));
-  return serveSegment({imageFd, readOnly, segment: measureSegment(segment, imageFd), volumeKey, mountFile, owner});
+  return serveSegment({imageFd, readOnly, segment: measureSegment(segment, imageFd), volumeKey, mountFile});
 }
 
 function throwRefusal(refusal: Refusal | undefined): void {

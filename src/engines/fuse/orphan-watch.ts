@@ -27,6 +27,7 @@ function watch({state: memory, parentPid}: WatchData): void {
   const state = new SharedState(memory);
   let seen = state.activity.taken;
   let idleSince = performance.now();
+  state.noteReady();
   setInterval(() => {
     const {taken, resting} = state.activity;
     if (process.ppid === parentPid || taken !== seen || !resting) {

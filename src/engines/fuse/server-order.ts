@@ -10,8 +10,8 @@ export type ServerOrder = {
   readonly segment: Omit<ServedSegment, 'ivTweak'> & {readonly ivTweak: string};
   readonly attributes: Omit<FileAttributes, 'sizeBytes'>;
   readonly keySizeBytes: number;
-  /** With whose ids the image is written. */
-  readonly owner: {readonly uid: number; readonly gid: number};
+  /** Whose ids it takes, for good, when it has read its program; without them it keeps those that it has. */
+  readonly ids?: {readonly uid: number; readonly gid: number};
   readonly threads: number;
   /** Who mounts the file. Until that is done, the server has nothing but this process to end with. */
   readonly parentPid: number;

@@ -8,7 +8,7 @@ import {serveThread, type ThreadData} from './serving-thread.ts';
 import {SharedState} from './shared-state.ts';
 
 /** The process that serves a block file, see `server-order.ts`. Its first thread is one of those that serve. */
-function main({segment, attributes, keySizeBytes, owner, threads, parentPid}: ServerOrder): void {
+function main({segment, attributes, keySizeBytes, ids, threads, parentPid}: ServerOrder): void {
   const state = new SharedState();
   const key = readKey(keySizeBytes);
   const served = {...segment, ivTweak: BigInt(segment.ivTweak)};
@@ -35,24 +35,24 @@ function main({segment, attributes, keySizeBytes, owner, threads, parentPid}: Se
     if (state.lostSomething) process.exitCode = lossExitCode;
   });
   serveThread(data, () => {
-    state.waitForReady(threads);
+    // And the watch.
+    state.waitForReady(threads + 1);
     key.fill(0);
-    // Behind the threads, which have read their programs as root.
-    writeAs(owner);
+    // All of them have read their programs, which only root may be able to read.
+    if (ids !== undefined) becomeNobodyElse(ids);
     writeSync(1, ready);
   });
 }
 
 /**
- * From here on the image is written with its user's ids: the kernel keeps the last blocks of a disk for root, and would
- * give them to this process too. The real ids stay root's, so that the user can neither signal nor trace it. Of root's
- * capabilities this process never had more than those two that this takes.
+ * Takes ids that nobody else has, in every thread (setuid(2) of libc), and with that gives up the last capabilities. The
+ * image is open already. The kernel keeps the last blocks of a disk for root and lets root exceed a quota: neither is so
+ * for this process, as it would not be for the user.
  */
-function writeAs({uid, gid}: ServerOrder['owner']): void {
-  if (uid === process.getuid!()) return;
+function becomeNobodyElse({uid, gid}: NonNullable<ServerOrder['ids']>): void {
   process.setgroups!([]);
-  process.setegid!(gid);
-  process.seteuid!(uid);
+  process.setgid!(gid);
+  process.setuid!(uid);
 }
 
 /** Reads the key from standard input, straight to the place from where it is wiped. */

@@ -21,7 +21,7 @@ export class SharedState {
     this.#words = new Int32Array(memory);
   }
 
-  /** A thread has made what it needs of the key. */
+  /** A thread has read its program and made what it needs of the key. */
   noteReady(): void {
     Atomics.add(this.#words, readyThreads, 1);
     Atomics.notify(this.#words, readyThreads);

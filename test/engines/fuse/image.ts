@@ -1,5 +1,5 @@
 import {createSecretKey, randomBytes} from 'node:crypto';
-import {closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync} from 'node:fs';
+import {chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {PinnedBlocks} from '../../../src/engines/fuse/pinned-blocks.ts';
@@ -29,6 +29,8 @@ export class Image {
       ivTweak: 0n,
       ...segment,
     };
+    // As the ghost's staging directory: whoever has ids of its own may pass through.
+    chmodSync(this.folder, 0o711);
     this.write(randomBytes(this.segment.sizeBytes));
   }
 

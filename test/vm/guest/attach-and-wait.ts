@@ -25,7 +25,6 @@ try {
     luksUuid,
     volumeKey,
     folder: '/nowhere',
-    owner: {uid: 0, gid: 0},
   });
   volumeKey.fill(0);
   const device = await attached;

@@ -48,7 +48,7 @@ export class LuksImage {
   get request(): AttachRequest {
     const {fd, segment, luksUuid, folder} = this;
     const volumeKey = Buffer.from(this.volumeKey);
-    return {imageFd: fd, readOnly: false, segment, luksUuid, volumeKey, folder, owner: {uid: 0, gid: 0}};
+    return {imageFd: fd, readOnly: false, segment, luksUuid, volumeKey, folder};
   }
 
   /** The plaintext, read by plain cryptsetup through a mapping of its own. */
