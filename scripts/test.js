@@ -26,7 +26,7 @@ const checks = [
     {name: 'build', command: ['scripts/build.js']},
     {name: 'manifest', command: ['scripts/manifest.js', '--check']},
     {name: 'reference', command: ['scripts/reference.ts', '--check']},
-    {name: 'processes', command: ['scripts/processes.ts', '--check']},
+    {name: 'architecture', command: ['scripts/architecture.ts', '--check']},
     {
       name: 'import rules',
       command: [installed('depcruise'), '--config', '.dependency-cruiser.js', 'src', 'bin', 'plugins'],

@@ -1,7 +1,7 @@
 import {expect} from 'chai';
 import {readdirSync, readFileSync} from 'node:fs';
-import {closureOf} from '../../scripts/processes/closure.ts';
-import {type Apart, lasting, type ProcessRow} from '../../scripts/processes/table.ts';
+import {closureOf} from '../../scripts/architecture/closure.ts';
+import {type Apart, lasting, type ProcessRow} from '../../scripts/architecture/processes.ts';
 import {readNamespaces, readProcessStatus} from '../../src/kernel/process-record.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {processTree, type TreeProcess} from '../bed/process-tree.ts';

@@ -1,30 +1,37 @@
-// `npm run processes`: writes the table of processes into docs/ARCHITECTURE.md; `--check` only compares. A test compares
-// the table with the processes of an open vault.
+// `npm run architecture`: draws the rooms of src/ and the table of processes into docs/ARCHITECTURE.md; `--check` only
+// compares. A test compares the table with the processes of an open vault.
 import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {format} from 'prettier';
-import {closureOf} from './processes/closure.ts';
-import {lasting, passing, type ProcessRow} from './processes/table.ts';
+import {closureOf} from './architecture/closure.ts';
+import {lasting, passing, type ProcessRow} from './architecture/processes.ts';
+import {drawRooms, readRooms} from './architecture/rooms.ts';
 import {root} from './setup.js';
 import {endWith, SetUpError} from './terminal.js';
 
 const path = join(root, 'docs', 'ARCHITECTURE.md');
-const [begin, end] = ['<!-- processes -->', '<!-- end of processes -->'];
 
 await endWith(async () => {
   const page = readFileSync(path, 'utf8');
-  const [before, rest] = page.split(`${begin}\n`);
-  const after = rest?.split(end)[1];
-  if (before === undefined || after === undefined) throw new SetUpError(65, `${path} has no place for the table.`);
+  const drawn = fill(fill(page, 'rooms', drawRooms(await readRooms())), 'processes', tables());
   const options = {...(await import('prettier').then(({resolveConfig}) => resolveConfig(path))), parser: 'markdown'};
-  const written = await format([before, `${begin}\n\n`, tables(), `\n${end}`, after].join(''), options);
+  const written = await format(drawn, options);
   if (process.argv.includes('--check')) {
     if (written === page) return 0;
-    throw new SetUpError(65, 'docs/ARCHITECTURE.md is out of date. Type: npm run processes');
+    throw new SetUpError(65, 'docs/ARCHITECTURE.md is out of date. Type: npm run architecture');
   }
   writeFileSync(path, written);
   return 0;
 });
+
+/** Replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`. */
+function fill(page: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+  const [before, rest] = page.split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new SetUpError(65, `${path} has no place for the ${name}.`);
+  return [before, begin, '\n\n', content, '\n\n', end, after].join('');
+}
 
 function tables(): string {
   return [

@@ -1,0 +1,49 @@
+import {cruise, type ICruiseResult} from 'dependency-cruiser';
+import {root} from '../setup.js';
+
+/** A directory of src/ and those that it imports. */
+export type Rooms = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** What nearly every room imports: arrows to it would hide all others. */
+const everywhere = ['contract', 'lifecycle'];
+
+/** The directories of src/, and who imports whom; a file beside them is none. */
+export async function readRooms(): Promise<Rooms> {
+  const {output} = await cruise(['src'], {
+    baseDir: root,
+    doNotFollow: {path: '(^|/)node_modules/'},
+    tsPreCompilationDeps: true,
+  });
+  const rooms = new Map<string, Set<string>>();
+  for (const {source, dependencies} of (output as ICruiseResult).modules) {
+    const room = roomOf(source);
+    if (room === undefined) continue;
+    const imported = rooms.get(room) ?? new Set();
+    rooms.set(room, imported);
+    for (const {resolved} of dependencies) {
+      const other = roomOf(resolved);
+      if (other !== undefined && other !== room && !everywhere.includes(other)) imported.add(other);
+    }
+  }
+  return new Map([...rooms].sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+/** A picture in mermaid's language, without the arrows that other arrows imply. */
+export function drawRooms(rooms: Rooms): string {
+  const lines = [...rooms].flatMap(([room, imported]) =>
+    [...imported]
+      .filter((other) => ![...imported].some((between) => between !== other && reaches(rooms, between, other)))
+      .sort()
+      .map((other) => `  ${room} --> ${other}`),
+  );
+  return ['```mermaid', 'flowchart TD', ...lines, '```'].join('\n');
+}
+
+function reaches(rooms: Rooms, from: string, to: string): boolean {
+  const imported = rooms.get(from) ?? new Set();
+  return imported.has(to) || [...imported].some((next) => reaches(rooms, next, to));
+}
+
+function roomOf(path: string): string | undefined {
+  return /^src\/([^/]+)\//.exec(path)?.[1];
+}
