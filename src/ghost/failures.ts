@@ -347,3 +347,22 @@ export function bridgesNotPrepared(): Failure {
     next: 'tazpod doctor',
   });
 }
+
+/** The key opens none of the key slots. */
+export class WrongPassphrase extends Failure {
+  readonly #image: string;
+
+  constructor(image: string, doubt?: string) {
+    const why = `It does not open any key slot of ${image}.`;
+    super(exitCode.noPermission, 'The passphrase or key is wrong.', {
+      why: doubt === undefined ? why : `${why} ${doubt}`,
+      next: 'tazpod vault unlock',
+    });
+    this.#image = image;
+  }
+
+  /** The same, with what may be wrong with the key. */
+  because(doubt: string | undefined): WrongPassphrase {
+    return new WrongPassphrase(this.#image, doubt);
+  }
+}

@@ -7,15 +7,13 @@ import {readTopDirectory} from '../engines/top-directory.ts';
 import {flushFileName} from '../engines/fuse2fs-flusher.ts';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {run} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
 import type {OpenPlan} from '../lifecycle/plan.ts';
 import {unlockVolumeKey} from '../luks/cryptsetup.ts';
 import {kdfMemoryLimitKiB} from '../luks/memory.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
 import {mountBridges, mountBridgesPrivately} from './bridges/bridges.ts';
 import type {Caller} from './caller.ts';
-import {fileStillOpen} from './failures.ts';
+import {fileStillOpen, WrongPassphrase} from './failures.ts';
 import {judgeOwner} from './foreign-vault.ts';
 import {type MountWatch, watchMount} from './mount-watch.ts';
 import type {OpenedPlan} from './plan/check-plan.ts';
@@ -273,25 +271,6 @@ export class Resources {
   async release(): Promise<void> {
     await this.clearStaging();
     if (this.#imageFd !== undefined) closeSync(this.#imageFd);
-  }
-}
-
-/** The key opens none of the key slots. */
-export class WrongPassphrase extends Failure {
-  readonly #image: string;
-
-  constructor(image: string, doubt?: string) {
-    const why = `It does not open any key slot of ${image}.`;
-    super(exitCode.noPermission, 'The passphrase or key is wrong.', {
-      why: doubt === undefined ? why : `${why} ${doubt}`,
-      next: 'tazpod vault unlock',
-    });
-    this.#image = image;
-  }
-
-  /** The same, with what may be wrong with the key. */
-  because(doubt: string | undefined): WrongPassphrase {
-    return new WrongPassphrase(this.#image, doubt);
   }
 }
 
