@@ -12,7 +12,7 @@ const places = /** @type {Record<string, string>} */ ({
   fish: 'fish/vendor_completions.d/tazpod.fish',
 });
 
-const {typedCommands} = await import(pathToFileURL(join(root, 'dist/shell/typed-commands.js')).href);
+const {typedCommands} = await import(pathToFileURL(join(root, 'build/shell/typed-commands.js')).href);
 const {commands} = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8'));
 const typed = typedCommands(Object.values(commands));
 const rendered = await Promise.all(

@@ -95,7 +95,7 @@ function failureOf(node: ts.NewExpression | ts.CallExpression): Omit<FailureText
   const details = all.length > 1 && !isText(textOf(all.at(-1)!)) ? all.pop() : undefined;
   // `failure(code, what)`, or `refuse(what, why)`, which begins with a sentence.
   const beginsWithSentence = all[0] !== undefined && isText(all[0]) && render(all[0]).includes(' ');
-  const [code, what] = beginsWithSentence ? [undefined, all[0]] : [all[0], all.at(-1)];
+  const [code, what] = beginsWithSentence || all.length < 2 ? [undefined, all[0]] : [all[0], all.at(-1)];
   const why: string[] = [];
   const next: string[] = [];
   const collect = (child: ts.Node): void => {

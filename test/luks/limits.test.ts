@@ -3,22 +3,34 @@ import {chmodSync, chownSync, readFileSync, readdirSync, truncateSync, writeFile
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {findProgram} from '../../src/kernel/program.ts';
+import {installOfModules} from '../bed/install.ts';
 import {copiesOf, sealCopy, setPlace} from './forge.ts';
 import {cheap, formatImage, removeFolders, temporaryFolder} from './images.ts';
 
-const child = join(import.meta.dirname, 'unlock-child.ts');
+const ownChild: readonly string[] = [process.execPath, join(import.meta.dirname, 'unlock-child.ts')];
 /** nobody */
 const otherUid = 65534;
 
 /** Runs the child under another program, or alone, and gives what it printed. */
-function inChild(under: readonly string[], args: readonly string[], key = 'secret'): unknown {
-  const [program, ...rest] = [...under, process.execPath, child, ...args];
+function inChild(under: readonly string[], args: readonly string[], key = 'secret', child = ownChild): unknown {
+  const [program, ...rest] = [...under, ...child, ...args];
   const {stdout, stderr} = spawnSync(program!, rest, {input: key, timeout: 60_000});
   try {
     return JSON.parse(stdout.toString());
   } catch {
     throw new Error(`the child said nothing: ${stderr.toString()}`);
   }
+}
+
+/** The same child where every user can read it: the checkout may lie where others cannot go. */
+function childForAll(): readonly string[] {
+  const {folder, node} = installOfModules();
+  const text = readFileSync(ownChild[1]!, 'utf8')
+    .replaceAll("'../../src/", `'${folder}/dist/`)
+    .replaceAll(".ts';", ".js';");
+  const path = join(folder, 'unlock-child.ts');
+  writeFileSync(path, text, {mode: 0o644});
+  return [node, path];
 }
 
 describe('Making and unlocking an image', () => {
@@ -31,13 +43,15 @@ describe('Making and unlocking an image', () => {
     truncateSync(image, 17 * 1024 * 1024);
     const root = process.getuid!() === 0;
     if (root) for (const path of [folder, image]) chownSync(path, otherUid, otherUid);
-    const uid = root ? [String(otherUid)] : [];
-    expect(inChild([], ['format', image, folder, ...uid])).to.deep.equal({outcome: 'formatted'});
-    expect(inChild([], ['unlock', image, folder, ...uid])).to.deep.equal({outcome: 'unlocked', passes: true});
-    expect(inChild([], ['unlock', image, folder, ...uid], 'wrong')).to.deep.equal({
-      outcome: 'wrong-passphrase',
-      passes: false,
-    });
+    // As a private session: in a user namespace of the user's own, in which cryptsetup can be confined.
+    const apart = ['unshare', '--user', '--map-root-user', '--mount', '--propagation', 'private', '--'];
+    const ids = ['setpriv', `--reuid=${otherUid}`, `--regid=${otherUid}`, '--clear-groups', '--'];
+    const program = root ? childForAll() : ownChild;
+    const child = (task: string, key?: string) =>
+      inChild([...(root ? ids : []), ...apart], [task, image, folder], key, program);
+    expect(child('format')).to.deep.equal({outcome: 'formatted'});
+    expect(child('unlock')).to.deep.equal({outcome: 'unlocked', passes: true});
+    expect(child('unlock', 'wrong')).to.deep.equal({outcome: 'wrong-passphrase', passes: false});
     expect(readdirSync(folder)).to.deep.equal(['vault.img']);
   });
 

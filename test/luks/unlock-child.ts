@@ -1,17 +1,12 @@
 // Makes or unlocks an image in a process of its own, for tests of who does it and under which limits:
-//   unlock-child.ts format|unlock IMAGE FOLDER [UID]     the key on standard input; prints what came of it as JSON
+//   unlock-child.ts format|unlock IMAGE FOLDER     the key on standard input; prints what came of it as JSON
 import {closeSync, openSync, readFileSync} from 'node:fs';
 import {Failure} from '../../src/lifecycle/failure.ts';
 import {format, testPassphrase, unlockVolumeKey} from '../../src/luks/cryptsetup.ts';
 import {openNamelessFile, readVettedHeader} from '../../src/luks/private-copy.ts';
 
-const [task, image, folder, uid] = process.argv.slice(2);
+const [task, image, folder] = process.argv.slice(2);
 const key = readFileSync(0);
-if (uid !== undefined) {
-  process.setgroups!([]);
-  process.setgid!(Number(uid));
-  process.setuid!(Number(uid));
-}
 
 async function perform(): Promise<unknown> {
   const fd = openSync(image!, task === 'format' ? 'r+' : 'r');

@@ -28,8 +28,8 @@ describe('What npm publishes', function () {
   it('has these files at its top and no others', () => {
     const top = new Set([...files.keys()].map((path) => path.split('/')[0]));
     expect([...top].sort()).to.deep.equal([
-      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'archives', 'bin', 'dist', 'docs', 'oclif.manifest.json'],
-      ...['package.json', 'plugins'],
+      ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'archives', 'bin', 'dist', 'docs'],
+      ...['oclif.manifest.json', 'package.json', 'plugins'],
     ]);
     expect([...files.keys()].filter((path) => path.startsWith('bin/')).sort()).to.deep.equal([
       ...['bin/relaunch.js', 'bin/run.js', 'bin/tazpod-ghost'],
