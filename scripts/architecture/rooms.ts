@@ -7,7 +7,7 @@ export type Rooms = ReadonlyMap<string, ReadonlySet<string>>;
 /** What nearly every room imports: arrows to it would hide all others. */
 const everywhere = ['contract', 'lifecycle'];
 
-/** The directories of src/, and who imports whom; a file beside them is none. */
+/** The directories of src/, and which room imports which. A file beside them is not a room. */
 export async function readRooms(): Promise<Rooms> {
   const {output} = await cruise(['src'], {
     baseDir: root,

@@ -41,7 +41,7 @@ const parent = '/dev/shm';
 export function makeEmptyRoot(): EmptyRoot {
   const folder = mkdtempSync(`${parent}/.tazpod-confined-`);
   try {
-    // Not left to the umask: whoever runs here has an id of its own, and may read and not write.
+    // Not left to the umask: the program has an id of its own, and must be able to read here, and not to write.
     chmodSync(folder, 0o755);
     const lines = [...systemFolders.flatMap((name) => systemFolder(folder, name)), ...deviceFiles(folder)];
     makeFolder(`${folder}/proc`);

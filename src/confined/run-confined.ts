@@ -41,7 +41,7 @@ const mostProcesses = 64;
  * but those bytes. It has
  *
  * - no capability, and no way to one: empty sets, `no_new_privs`, and no user namespace of its own, which the kernel
- *   refuses to whoever lives in a changed root directory (user_namespaces(7));
+ *   refuses to a process with a changed root directory (user_namespaces(7));
  * - a user and group of its own (`ids.ts`), so that the caller cannot signal or trace it, and it can nobody;
  * - a root directory in which there is next to nothing (`empty-root.ts`), read-only by its owner, and no descriptor but
  *   those named;

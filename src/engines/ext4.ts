@@ -77,7 +77,7 @@ const limits = {cpuSeconds: 3600, memoryMiB: 4096};
 /**
  * Runs a program of e2fsprogs on the device of a vault and on nothing else.
  *
- * What lies there is the choice of whoever has the image and its passphrase, and e2fsprogs have met images that made
+ * Anyone with the image and its passphrase chooses what lies there, and e2fsprogs have met images that made
  * them run foreign code (CVE-2019-5094, CVE-2019-5188, CVE-2022-1304). They also follow what a superblock says:
  * e2fsck opens the journal that one names, by its UUID, and writes it. So they are confined: there is no other device to
  * be opened, and what they can be made to write lies in the image. Nothing is believed of them but an exit code, and the

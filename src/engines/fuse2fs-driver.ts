@@ -38,7 +38,7 @@ export function refuseFuse2fs(): string | undefined {
  * set-user-ID programs nor devices are honoured. It gets no descriptor of ours. The superblock that it reads is vetted:
  * fuse2fs too would open a journal that one names, and it takes no other copy of it.
  *
- * It parses what whoever has the passphrase has chosen, for as long as the session lives, so it has ids of its own, by
+ * It parses what someone with the passphrase has chosen, for as long as the session lives, so it has ids of its own, by
  * which no file but the block file is its, no network, and one capability. That one is no small one: fuse2fs mounts by
  * itself (libfuse 2 takes no connection that is mounted already), for which the kernel wants CAP_SYS_ADMIN, and there is
  * no way to take it away later. docs/SECURITY.md says so.

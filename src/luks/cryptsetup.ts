@@ -216,5 +216,5 @@ async function runTimed(
   return {...result, timedOutAfterMs: timedOut ? options.timeoutMs : undefined};
 }
 
-/** argon2 works with four at most. How much memory it may take is said by its cost, which is checked before. */
+/** argon2 works with four at most. The header says how much memory it takes, and that is checked before. */
 const mostThreads = 4;

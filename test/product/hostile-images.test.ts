@@ -40,7 +40,7 @@ describe('An image that somebody has prepared, opened by a user whom sudo grants
       const {code, stdout, stderr} = await tazpod(owner, ['exec', '--debug', ...vault.flags, '--', 'echo', 'inside'], {
         timeoutMs: 120_000,
       });
-      // 77: the key is none, or the vault belongs to another account.
+      // 77: the key is wrong, or the vault belongs to another account.
       expect(code, stderr).to.be.oneOf([0, 65, 77]);
       if (code === 77) expect(stderr).to.match(/passphrase or key is wrong|belong to another account/);
       expect(stdout, stderr).to.equal(code === 0 ? 'inside\n' : '');

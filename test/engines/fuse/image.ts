@@ -29,7 +29,7 @@ export class Image {
       ivTweak: 0n,
       ...segment,
     };
-    // As the ghost's staging directory: whoever has ids of its own may pass through.
+    // As the ghost's staging directory: a program with ids of its own may pass through.
     chmodSync(this.folder, 0o711);
     this.write(randomBytes(this.segment.sizeBytes));
   }
