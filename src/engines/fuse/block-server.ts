@@ -134,8 +134,10 @@ async function mountBlockFile(options: ServeOptions, fuseFd: number): Promise<vo
     `user_id=${process.getuid!()}`,
     `group_id=${process.getgid!()}`,
     `max_read=${maxTransferBytes}`,
-    // For root, who mounts what lies on the file, and for the parsers that look at it: it belongs to them, and to nobody else.
-    'allow_other,default_permissions',
+    // For root, who mounts what lies on the file, and for the parsers, to whom it belongs. Without ids of their own, all
+    // of them are the user of the mount.
+    ...(ownIds('parser') === undefined ? [] : ['allow_other']),
+    'default_permissions',
     'nosuid,nodev,noexec',
     ...(options.readOnly ? ['ro'] : []),
   ].join(',');
