@@ -17,8 +17,8 @@ const roles: readonly ConfinedRole[] = ['parser', 'server'];
 
 /**
  * The ids of a role. They are not the caller's, who could signal such a process, and not those of `nobody`, whom other
- * services share. Two ghosts get the same ones only if the number of a process has come round between them, and then a
- * parser of one still cannot name a process of the other: it lives in a PID namespace of its own.
+ * services share. There are 239 pairs, so two ghosts may get the same one. A parser of one still cannot reach a process of
+ * the other: it lives in a PID namespace of its own, and a server never has the ids of a parser.
  *
  * Undefined without root, where the kernel knows one user only.
  */

@@ -4,8 +4,9 @@ import {noTmpfs} from './failures.ts';
 
 /**
  * A place for the files that the vault is opened with: a tmpfs in which only root can list and make files, on the shared
- * memory that is the ghost's own. What is in it says itself who may open it: fuse2fs, with ids of its own, the block file. No path that a user could change leads into it, it covers nothing that was there before (TazPod
- * itself may lie in /tmp), and `clear` takes it away before the session begins.
+ * memory that is the ghost's own. Others may pass through, because fuse2fs opens the block file with ids of its own; the
+ * permissions of each file say who may open it. No path that a user could change leads into it, it covers nothing that
+ * was there before (TazPod itself may lie in /tmp), and `clear` takes it away before the session begins.
  */
 export type Staging = {
   readonly folder: string;

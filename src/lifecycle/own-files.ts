@@ -2,7 +2,7 @@
 // not know what lies beside it; each program keeps its place below the folder that all code is in.
 
 /** The package's folder, and in it the one of the code that runs: `src` in a checkout, `dist` when it is built. */
-const [, packageFolder = '', codeFolder = ''] = /^(.*)\/(src|dist|build)\//.exec(import.meta.filename) ?? [];
+const [, packageFolder = '', codeFolder = ''] = /^([^]*)\/(src|dist|build)\//.exec(import.meta.filename) ?? [];
 
 const ending = codeFolder === 'src' ? '.ts' : '.js';
 

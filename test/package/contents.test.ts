@@ -49,6 +49,23 @@ describe('What npm publishes', function () {
     expect(broken).to.deep.equal([]);
   });
 
+  it('has no package in what runs as root, and zxcvbn in the judge, which does not', () => {
+    const bundled = (name: string) => [
+      ...readFileSync(join(root, 'dist', name), 'utf8').matchAll(/^ *\/\/ node_modules\/(\S+)/gm),
+    ];
+    for (const name of ['ghost/main.js', 'ghost/session/launch.js', 'ghost/bridges/bridge-worker.js']) {
+      expect(bundled(name), name).to.deep.equal([]);
+    }
+    for (const name of ['server-process.js', 'block-worker.js', 'orphan-watch.js']) {
+      expect(bundled(`engines/fuse/${name}`), name).to.deep.equal([]);
+    }
+    expect(
+      bundled('strength/judge.js')
+        .map(([, path]) => path)
+        .join(),
+    ).to.include('@zxcvbn-ts/core');
+  });
+
   it('keeps within its budget of packages and bytes', () => {
     const packages = neededPackages('');
     const own = [...files.values()].reduce((sum, size) => sum + size, 0);

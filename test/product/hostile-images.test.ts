@@ -48,6 +48,11 @@ describe('An image that somebody has prepared, opened by a user whom sudo grants
       const calls = stderr.split('\n').filter((line) => line.startsWith('+ ') && parsers.test(line));
       const free = calls.filter((line) => !line.startsWith('+ confined: '));
       expect(free, 'parsers that are not confined').to.deep.equal([]);
+      // The control: a parser that runs is seen.
+      if (code === 0)
+        expect(calls.join('\n'))
+          .to.match(/cryptsetup/)
+          .and.to.match(/e2fsck/);
       await expectNothingLeft(vault);
       codes.push(code);
       return undefined;
