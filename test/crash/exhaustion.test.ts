@@ -110,14 +110,14 @@ describe('When something runs out', function () {
 
     it('in the key derivation: the call says so and leaves nothing, and the vault opens when there is memory', async () => {
       const argon = planVault(owner);
-      const slow = ['--pbkdf', 'argon2id', '--pbkdf-memory', '196608', '--pbkdf-force-iterations', '5'];
+      const slow = ['--pbkdf', 'argon2id', '--pbkdf-memory', '196608', '--pbkdf-force-iterations', '10'];
       const made = ['vault', 'create', ...argon.flags.slice(0, 2), ...argon.flags.slice(4), '--size', '32M', ...slow];
       const created = await tazpod(owner, made);
       expect(created.code, created.stderr).to.equal(0);
       const open = ['exec', ...argon.flags, '--', 'true'];
       const room = new ControlGroup(500);
-      const eater = spawn('perl', ['-e', eatWhenTold], {stdio: ['pipe', 'ignore', 'inherit']});
-      const eaten = once(eater, 'exit');
+      const eater = spawn('perl', ['-e', eatWhenTold], {stdio: ['pipe', 'pipe', 'inherit']});
+      const eaterEnded = once(eater, 'exit');
       try {
         const unlock = startTazpod(owner, open);
         room.add(unlock.pid);
@@ -125,16 +125,22 @@ describe('When something runs out', function () {
         const deriving = await until('a key is derived', () =>
           processTree(unlock.pid).find(({command}) => /^\S*cryptsetup luksDump /.test(command)),
         );
+        // It waits until the memory is eaten, so that it cannot be ready before on a busy machine.
+        process.kill(deriving.pid, 'SIGSTOP');
         // It and no other: the kernel would choose by size, and the key derivation has not taken its memory yet.
         writeFileSync(`/proc/${deriving.pid}/oom_score_adj`, '1000');
+        const full = once(eater.stdout, 'data');
         eater.stdin.write('\n');
+        await full;
+        // The kernel has ended it already if it had its memory.
+        if (existsSync(`/proc/${deriving.pid}`)) process.kill(deriving.pid, 'SIGCONT');
         const {code, stderr} = await unlock.ended;
         expect(code, stderr).to.equal(69);
         expect(stderr).to.include('not enough memory');
         await expectNothingLeft(argon);
       } finally {
         eater.kill('SIGKILL');
-        await eaten;
+        await eaterEnded;
         room.remove();
       }
       expect((await tazpod(owner, open)).code).to.equal(0);
@@ -142,8 +148,9 @@ describe('When something runs out', function () {
   });
 });
 
-/** Takes 300 MiB, and keeps them. The kernel may end it too, after the key derivation. */
-const eatWhenTold = '<STDIN>; my @eaten; push @eaten, q(x) x 1048576 for 1 .. 300; sleep 3600';
+/** Takes 350 MiB, says so, and keeps them. */
+const eatWhenTold =
+  '<STDIN>; my @eaten; push @eaten, q(x) x 1048576 for 1 .. 350; syswrite STDOUT, q(eaten); sleep 3600';
 
 /** A control group of memory, of the first version or the second. */
 class ControlGroup {
