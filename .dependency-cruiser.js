@@ -1,7 +1,7 @@
 // Imports run downwards only. A room is a folder of src/; each rule says what a room may reach.
 
 /** Rooms of the privileged process, upper to lower: each may import those after it, and Node's own modules. */
-const privileged = ['ghost', 'engines', 'luks', 'confined', 'kernel', 'lifecycle'];
+const privileged = ['ghost', 'engines', 'luks', 'confined', 'kernel', 'lifecycle', 'foundation'];
 
 /** Rooms of the user's process: what each may import besides itself. */
 const userRooms = {
@@ -60,7 +60,7 @@ const userRooms = {
 };
 
 /** What every room of the user's process may import. */
-const foundations = ['contract', 'lifecycle'];
+const foundations = ['contract', 'lifecycle', 'foundation'];
 
 /** Packages that the CLI and the judge are made of: development packages, since no install has them beside the bundle. */
 const bundledPackages = [
@@ -97,7 +97,7 @@ export default {
       downwards(
         name,
         privileged.slice(index + 1),
-        'ghost → engines → luks → confined → kernel → lifecycle, never upwards',
+        'ghost → engines → luks → confined → kernel → lifecycle → foundation, never upwards',
       ),
     ),
     {
@@ -122,7 +122,11 @@ export default {
       to: {path: '^src/engines/[^/]+/', pathNot: '^src/engines/$1/'},
     },
     ...Object.entries(userRooms).map(([name, allowed]) =>
-      downwards(name, [...allowed, ...foundations], 'commands → services → extensions, config → contract, lifecycle'),
+      downwards(
+        name,
+        [...allowed, ...foundations],
+        'commands → services → extensions, config → contract, lifecycle → foundation',
+      ),
     ),
     {
       name: 'contract-stands-alone',

@@ -87,7 +87,7 @@ export default defineConfig(
   },
   {
     files: ['src/**'],
-    ignores: ['src/*/failures.ts', 'src/lifecycle/failure.ts'],
+    ignores: ['src/*/failures.ts', 'src/foundation/failure.ts'],
     rules: {'no-restricted-syntax': ['error', synchronous, scatteredFailure]},
   },
   {

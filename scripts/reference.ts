@@ -2,7 +2,7 @@
 // of words shows up in review; `--check` only compares.
 import {globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join, relative} from 'node:path';
-import {exitCode} from '../src/lifecycle/exit-code.ts';
+import {exitCode} from '../src/foundation/exit-code.ts';
 import {helpPages} from './prose/help-pages.ts';
 import {sourceTexts} from './prose/source-texts.ts';
 import {root} from './setup.js';

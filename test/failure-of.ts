@@ -1,4 +1,4 @@
-import {Failure} from '../src/lifecycle/failure.ts';
+import {Failure} from '../src/foundation/failure.ts';
 
 /** The Failure that an action ends with. Throws where it succeeds, and what it throws where that is no Failure. */
 export async function failureOf(action: () => unknown): Promise<Failure> {

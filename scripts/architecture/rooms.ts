@@ -5,7 +5,7 @@ import {root} from '../setup.js';
 export type Rooms = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** What nearly every room imports: arrows to it would hide all others. */
-const everywhere = ['contract', 'lifecycle'];
+const everywhere = ['contract', 'lifecycle', 'foundation'];
 
 /** The directories of src/, and which room imports which. A file beside them is not a room. */
 export async function readRooms(): Promise<Rooms> {

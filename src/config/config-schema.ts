@@ -1,5 +1,5 @@
 import {z} from 'zod';
-import {shareNames} from '../lifecycle/share.ts';
+import {shareNames} from '../foundation/share.ts';
 
 /** A file below a folder: `~/` is the home, a relative path is meant from the project's folder. */
 const path = z

@@ -1,10 +1,10 @@
 import {dirname} from 'node:path';
 import type {BridgeDeclaration, LatchDeclaration} from '../contract/index.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {Failure} from '../foundation/failure.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
 import {findOwnHome} from './own-home.ts';
 import {findProjectConfig, lookAt, userConfigPath} from './discover.ts';
-import type {ShareName} from '../lifecycle/share.ts';
+import type {ShareName} from '../foundation/share.ts';
 import type {YamlPath} from './json-schema.ts';
 import type {Folders, Layer, Origin} from './layer.ts';
 import {variables} from './variables.ts';

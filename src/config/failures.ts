@@ -1,5 +1,5 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 import {printable} from './printable.ts';
 
 export function noOwnHome(reasons: readonly string[]): Failure {

@@ -1,5 +1,5 @@
 import {closeSync, constants, fstatSync, openSync, readFileSync} from 'node:fs';
-import {Failure} from '../lifecycle/failure.ts';
+import {Failure} from '../foundation/failure.ts';
 import {unreadable} from './failures.ts';
 
 /** More than any configuration has. A file that is larger is another one. */

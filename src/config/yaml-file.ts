@@ -1,6 +1,6 @@
 import {isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit} from 'yaml';
 import type {z} from 'zod';
-import type {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../foundation/failure.ts';
 import {invalidYaml, nestedTooDeeply, tooDeep} from './failures.ts';
 import {knownKeys, toJsonSchema, type YamlPath} from './json-schema.ts';
 import {nearest} from './nearest.ts';

@@ -1,5 +1,5 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 
 export function noSudoersRule(): Failure {
   return new Failure(exitCode.noPermission, 'A sudoers rule would be unsafe or useless here.', {

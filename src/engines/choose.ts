@@ -1,5 +1,5 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
-import type {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import type {Failure} from '../foundation/failure.ts';
 import type {EngineId} from '../lifecycle/plan.ts';
 import {dmCryptEngine} from './dm-crypt/engine.ts';
 import type {CryptSegment, Engine} from './engine.ts';

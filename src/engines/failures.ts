@@ -1,6 +1,6 @@
 import {dirname} from 'node:path';
-import {exitCode, type ExitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 import type {EngineId} from '../lifecycle/plan.ts';
 import {shellWord} from '../luks/untrusted-text.ts';
 import type {LossReason, Refusal} from './engine.ts';

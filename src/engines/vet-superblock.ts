@@ -1,5 +1,5 @@
 import {closeSync, constants, openSync, readSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
+import {exitCode} from '../foundation/exit-code.ts';
 import {quoteUntrusted} from '../luks/untrusted-text.ts';
 import type {Refusal} from './engine.ts';
 import {featuresOf, has, unknownBits} from './ext4-features.ts';

@@ -1,7 +1,7 @@
 import {printable} from '../config/printable.ts';
 import {whyUnread} from '../config/read-text.ts';
-import {exitCode, type ExitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 import {howToChoose, type PluginIdentity} from './contributions.ts';
 import {kindWords, type ModuleKind} from './kinds.ts';
 

@@ -1,4 +1,4 @@
-import type {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../foundation/failure.ts';
 import type {FoundContributions, PluginContributions} from './contributions.ts';
 import {noPluginProvides} from './failures.ts';
 import {type ModuleKind} from './kinds.ts';

@@ -3,7 +3,7 @@ import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 import {execa} from 'execa';
 import {printable} from '../config/printable.ts';
-import type {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../foundation/failure.ts';
 import {npmFailed} from './failures.ts';
 
 export type NpmOptions = {

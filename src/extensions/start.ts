@@ -1,7 +1,7 @@
 import {Config, type Interfaces, type Plugin} from '@oclif/core';
 import {userDataFolder} from '../config/own-home.ts';
 import {printable} from '../config/printable.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {Failure} from '../foundation/failure.ts';
 import {distrust, installedIntegrity, readInstalledPackages} from './installed-packages.ts';
 import {type CoreNames, instantiate} from './plugin-instance.ts';
 import {readPolicies} from './policy-files.ts';

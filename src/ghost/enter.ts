@@ -1,7 +1,7 @@
 import {readlinkSync} from 'node:fs';
 import {allPids} from '../kernel/process.ts';
 import {run} from '../kernel/program.ts';
-import type {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../foundation/failure.ts';
 import type {PrivateIds} from './caller.ts';
 import {noMountNamespace, noMounts, noUserNamespaceForUser, notByHand, reservedForGhost} from './failures.ts';
 

@@ -1,5 +1,5 @@
-import {exitCode, type ExitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 import type {Isolation} from '../lifecycle/plan.ts';
 import {shellWord} from '../luks/untrusted-text.ts';
 import {printablePath} from './printable-path.ts';

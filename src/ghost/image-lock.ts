@@ -3,7 +3,7 @@ import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {tryLockExclusive} from '../kernel/file-lock.ts';
 import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {displaced, openInOtherMode} from '../lifecycle/failures.ts';
-import type {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../foundation/failure.ts';
 import type {InitId, OpenPlan, VolumeKeyDigest} from '../lifecycle/plan.ts';
 import type {Caller} from './caller.ts';
 import {alreadyOpen, imageLocked} from './failures.ts';

@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import {closeSync, constants, fstatSync, fsyncSync, openSync, readlinkSync, readSync, writeSync} from 'node:fs';
 import {setImmediate as nextTurn} from 'node:timers/promises';
-import type {Failure} from '../lifecycle/failure.ts';
+import type {Failure} from '../foundation/failure.ts';
 import {asCaller, type Caller} from './caller.ts';
 import {imageNotSaved, imageSaved} from './failures.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';

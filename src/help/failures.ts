@@ -1,6 +1,6 @@
 import {printable} from '../config/printable.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 
 /** What oclif's parser says of a command line, in its words. */
 export function wrongUsage(command: string, lines: readonly string[], cause: unknown): Failure {

@@ -1,5 +1,5 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 
 export function notInstalled(name: string, debianPackage: string): Failure {
   return new Failure(exitCode.unavailable, `The program ${name} is not installed.`, {

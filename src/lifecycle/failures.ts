@@ -1,5 +1,5 @@
-import {exitCode} from './exit-code.ts';
-import {Failure} from './failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 
 /** Why a vault is not opened at a path at which another one is open, whose image is somewhere else by now. */
 export function displaced(): Failure {

@@ -1,6 +1,6 @@
 import type {OpenVault} from './message.ts';
 import type {VolumeKeyDigest} from './plan.ts';
-import {parseStrictJson} from './strict-json.ts';
+import {parseStrictJson} from '../foundation/strict-json.ts';
 
 /** The name by which the init of a ghost's PID namespace goes. */
 export const initName = 'tazpod-init';

@@ -1,5 +1,5 @@
 import type {CleanOutcome, Observation} from './cleaning.ts';
-import type {ExitCode} from './exit-code.ts';
+import type {ExitCode} from '../foundation/exit-code.ts';
 import type {EngineId, InitId, Isolation, VolumeKeyDigest} from './plan.ts';
 import type {PhaseId, StepId} from './step.ts';
 

@@ -1,5 +1,5 @@
 import {closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
+import {exitCode} from '../foundation/exit-code.ts';
 import {type ConfinedOptions, runConfined} from '../confined/run-confined.ts';
 import type {ProgramResult} from '../kernel/program.ts';
 import {cryptsetupFailed, headerNotWritten, unknownCryptsetup, unusablePassphraseSize} from './failures.ts';

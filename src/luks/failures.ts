@@ -1,6 +1,6 @@
 import type {ProgramResult} from '../kernel/program.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 import type {Refusal} from './refusal.ts';
 import {quoteUntrusted} from './untrusted-text.ts';
 

@@ -1,5 +1,5 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
-import type {ExitCode} from '../lifecycle/exit-code.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import type {ExitCode} from '../foundation/exit-code.ts';
 import {shellWord} from './untrusted-text.ts';
 
 export type VettingLimits = {

@@ -1,4 +1,4 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
+import {exitCode} from '../foundation/exit-code.ts';
 import {currentHeader} from './header.ts';
 import type {HeaderCopies, HeaderCopy, LuksHeader} from './header.ts';
 import {boundKeyslots, headerRules} from './header-rules.ts';

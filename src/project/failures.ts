@@ -1,6 +1,6 @@
 import {dirname} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 
 export function directoryNotCreated(path: string, code: string | undefined, cause: unknown): Failure {
   return new Failure(exitCode.cannotCreate, `The directory ${path} cannot be created.`, {

@@ -1,8 +1,8 @@
 import {dirname} from 'node:path';
 import {printable} from '../config/printable.ts';
 import type {BackendError} from '../contract/index.ts';
-import {exitCode, type ExitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 
 // secrets.yml
 

@@ -1,6 +1,6 @@
 import {dirname} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 
 export function noShellName(name: string): Failure {
   return new Failure(exitCode.usage, `${JSON.stringify(name)} is not the name of a shell.`, {

@@ -18,7 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import {dirname, resolve} from 'node:path';
-import {Failure} from '../lifecycle/failure.ts';
+import {Failure} from '../foundation/failure.ts';
 import {fileUnchangeable, notAFile, tooManyLinks} from './failures.ts';
 
 /** A file of the user's as `latin1`, or undefined if it does not exist. Throws a Failure (77, 78). */

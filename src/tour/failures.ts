@@ -1,5 +1,5 @@
-import {exitCode, type ExitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 
 export function tourNotFinished(code: ExitCode = exitCode.software): Failure {
   return new Failure(code, 'The tour’s session did not finish.', {next: 'tazpod doctor'});

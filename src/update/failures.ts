@@ -1,5 +1,5 @@
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 
 export function notInRegistry(repository: string, failure: Failure): Failure {
   return new Failure(exitCode.noInput, 'The registry does not have TazPod.', {

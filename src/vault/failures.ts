@@ -1,6 +1,6 @@
 import {join} from 'node:path';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 import type {BridgePlan, GhostPlan, Isolation, KeyForm} from '../lifecycle/plan.ts';
 import {vaultCommand} from './given-image.ts';
 

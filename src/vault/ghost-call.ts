@@ -6,7 +6,7 @@ import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import type {Adopted, CliMessage, GhostMessage, OpenVault, SessionSignal} from '../lifecycle/message.ts';
 import {sessionSignals} from '../lifecycle/message.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {Failure} from '../foundation/failure.ts';
 import type {GhostPlan, InitId} from '../lifecycle/plan.ts';
 import {packageFile} from '../lifecycle/own-files.ts';
 import type {Escalation} from './escalation.ts';

@@ -1,4 +1,4 @@
-import {shellWord} from '../lifecycle/shell-word.ts';
+import {shellWord} from '../foundation/shell-word.ts';
 
 /** What stands behind `--image` on a command line, if it is there. */
 export function givenImage(argv: readonly string[]): string | undefined {

@@ -4,7 +4,7 @@ import {basename} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {isatty} from 'node:tty';
 import {findOwnHome} from '../config/own-home.ts';
-import {exitCode} from '../lifecycle/exit-code.ts';
+import {exitCode} from '../foundation/exit-code.ts';
 import type {GhostMessage} from '../lifecycle/message.ts';
 import {
   type CreatePlan,
@@ -21,7 +21,7 @@ import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open
 import {displaced, openInOtherMode} from '../lifecycle/failures.ts';
 import {readProcessStatus} from '../kernel/process-record.ts';
 import {inForeground, restoreTerminal, saveTerminal, setTerminal, standardTerminal} from '../kernel/terminal.ts';
-import type {ShareName} from '../lifecycle/share.ts';
+import type {ShareName} from '../foundation/share.ts';
 import {collectBridges, type DeclaredBridge} from './bridges.ts';
 import {chooseEscalation} from './escalation.ts';
 import {alreadyOpen, noTerminalForPassphrase, shellUnusable} from './failures.ts';

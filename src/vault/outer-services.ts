@@ -1,7 +1,7 @@
 import {lstatSync, readdirSync, realpathSync} from 'node:fs';
 import {isAbsolute, join, relative} from 'node:path';
 import type {SharedFile} from '../lifecycle/plan.ts';
-import {type ShareName, shareNames} from '../lifecycle/share.ts';
+import {type ShareName, shareNames} from '../foundation/share.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

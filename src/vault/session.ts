@@ -1,8 +1,8 @@
 import {existsSync} from 'node:fs';
-import {exitCode} from '../lifecycle/exit-code.ts';
-import {Failure} from '../lifecycle/failure.ts';
+import {exitCode} from '../foundation/exit-code.ts';
+import {Failure} from '../foundation/failure.ts';
 import type {EngineId, Isolation, KeySource} from '../lifecycle/plan.ts';
-import type {ShareName} from '../lifecycle/share.ts';
+import type {ShareName} from '../foundation/share.ts';
 import type {DeclaredBridge} from './bridges.ts';
 import {confirm} from '../prompt/ask.ts';
 import {type CreateFlags, createPlan, prepareImageFolder} from './create.ts';

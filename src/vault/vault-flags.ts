@@ -1,5 +1,5 @@
 import {Flags} from '@oclif/core';
-import {shareNames} from '../lifecycle/share.ts';
+import {shareNames} from '../foundation/share.ts';
 
 /** Which vault is meant. */
 export const imageFlags = {

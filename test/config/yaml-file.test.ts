@@ -6,7 +6,7 @@ import {expect} from 'chai';
 import fc from 'fast-check';
 import {z} from 'zod';
 import {parseYaml, readYamlFile} from '../../src/config/yaml-file.ts';
-import {Failure} from '../../src/lifecycle/failure.ts';
+import {Failure} from '../../src/foundation/failure.ts';
 import {failureOf} from '../failure-of.ts';
 
 const schema = z.strictObject({

@@ -126,7 +126,7 @@ describe('The documentation', () => {
   });
 
   it('has every exit code in the README, and no other', () => {
-    const source = readFileSync(join(root, 'src/lifecycle/exit-code.ts'), 'utf8');
+    const source = readFileSync(join(root, 'src/foundation/exit-code.ts'), 'utf8');
     const codes = [...source.matchAll(/^ {2}\w+: (\d+),$/gm)].map(([, code]) => code!);
     const listed = [...page('README.md').text.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => code!);
     expect(listed).to.deep.equal(['0', ...codes]);

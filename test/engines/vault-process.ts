@@ -11,7 +11,7 @@ import {fuseEngine} from '../../src/engines/fuse/engine.ts';
 import {mountByFuse2fs} from '../../src/engines/fuse2fs-driver.ts';
 import type {MountedFileSystem} from '../../src/engines/mounted-file-system.ts';
 import {run} from '../../src/kernel/program.ts';
-import {Failure} from '../../src/lifecycle/failure.ts';
+import {Failure} from '../../src/foundation/failure.ts';
 
 /** The orders that the process takes. */
 export type Order =

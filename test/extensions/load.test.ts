@@ -1,7 +1,7 @@
 import {expect} from 'chai';
 import {contributionsOf} from '../../src/extensions/contributions.ts';
 import {loadModule} from '../../src/extensions/load.ts';
-import {Failure} from '../../src/lifecycle/failure.ts';
+import {Failure} from '../../src/foundation/failure.ts';
 import {makePlugin, removeFolders} from './plugin-folder.ts';
 
 describe('the module of a plugin', () => {

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import {join} from 'node:path';
 import fc from 'fast-check';
-import {exitCode} from '../../src/lifecycle/exit-code.ts';
+import {exitCode} from '../../src/foundation/exit-code.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';

@@ -4,7 +4,7 @@ import {once} from 'node:events';
 import {closeSync, existsSync, openSync, readFileSync, readdirSync, truncateSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {Failure} from '../../src/lifecycle/failure.ts';
+import {Failure} from '../../src/foundation/failure.ts';
 import {
   cryptsetupVersion,
   format,

@@ -1,7 +1,7 @@
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
-import {Failure} from '../../src/lifecycle/failure.ts';
+import {Failure} from '../../src/foundation/failure.ts';
 import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../../src/luks/memory.ts';
 import type {KernelRoots} from '../../src/kernel/kernel-file.ts';
 import {machine, removeTrees} from '../kernel/kernel-tree.ts';

@@ -1,6 +1,6 @@
 import {closeSync, fstatSync, openSync, readFileSync, readSync, statSync, writeSync} from 'node:fs';
 import {expect} from 'chai';
-import {Failure} from '../../src/lifecycle/failure.ts';
+import {Failure} from '../../src/foundation/failure.ts';
 import {testPassphrase, unlockVolumeKey} from '../../src/luks/cryptsetup.ts';
 import {discardVettedHeader, openNamelessFile, readVettedHeader} from '../../src/luks/private-copy.ts';
 import type {VettedHeader} from '../../src/luks/private-copy.ts';

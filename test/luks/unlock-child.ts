@@ -1,7 +1,7 @@
 // Makes or unlocks an image in a process of its own, for tests of who does it and under which limits:
 //   unlock-child.ts format|unlock IMAGE FOLDER     the key on standard input; prints what came of it as JSON
 import {closeSync, openSync, readFileSync} from 'node:fs';
-import {Failure} from '../../src/lifecycle/failure.ts';
+import {Failure} from '../../src/foundation/failure.ts';
 import {format, testPassphrase, unlockVolumeKey} from '../../src/luks/cryptsetup.ts';
 import {openNamelessFile, readVettedHeader} from '../../src/luks/private-copy.ts';
 

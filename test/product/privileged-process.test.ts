@@ -75,7 +75,7 @@ describe('The privileged process', () => {
       const {folder} = install();
       const own = files.filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1));
       expect(own).to.include.members(['bin/tazpod-ghost', 'dist/ghost/main.js', 'dist/engines/fuse/server-process.js']);
-      const code = /^(bin\/tazpod-ghost|dist\/(ghost|engines|luks|kernel|lifecycle)\/[a-z\d/-]+\.js)$/;
+      const code = /^(bin\/tazpod-ghost|dist\/(ghost|engines|luks|kernel|lifecycle|foundation)\/[a-z\d/-]+\.js)$/;
       // Node looks for a package.json beside each file, for the word "module" in it.
       const rest = own.filter(
         (path) => !code.test(path) && !/(^|\/)package\.json$/.test(path) && path !== 'node_modules/node/bin/node',

@@ -1,7 +1,7 @@
 import {spawnSync} from 'node:child_process';
 import {expect} from 'chai';
-import {exitCode} from '../../src/lifecycle/exit-code.ts';
-import {Failure} from '../../src/lifecycle/failure.ts';
+import {exitCode} from '../../src/foundation/exit-code.ts';
+import {Failure} from '../../src/foundation/failure.ts';
 import {renderFailure, renderWarning} from '../../src/report/render-failure.ts';
 import {wrapCommand, wrapText} from '../../src/report/wrap.ts';
 

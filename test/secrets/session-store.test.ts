@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {parseYaml} from '../../src/config/yaml-file.ts';
 import type {SecretBackend} from '../../src/contract/index.ts';
-import {exitCode} from '../../src/lifecycle/exit-code.ts';
+import {exitCode} from '../../src/foundation/exit-code.ts';
 import {makeMapping} from '../../src/secrets/mapping/mapping.ts';
 import {secretsSchema} from '../../src/secrets/mapping/secrets-schema.ts';
 import {openBackends} from '../../src/secrets/stores/backends.ts';

@@ -3,7 +3,7 @@ import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {shareNames} from '../../src/lifecycle/share.ts';
+import {shareNames} from '../../src/foundation/share.ts';
 import {environmentInside, sharedFiles} from '../../src/vault/outer-services.ts';
 
 describe('The environment of a session', () => {

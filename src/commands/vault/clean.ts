@@ -1,7 +1,7 @@
 import {Flags} from '@oclif/core';
 import {BaseCommand} from '../../base-command.ts';
 import {findContributions} from '../../extensions/contributions.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
+import {exitCode} from '../../foundation/exit-code.ts';
 import {
   carryOutCleaning,
   type CleanResult,

@@ -3,7 +3,7 @@ import {mappingsOfLuks, readMappings, type Mapping} from '../../kernel/device-ma
 import type {FileIdentity} from '../../kernel/file-identity.ts';
 import {loopDevicesOf} from '../../kernel/loop.ts';
 import {run} from '../../kernel/program.ts';
-import type {Failure} from '../../lifecycle/failure.ts';
+import type {Failure} from '../../foundation/failure.ts';
 import {copyIsOpen, mappedElsewhere, oldMappingInUse} from '../failures.ts';
 import {prepareLoops} from '../loop-nodes.ts';
 import type {MappingNames} from './names.ts';

@@ -2,7 +2,7 @@ import {closeSync, read} from 'node:fs';
 import {promisify} from 'node:util';
 import {identifyFile} from '../../kernel/file-identity.ts';
 import {run} from '../../kernel/program.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
+import {exitCode} from '../../foundation/exit-code.ts';
 import type {AttachedDevice, AttachRequest, Engine} from '../engine.ts';
 import {keyNotAccepted, mappingNotStarted, noFreeNode, refusedFor} from '../failures.ts';
 import {prepareFreeLoop} from '../loop-nodes.ts';

@@ -1,5 +1,5 @@
 import {closeSync, constants, openSync} from 'node:fs';
-import {exitCode} from '../../lifecycle/exit-code.ts';
+import {exitCode} from '../../foundation/exit-code.ts';
 import type {Refusal} from '../engine.ts';
 import {refusedFor} from '../failures.ts';
 

@@ -1,5 +1,5 @@
 import {closeSync, openSync} from 'node:fs';
-import {exitCode} from '../../lifecycle/exit-code.ts';
+import {exitCode} from '../../foundation/exit-code.ts';
 import type {AttachedDevice, AttachRequest, Engine, Refusal} from '../engine.ts';
 import {refusedFor} from '../failures.ts';
 import {serveSegment} from './block-server.ts';

@@ -3,7 +3,7 @@ import {closeSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, startBound} from '../../kernel/program.ts';
-import type {Failure} from '../../lifecycle/failure.ts';
+import type {Failure} from '../../foundation/failure.ts';
 import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
 import {ownProgram} from '../../lifecycle/own-files.ts';
 import {bridgeNotMounted, bridgeRefused, bridgesNotPrepared} from '../failures.ts';

@@ -11,7 +11,7 @@ import {isAlive, membersOfPidNamespace, type ProcessIdentity, signalProcess} fro
 import {run} from '../../kernel/program.ts';
 import type {CleanAction, CleanOutcome} from '../../lifecycle/cleaning.ts';
 import {maximumWaitMs} from '../../lifecycle/cleaning.ts';
-import {exitCode} from '../../lifecycle/exit-code.ts';
+import {exitCode} from '../../foundation/exit-code.ts';
 import type {CleanPlan, ObservePlan} from '../../lifecycle/plan.ts';
 import type {Caller} from '../caller.ts';
 import {onTheWay, openImageForLock, openStepwise} from '../plan/check-plan.ts';

@@ -1,8 +1,8 @@
 import {closeSync, constants, fstatSync, openSync, realpathSync, type Stats} from 'node:fs';
 import {basename, dirname} from 'node:path';
 import {refuseBridges} from '../../lifecycle/bridge-rules.ts';
-import {exitCode, type ExitCode} from '../../lifecycle/exit-code.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {exitCode, type ExitCode} from '../../foundation/exit-code.ts';
+import {Failure} from '../../foundation/failure.ts';
 import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
 import {asCaller, type Caller} from '../caller.ts';
 import {cannotOpen, imageExists, ofAnotherUser, onlyReadable, refused} from '../failures.ts';

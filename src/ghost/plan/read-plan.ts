@@ -11,7 +11,7 @@ import {
   planVersion,
   type SharedFile,
 } from '../../lifecycle/plan.ts';
-import {parseStrictJson} from '../../lifecycle/strict-json.ts';
+import {parseStrictJson} from '../../foundation/strict-json.ts';
 import {asCaller, type Caller} from '../caller.ts';
 import {malformed, planUnreadable} from '../failures.ts';
 

@@ -1,4 +1,4 @@
-import {exitCode} from '../../lifecycle/exit-code.ts';
+import {exitCode} from '../../foundation/exit-code.ts';
 import type {CliChannel} from '../cli-channel.ts';
 import type {Session} from './session.ts';
 import {followStops} from './stops.ts';

@@ -1,5 +1,5 @@
 import {closeSync, openSync, readSync} from 'node:fs';
-import {Failure} from '../../lifecycle/failure.ts';
+import {Failure} from '../../foundation/failure.ts';
 import {noSecretIn, secretUnreadable} from '../failures.ts';
 
 const limitBytes = 64 * 1024;

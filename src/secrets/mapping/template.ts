@@ -1,6 +1,6 @@
 import mustache from 'mustache';
 import {type FilterName, filterNames, filters as known, Unfit} from './template-filters.ts';
-import type {Failure} from '../../lifecycle/failure.ts';
+import type {Failure} from '../../foundation/failure.ts';
 
 /** A template that was understood: texts, names, and sections that are there where a name is, or is not. */
 export type Template = readonly TemplatePart[];

@@ -2,7 +2,7 @@ import {join, resolve} from 'node:path';
 import {printable} from '../../config/printable.ts';
 import {readText} from '../../config/read-text.ts';
 import type {Secret} from '../../contract/index.ts';
-import type {Failure} from '../../lifecycle/failure.ts';
+import type {Failure} from '../../foundation/failure.ts';
 import {environmentTooLong, sameTarget, secretRefused, secretsMissing} from '../failures.ts';
 import {renderEnvironment} from '../session/environment-files.ts';
 import type {FetchedFolder} from './fetch.ts';

@@ -1,6 +1,6 @@
 import {printable} from '../../config/printable.ts';
 import type {BackendContext, BackendError, SecretBackend} from '../../contract/index.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {Failure} from '../../foundation/failure.ts';
 import {backendError, backendMisbehaved, backendTimedOut, requestInterrupted} from '../failures.ts';
 import type {BackendDefinition, Mapping} from '../mapping/mapping.ts';
 import {type OwnedStore, privateStore} from './private-store.ts';

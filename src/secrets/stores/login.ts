@@ -1,6 +1,6 @@
 import {printable} from '../../config/printable.ts';
 import type {LoginAnswer, LoginRequest} from '../../contract/index.ts';
-import {Failure} from '../../lifecycle/failure.ts';
+import {Failure} from '../../foundation/failure.ts';
 import {audit} from '../audit.ts';
 import {backendWithout, noSingleBackend, staysLoggedIn} from '../failures.ts';
 import {callBackend, type OpenedBackend} from './backends.ts';

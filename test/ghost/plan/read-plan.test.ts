@@ -1,8 +1,8 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {parsePlan} from '../../../src/ghost/plan/read-plan.ts';
-import {exitCode} from '../../../src/lifecycle/exit-code.ts';
-import {Failure} from '../../../src/lifecycle/failure.ts';
+import {exitCode} from '../../../src/foundation/exit-code.ts';
+import {Failure} from '../../../src/foundation/failure.ts';
 import {adoptPlan, anyPlan, enterPlan, faultsOf, type Json, lockPlan, openPlan, readOnlyPlan} from './plans.ts';
 
 const bytesOf = (plan: Json) => Buffer.from(JSON.stringify(plan));

@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {parseStrictJson} from '../../src/lifecycle/strict-json.ts';
+import {parseStrictJson} from '../../src/foundation/strict-json.ts';
 
 const parse = (text: string | Uint8Array, maximumDepth = 8) =>
   parseStrictJson(typeof text === 'string' ? Buffer.from(text) : text, {maximumDepth});
