@@ -11,7 +11,7 @@ import {shellEnvironment} from './environment.ts';
 import {collectLatches} from './latches.ts';
 import {typedCommands} from './typed-commands.ts';
 
-/** Where a pull puts the environment, relative to the vault's root: see `src/secrets/session/environment-files.ts`. */
+/** Where a pull puts the environment, relative to the vault's root: see `src/secrets/environment/environment-files.ts`. */
 const environmentFolder = '.tazpod/environment';
 
 /** A shell that a plugin brings, and the code for it. */

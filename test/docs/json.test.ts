@@ -9,10 +9,10 @@ import {page} from './pages.ts';
 const types: Readonly<Record<string, string>> = {
   PulledSummary: 'src/vault/state.ts',
   PullResult: 'src/secrets/pull/pull.ts',
-  Difference: 'src/secrets/pull/generations.ts',
-  PulledState: 'src/secrets/list.ts',
+  Difference: 'src/secrets/installed/generations.ts',
+  PulledState: 'src/secrets/installed/list.ts',
   CheckResult: 'src/commands/secrets/check.ts',
-  AuditEntry: 'src/secrets/audit.ts',
+  AuditEntry: 'src/secrets/vault-directory/audit.ts',
   GetResult: 'src/commands/secrets/get.ts',
   EnvResult: 'src/commands/secrets/env.ts',
   LoginResult: 'src/commands/secrets/login.ts',

@@ -1,5 +1,5 @@
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
-import type {Difference} from '../../secrets/pull/generations.ts';
+import type {Difference} from '../../secrets/installed/generations.ts';
 import {pullGraph} from '../../secrets/pull/pull-graph.ts';
 import {compare} from '../../secrets/pull/pull.ts';
 

@@ -3,9 +3,9 @@ import {isatty} from 'node:tty';
 import {SecretsCommand} from '../../secrets-command.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {exportShells, loadCommand, printExports} from '../../secrets/session/exports.ts';
-import {userEnvironment} from '../../secrets/session/environment.ts';
-import {Generations} from '../../secrets/pull/generations.ts';
-import {rememberVault} from '../../secrets/own-vault.ts';
+import {userEnvironment} from '../../secrets/environment/user-environment.ts';
+import {Generations} from '../../secrets/installed/generations.ts';
+import {rememberVault} from '../../secrets/vault-directory/known-vault.ts';
 
 /** The `result` of `env --json`: names only. */
 export type EnvResult = {readonly variables: readonly string[]};

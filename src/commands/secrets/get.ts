@@ -1,9 +1,9 @@
 import {Args, Flags} from '@oclif/core';
 import {isatty} from 'node:tty';
 import {SecretsCommand} from '../../secrets-command.ts';
-import {audit} from '../../secrets/audit.ts';
+import {audit} from '../../secrets/vault-directory/audit.ts';
 import {secretOnTerminal} from '../../secrets/failures.ts';
-import {findPulled, readPulled} from '../../secrets/get.ts';
+import {findPulled, readPulled} from '../../secrets/installed/find.ts';
 
 /** The `result` of `get --json`. */
 export type GetResult = {

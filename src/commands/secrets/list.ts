@@ -1,5 +1,5 @@
 import {type MappingFlags, mappingFlags, SecretsCommand, vaultFlags} from '../../secrets-command.ts';
-import {listPulled, type PulledState} from '../../secrets/list.ts';
+import {listPulled, type PulledState} from '../../secrets/installed/list.ts';
 
 export default class List extends SecretsCommand<readonly PulledState[]> {
   static override description =

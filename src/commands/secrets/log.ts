@@ -1,6 +1,6 @@
 import {Flags} from '@oclif/core';
 import {SecretsCommand, vaultFlags} from '../../secrets-command.ts';
-import {type AuditEntry, readAudit} from '../../secrets/audit.ts';
+import {type AuditEntry, readAudit} from '../../secrets/vault-directory/audit.ts';
 
 export default class Log extends SecretsCommand<readonly AuditEntry[]> {
   static override description = [

@@ -2,11 +2,11 @@ import {Args, Flags} from '@oclif/core';
 import {resolve} from 'node:path';
 import type {LoginAnswer} from '../../contract/index.ts';
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
-import {chooseBackend, login} from '../../secrets/stores/login.ts';
-import {ask, askSecret} from '../../secrets/stores/prompt.ts';
+import {chooseBackend, login} from '../../secrets/backends/login.ts';
+import {ask, askSecret} from '../../secrets/backends/prompt.ts';
 import {folderRequests} from '../../secrets/pull/fetch.ts';
 import {openTrusted} from '../../secrets/pull/pull.ts';
-import {readSecretLine} from '../../secrets/mapping/secret-file.ts';
+import {readSecretLine} from '../../secrets/backends/secret-line.ts';
 
 /** The `result` of `login --json`. */
 export type LoginResult = {

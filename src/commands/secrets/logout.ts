@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core';
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
-import {chooseBackend, logout} from '../../secrets/stores/login.ts';
+import {chooseBackend, logout} from '../../secrets/backends/login.ts';
 import {openTrusted} from '../../secrets/pull/pull.ts';
 
 /** The `result` of `logout --json`. */

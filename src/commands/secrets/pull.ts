@@ -7,9 +7,9 @@ import {confirm} from '../../prompt/ask.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {pullGraph} from '../../secrets/pull/pull-graph.ts';
 import {openTrusted, pull, type PullRequest, type PullResult} from '../../secrets/pull/pull.ts';
-import {userEnvironment} from '../../secrets/session/environment.ts';
+import {userEnvironment} from '../../secrets/environment/user-environment.ts';
 import {loadCommand} from '../../secrets/session/exports.ts';
-import {thenWithVariables} from '../../secrets/session/session-words.ts';
+import {thenWithVariables} from '../../secrets/environment/session-words.ts';
 import {sessionShell, usersShell} from '../../vault/open-vault.ts';
 
 export default class Pull extends SecretsCommand<PullResult> {

@@ -1,7 +1,7 @@
 import {BaseCommand} from '../../base-command.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {count} from '../../secrets/count.ts';
-import {summarizePulled} from '../../secrets/pull/summary.ts';
+import {summarizePulled} from '../../secrets/installed/summary.ts';
 import {vaultHere} from '../../secrets/vault-here.ts';
 import {defaultMountPoint, locateImage} from '../../vault/location.ts';
 import {describeState} from '../../vault/describe.ts';

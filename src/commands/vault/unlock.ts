@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs';
 import {Flags} from '@oclif/core';
-import {withVariables} from '../../secrets/session/session-words.ts';
+import {withVariables} from '../../secrets/environment/session-words.ts';
 import {markedShell} from '../../shell/marked-shell.ts';
 import {SessionCommand} from '../../session-command.ts';
 import {shellEnvironment} from '../../shell/environment.ts';

@@ -1,10 +1,10 @@
 import {lstatSync, unlinkSync} from 'node:fs';
 import {sep} from 'node:path';
 import type {IsPulled} from '../../contract/index.ts';
-import {callBackend, type OpenedBackend} from '../stores/backends.ts';
+import {callBackend, type OpenedBackend} from '../backends/backends.ts';
 import {folderRequests} from './fetch.ts';
 import type {LeftOut} from './assemble.ts';
-import {Generations} from './generations.ts';
+import {Generations} from '../installed/generations.ts';
 import type {Mapping} from '../mapping/mapping.ts';
 import {decodeAnswer} from './stored-answer.ts';
 

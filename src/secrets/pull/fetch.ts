@@ -2,10 +2,10 @@ import {createHash} from 'node:crypto';
 import {printable} from '../../config/printable.ts';
 import type {Folder, Secret} from '../../contract/index.ts';
 import {backendMisbehaved} from '../failures.ts';
-import {callBackend, type OpenedBackend} from '../stores/backends.ts';
+import {callBackend, type OpenedBackend} from '../backends/backends.ts';
 import {excluder} from '../mapping/exclude.ts';
 import type {Mapping, WantedSecret} from '../mapping/mapping.ts';
-import {canonicalJson, settingsDigest} from '../stores/private-store.ts';
+import {canonicalJson, settingsDigest} from '../vault-directory/private-store.ts';
 import {decodeAnswer, encodeAnswer} from './stored-answer.ts';
 
 /** One folder of a store, and everything that is wanted of it: it is asked for once. */

@@ -1,22 +1,22 @@
 import {existsSync} from 'node:fs';
 import {otherSecretsFile, untrusted} from '../failures.ts';
 import {assemble, type Assembled, type LeftOut} from './assemble.ts';
-import {audit} from '../audit.ts';
+import {audit} from '../vault-directory/audit.ts';
 import {
   type BackendSurroundings,
   isUnreachable,
   type LoadBackend,
   type OpenedBackend,
   openBackends,
-} from '../stores/backends.ts';
+} from '../backends/backends.ts';
 import {type FetchedFolder, fetchFolder, type FolderRequest, folderRequests, wipe} from './fetch.ts';
 import {count} from '../count.ts';
-import {type Difference, Generations} from './generations.ts';
+import {type Difference, Generations} from '../installed/generations.ts';
 import type {Mapping} from '../mapping/mapping.ts';
-import {whileLocked} from './pull-lock.ts';
+import {whileLocked} from '../vault-directory/pull-lock.ts';
 import {isKnownVault} from '../../lifecycle/vault-mark.ts';
-import {rememberVault} from '../own-vault.ts';
-import {demandsOf, forgetTrust, Trust} from '../mapping/trust.ts';
+import {rememberVault} from '../vault-directory/known-vault.ts';
+import {demandsOf, forgetTrust, Trust} from '../consent/trust.ts';
 
 /** Who watches a pull. Titles and notes are for people, on one line, without a value. */
 export type PullProgress = {

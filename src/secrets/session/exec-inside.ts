@@ -1,12 +1,12 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {audit} from '../audit.ts';
-import type {VariableJson} from './environment-files.ts';
-import {userEnvironment} from './environment.ts';
-import {Generations} from '../pull/generations.ts';
+import {audit} from '../vault-directory/audit.ts';
+import type {VariableJson} from '../environment/environment-files.ts';
+import {userEnvironment} from '../environment/user-environment.ts';
+import {Generations} from '../installed/generations.ts';
 import {linesOf, shortestMaskedBytes} from './redactor.ts';
 import {runRedacted} from './relay.ts';
-import {type VariableChoice, withoutPulled, withVariables} from './session-words.ts';
+import {type VariableChoice, withoutPulled, withVariables} from '../environment/session-words.ts';
 
 /** Becomes a command, in a ghost, with the pulled variables that were chosen and none of the others. */
 export function becomeCommand(mountPoint: string, command: readonly string[], choice: VariableChoice): never {

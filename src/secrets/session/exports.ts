@@ -1,10 +1,10 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {audit} from '../audit.ts';
+import {audit} from '../vault-directory/audit.ts';
 import {nothingPulled} from '../failures.ts';
-import {userEnvironment} from './environment.ts';
-import {Generations} from '../pull/generations.ts';
-import {needKnownVault} from '../own-vault.ts';
+import {userEnvironment} from '../environment/user-environment.ts';
+import {Generations} from '../installed/generations.ts';
+import {needKnownVault} from '../vault-directory/known-vault.ts';
 
 /** The shells that exports are rendered for. */
 export const exportShells = ['sh', 'fish'] as const;

@@ -2,9 +2,9 @@ import {randomBytes} from 'node:crypto';
 import {type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync} from 'node:fs';
 import {dirname, join, relative} from 'node:path';
 import {editedSincePull, targetTaken, vaultFull, vaultReadOnly} from '../failures.ts';
-import {type EnvironmentFile} from '../session/environment-files.ts';
-import {type FileOperations, realFileOperations} from './file-operations.ts';
-import {digestWith, parseRecord, type PulledFile, type PulledRecord, type PulledVariable} from './pulled-record.ts';
+import {type EnvironmentFile} from '../environment/environment-files.ts';
+import {type FileOperations, realFileOperations} from '../vault-directory/file-operations.ts';
+import {digestWith, parseRecord, type PulledFile, type PulledRecord, type PulledVariable} from './record.ts';
 import {faultOfVaultPath} from '../mapping/vault-path.ts';
 
 /*

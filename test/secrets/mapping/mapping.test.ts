@@ -1,9 +1,9 @@
 import {expect} from 'chai';
-import {parseYaml} from '../../src/config/yaml-file.ts';
-import {toJsonSchema} from '../../src/config/json-schema.ts';
-import {makeMapping, type Mapping} from '../../src/secrets/mapping/mapping.ts';
-import {secretsSchema} from '../../src/secrets/mapping/secrets-schema.ts';
-import {failureOf} from '../failure-of.ts';
+import {parseYaml} from '../../../src/config/yaml-file.ts';
+import {toJsonSchema} from '../../../src/config/json-schema.ts';
+import {makeMapping, type Mapping} from '../../../src/secrets/mapping/mapping.ts';
+import {secretsSchema} from '../../../src/secrets/mapping/secrets-schema.ts';
+import {failureOf} from '../../failure-of.ts';
 
 function mappingOf(text: string, profile?: string, bridgeEnds: string[] = []): Mapping {
   return makeMapping(parseYaml(text, '/project/secrets.yml', secretsSchema), {profile, bridgeEnds});

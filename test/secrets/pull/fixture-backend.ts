@@ -1,4 +1,4 @@
-import type {BackendError, Folder, SecretBackend} from '../../src/contract/index.ts';
+import type {BackendError, Folder, SecretBackend} from '../../../src/contract/index.ts';
 
 /** A store in memory, which notes what it was asked. */
 export class FixtureBackend {

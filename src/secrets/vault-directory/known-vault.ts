@@ -1,10 +1,10 @@
 import {randomBytes} from 'node:crypto';
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {isKnownVault, knownVaultsFolder, vaultMarkPath} from '../lifecycle/vault-mark.ts';
-import {unknownVault} from './failures.ts';
-import {realFileOperations} from './pull/file-operations.ts';
-import {makeOwnFolder} from './stores/private-store.ts';
+import {isKnownVault, knownVaultsFolder, vaultMarkPath} from '../../lifecycle/vault-mark.ts';
+import {unknownVault} from '../failures.ts';
+import {realFileOperations} from './file-operations.ts';
+import {makeOwnFolder} from './private-store.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -2,10 +2,10 @@ import {createHash} from 'node:crypto';
 import {readFileSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {printable} from '../../config/printable.ts';
-import type {OpenedBackend} from '../stores/backends.ts';
-import {realFileOperations} from '../pull/file-operations.ts';
-import type {Mapping} from './mapping.ts';
-import {canonicalJson, makeOwnFolder} from '../stores/private-store.ts';
+import type {OpenedBackend} from '../backends/backends.ts';
+import {realFileOperations} from '../vault-directory/file-operations.ts';
+import type {Mapping} from '../mapping/mapping.ts';
+import {canonicalJson, makeOwnFolder} from '../vault-directory/private-store.ts';
 
 /*
  * A secrets.yml may have come with a cloned repository. What it asks for that reaches beyond the vault (a program that

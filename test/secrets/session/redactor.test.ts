@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {linesOf, Redactor} from '../../src/secrets/session/redactor.ts';
+import {linesOf, Redactor} from '../../../src/secrets/session/redactor.ts';
 
 /** What must come out: every byte of every occurrence masked, a row of them as one mask. */
 function expected(text: string, values: readonly string[]): string {

@@ -1,7 +1,7 @@
 import {printable} from '../../config/printable.ts';
 import type {LoginAnswer, LoginRequest} from '../../contract/index.ts';
 import {Failure} from '../../foundation/failure.ts';
-import {audit} from '../audit.ts';
+import {audit} from '../vault-directory/audit.ts';
 import {backendWithout, noSingleBackend, staysLoggedIn} from '../failures.ts';
 import {callBackend, type OpenedBackend} from './backends.ts';
 

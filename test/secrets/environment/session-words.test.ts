@@ -4,13 +4,13 @@ import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {renderEnvironment} from '../../src/secrets/session/environment-files.ts';
+import {renderEnvironment} from '../../../src/secrets/environment/environment-files.ts';
 import {
   thenWithVariables,
   type VariableChoice,
   withoutPulled,
   withVariables,
-} from '../../src/secrets/session/session-words.ts';
+} from '../../../src/secrets/environment/session-words.ts';
 
 describe('A command with pulled variables', () => {
   let vault: string;

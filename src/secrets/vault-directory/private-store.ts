@@ -3,7 +3,7 @@ import {constants, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, 
 import {join} from 'node:path';
 import type {PrivateStore} from '../../contract/index.ts';
 import {placeTaken} from '../failures.ts';
-import {realFileOperations} from '../pull/file-operations.ts';
+import {realFileOperations} from './file-operations.ts';
 import type {BackendDefinition} from '../mapping/mapping.ts';
 
 /** A private store, and what the core does with it besides. */

@@ -3,7 +3,7 @@ import type {BackendContext, BackendError, SecretBackend} from '../../contract/i
 import {Failure} from '../../foundation/failure.ts';
 import {backendError, backendMisbehaved, backendTimedOut, requestInterrupted} from '../failures.ts';
 import type {BackendDefinition, Mapping} from '../mapping/mapping.ts';
-import {type OwnedStore, privateStore} from './private-store.ts';
+import {type OwnedStore, privateStore} from '../vault-directory/private-store.ts';
 
 /** Gives the backend of a type; throws a Failure where no plugin brings one. */
 export type LoadBackend = (type: string) => Promise<SecretBackend>;

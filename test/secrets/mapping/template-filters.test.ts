@@ -3,9 +3,9 @@ import {isUtf8} from 'node:buffer';
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {parse as parseYaml} from 'yaml';
-import {parseDotenv} from '../../plugins/tazpod-dotenv/src/parse.ts';
-import {needsFilter} from '../../src/secrets/mapping/template-need.ts';
-import {filters, Unfit} from '../../src/secrets/mapping/template-filters.ts';
+import {parseDotenv} from '../../../plugins/tazpod-dotenv/src/parse.ts';
+import {needsFilter} from '../../../src/secrets/mapping/template-need.ts';
+import {filters, Unfit} from '../../../src/secrets/mapping/template-filters.ts';
 
 /** Bytes of which many mean something to a shell, to JSON or to YAML. */
 const special = fc.constantFrom(...Buffer.from(`'"\\$\`#\n: {}[]&*!|>%@,-~=`));

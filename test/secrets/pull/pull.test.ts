@@ -2,14 +2,14 @@ import {existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {parseYaml} from '../../src/config/yaml-file.ts';
-import {readAudit} from '../../src/secrets/audit.ts';
-import {listPulled} from '../../src/secrets/list.ts';
-import {makeMapping} from '../../src/secrets/mapping/mapping.ts';
-import {compare, pull, type PullRequest} from '../../src/secrets/pull/pull.ts';
-import {readPulled} from '../../src/secrets/get.ts';
-import {secretsSchema} from '../../src/secrets/mapping/secrets-schema.ts';
-import {failureOf} from '../failure-of.ts';
+import {parseYaml} from '../../../src/config/yaml-file.ts';
+import {readAudit} from '../../../src/secrets/vault-directory/audit.ts';
+import {listPulled} from '../../../src/secrets/installed/list.ts';
+import {makeMapping} from '../../../src/secrets/mapping/mapping.ts';
+import {compare, pull, type PullRequest} from '../../../src/secrets/pull/pull.ts';
+import {readPulled} from '../../../src/secrets/installed/find.ts';
+import {secretsSchema} from '../../../src/secrets/mapping/secrets-schema.ts';
+import {failureOf} from '../../failure-of.ts';
 import {FixtureBackend} from './fixture-backend.ts';
 
 const yaml = `

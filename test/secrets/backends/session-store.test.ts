@@ -2,15 +2,15 @@ import {mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:f
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {parseYaml} from '../../src/config/yaml-file.ts';
-import type {SecretBackend} from '../../src/contract/index.ts';
-import {exitCode} from '../../src/foundation/exit-code.ts';
-import {makeMapping} from '../../src/secrets/mapping/mapping.ts';
-import {secretsSchema} from '../../src/secrets/mapping/secrets-schema.ts';
-import {openBackends} from '../../src/secrets/stores/backends.ts';
-import {chooseBackend, logout} from '../../src/secrets/stores/login.ts';
-import {settingsDigest} from '../../src/secrets/stores/private-store.ts';
-import {failureOf} from '../failure-of.ts';
+import {parseYaml} from '../../../src/config/yaml-file.ts';
+import type {SecretBackend} from '../../../src/contract/index.ts';
+import {exitCode} from '../../../src/foundation/exit-code.ts';
+import {makeMapping} from '../../../src/secrets/mapping/mapping.ts';
+import {secretsSchema} from '../../../src/secrets/mapping/secrets-schema.ts';
+import {openBackends} from '../../../src/secrets/backends/backends.ts';
+import {chooseBackend, logout} from '../../../src/secrets/backends/login.ts';
+import {settingsDigest} from '../../../src/secrets/vault-directory/private-store.ts';
+import {failureOf} from '../../failure-of.ts';
 
 describe('The session with a store', () => {
   let vault: string;

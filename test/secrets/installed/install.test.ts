@@ -17,8 +17,8 @@ import {
 } from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {Generations} from '../../src/secrets/pull/generations.ts';
-import {failureOf} from '../failure-of.ts';
+import {Generations} from '../../../src/secrets/installed/generations.ts';
+import {failureOf} from '../../failure-of.ts';
 import {earlier, later, setOf} from './sets.ts';
 import {failingAt, fullFrom, Killed, killedAt} from './faulty-disk.ts';
 

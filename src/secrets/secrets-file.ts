@@ -1,9 +1,9 @@
 import {existsSync, statSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
-import {readText} from '../../config/read-text.ts';
-import {readYamlFile, type YamlFile} from '../../config/yaml-file.ts';
-import {noSecretsFile, secretsFileOfAnother} from '../failures.ts';
-import {type SecretsDocument, secretsSchema} from './secrets-schema.ts';
+import {readText} from '../config/read-text.ts';
+import {readYamlFile, type YamlFile} from '../config/yaml-file.ts';
+import {noSecretsFile, secretsFileOfAnother} from './failures.ts';
+import {type SecretsDocument, secretsSchema} from './mapping/secrets-schema.ts';
 
 /** Where it is looked for in each folder, from the working folder upwards. */
 const names = ['secrets.yml', '.tazpod/secrets.yml'];

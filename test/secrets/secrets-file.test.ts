@@ -2,7 +2,7 @@ import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {locateSecretsFile} from '../../src/secrets/mapping/locate.ts';
+import {locateSecretsFile} from '../../src/secrets/secrets-file.ts';
 
 const ours = 'backend: pass\nsecrets:\n  - {name: A, env: A}\n';
 

@@ -1,9 +1,9 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {nearest} from '../config/nearest.ts';
-import {environmentDiffers, noSuchSecret, severalPlaces} from './failures.ts';
-import type {VariableJson} from './session/environment-files.ts';
-import {Generations} from './pull/generations.ts';
+import {nearest} from '../../config/nearest.ts';
+import {environmentDiffers, noSuchSecret, severalPlaces} from '../failures.ts';
+import type {VariableJson} from '../environment/environment-files.ts';
+import {Generations} from './generations.ts';
 
 /**
  * The value of one pulled thing: the variable of that name, else the file of that path, else the one that a secret of

@@ -1,8 +1,8 @@
 import {lstatSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {Generations} from './pull/generations.ts';
-import type {Mapping} from './mapping/mapping.ts';
-import {digestWith} from './pull/pulled-record.ts';
+import {Generations} from './generations.ts';
+import type {Mapping} from '../mapping/mapping.ts';
+import {digestWith} from './record.ts';
 
 /** One file or variable, an element of the `result` of `secrets list --json`. */
 export type PulledState = {

@@ -1,4 +1,4 @@
-import {type FileOperations, realFileOperations} from '../../src/secrets/pull/file-operations.ts';
+import {type FileOperations, realFileOperations} from '../../../src/secrets/vault-directory/file-operations.ts';
 
 /** Thrown into a process that would be dead: nothing that it does about it reaches the disk. */
 export class Killed extends Error {}

@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {renderEnvironment, type Variable, type VariableJson} from '../../src/secrets/session/environment-files.ts';
+import {renderEnvironment, type Variable, type VariableJson} from '../../../src/secrets/environment/environment-files.ts';
 
 /** Every byte that can be in a variable, and all of them at once: the shells have favourites of their own. */
 const everyByte = Buffer.from(Array.from({length: 255}, (_, index) => index + 1));

@@ -1,5 +1,5 @@
 // Installs a set into the vault of the first argument, and kills itself before the operation of the second one.
-import {Generations} from '../../src/secrets/pull/generations.ts';
+import {Generations} from '../../../src/secrets/installed/generations.ts';
 import {later} from './sets.ts';
 import {wrapOperations} from './faulty-disk.ts';
 
