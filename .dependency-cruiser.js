@@ -59,6 +59,18 @@ const userRooms = {
   config: [],
 };
 
+/** Rooms within `secrets`: what each may import besides itself and the files that lie directly in `secrets`. */
+const secretsRooms = {
+  pull: ['consent', 'backends', 'installed', 'environment', 'mapping', 'vault-directory'],
+  session: ['installed', 'environment', 'vault-directory'],
+  consent: ['backends', 'mapping', 'vault-directory'],
+  backends: ['mapping', 'vault-directory'],
+  installed: ['environment', 'mapping', 'vault-directory'],
+  environment: [],
+  mapping: [],
+  'vault-directory': [],
+};
+
 /** What every room of the user's process may import. */
 const foundations = ['contract', 'lifecycle', 'foundation'];
 
@@ -128,6 +140,37 @@ export default {
         'commands → services → extensions, config → contract, lifecycle → foundation',
       ),
     ),
+    ...Object.entries(secretsRooms).map(([name, allowed]) => ({
+      name: `secrets-${name}-imports-downwards`,
+      comment: 'pull → consent → backends → mapping; pull, session → installed → environment, vault-directory',
+      severity: 'error',
+      from: {path: `^src/secrets/${name}/`},
+      to: {path: '^src/secrets/[^/]+/', pathNot: `^src/secrets/(${[name, ...allowed].join('|')})/`},
+    })),
+    {
+      name: 'secrets-rooms-are-known',
+      comment: 'a new folder of src/secrets/ gets its place in .dependency-cruiser.js',
+      severity: 'error',
+      from: {path: '^src/secrets/[^/]+/', pathNot: `^src/secrets/(${Object.keys(secretsRooms).join('|')})/`},
+      to: {},
+    },
+    {
+      name: 'failures-know-no-room',
+      comment: 'every room of secrets has its messages there',
+      severity: 'error',
+      from: {path: '^src/secrets/failures[.]ts$'},
+      to: {path: '^src/secrets/'},
+    },
+    {
+      name: 'mapping-is-pure',
+      comment: 'it turns text into what is wanted: it reads no disk and asks nobody',
+      severity: 'error',
+      from: {path: '^src/secrets/mapping/'},
+      to: {
+        path: ['^(node:)?(fs|fs/promises|child_process|net|process)$', '^src/(prompt|kernel)/'],
+        dependencyTypesNot: ['type-only'],
+      },
+    },
     {
       name: 'contract-stands-alone',
       comment: 'plugins compile against it and import nothing else of the core',

@@ -16,6 +16,7 @@ const mayReadEnvironment = [
   'src/doctor/context.ts',
   'src/vault/{escalation,exact-words,ghost-call,key-flags,open-vault,plan-folder,runtime-folder}.ts',
   'src/**/environment.ts',
+  'src/secrets/environment/user-environment.ts',
 ];
 
 const bareBuiltins = builtinModules

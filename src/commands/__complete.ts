@@ -2,7 +2,7 @@ import {Command} from '@oclif/core';
 import {findContributions} from '../extensions/contributions.ts';
 import {pulledNames} from '../secrets/installed/find.ts';
 import {readSecretsFile} from '../secrets/secrets-file.ts';
-import {vaultHere} from '../secrets/vault-here.ts';
+import {vaultHere} from '../vault/inside.ts';
 import {completeValue, type ValueSources} from '../shell/completions.ts';
 import {listOpenVaults} from '../vault/state.ts';
 

@@ -1,6 +1,6 @@
 import {loadHelpClass} from '@oclif/core';
 import {BaseCommand} from '../base-command.ts';
-import {vaultHere} from '../secrets/vault-here.ts';
+import {vaultHere} from '../vault/inside.ts';
 import {locateImage} from '../vault/location.ts';
 import {readVaultState} from '../vault/state.ts';
 import {nameShells} from '../vault/welcome.ts';

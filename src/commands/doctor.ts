@@ -13,7 +13,7 @@ import {whichShells} from '../shell/which-shell.ts';
 import {usersShell} from '../vault/open-vault.ts';
 import {ghostEntry} from '../vault/ghost-call.ts';
 import {defaultMountPoint} from '../vault/location.ts';
-import {vaultHere} from '../secrets/vault-here.ts';
+import {vaultHere} from '../vault/inside.ts';
 
 export default class Doctor extends BaseCommand<Diagnosis> {
   static override description = [

@@ -196,7 +196,14 @@ export function editedSincePull(path: string, isStillPulled: boolean): Failure {
   });
 }
 
-export function vaultReadOnly(cause: unknown): Failure {
+/** What kept something from being written into the vault, in words for its user; other errors stay as they are. */
+export function vaultWriteFailure(error: unknown): unknown {
+  const {code} = error as NodeJS.ErrnoException;
+  if (code === 'EROFS') return vaultReadOnly(error);
+  return code === 'ENOSPC' || code === 'EDQUOT' ? vaultFull(error) : error;
+}
+
+function vaultReadOnly(cause: unknown): Failure {
   return new Failure(exitCode.cannotCreate, 'The vault is read-only.', {
     why: 'The secrets of the previous pull are unchanged.',
     next: 'tazpod lock',
@@ -204,7 +211,7 @@ export function vaultReadOnly(cause: unknown): Failure {
   });
 }
 
-export function vaultFull(cause: unknown): Failure {
+function vaultFull(cause: unknown): Failure {
   return new Failure(exitCode.cannotCreate, 'The vault is full.', {
     why: 'The secrets of the previous pull are unchanged.',
     next: 'free some space in it, then: tazpod pull',

@@ -1,7 +1,7 @@
 import {existsSync} from 'node:fs';
 import {resolve} from 'node:path';
 import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
-import type {RunningVault} from '../kernel/open-vaults.ts';
+import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {cannotOpenAgain, onlyOutside, openOtherwise, openReadOnly, otherVault} from './failures.ts';
 import {currentFolder, locateImage, resolveLinks} from './location.ts';
 
@@ -18,6 +18,11 @@ export type NamedVault = {
 };
 
 type Here = Pick<RunningVault, 'engine' | 'image' | 'imageId' | 'isolation' | 'mountPoint' | 'readOnly'>;
+
+/** The vault whose ghost this process lives in. Undefined outside. The kernel is asked, no variable. */
+export function vaultHere(): RunningVault | undefined {
+  return readOpenVaults().find(({init}) => init.pid === 1);
+}
 
 /** Whether a path leads to the image of the vault that is open here. */
 export function isImageOf(here: Pick<Here, 'image' | 'imageId'>, path: string): boolean {

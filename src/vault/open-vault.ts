@@ -27,6 +27,7 @@ import {chooseEscalation} from './escalation.ts';
 import {alreadyOpen, noTerminalForPassphrase, shellUnusable} from './failures.ts';
 import {refuseWhatRootCannotSee} from './fuse-mount.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
+import {vaultHere} from './inside.ts';
 import {absorbCommand, describeStray, strayNames} from './stray-files.ts';
 import {describeLeftBehind} from './left-behind.ts';
 import {type GraphStyle, LifecycleGraph} from './graph.ts';
@@ -95,8 +96,7 @@ export async function openVault(request: OpenRequest, presentation: Presentation
         'temporary directory (tmux, gpg, ssh) may fail in the session. Choose a shorter one with --mount-point DIR.',
     );
   }
-  const inside = readOpenVaults().some(({init}) => init.pid === 1);
-  const stray = inside ? [] : strayNames(mountPoint);
+  const stray = vaultHere() === undefined ? strayNames(mountPoint) : [];
   if (stray.length > 0) presentation.remark(`${describeStray(mountPoint, stray)} Next: ${absorbCommand}`);
   const {bridges, remarks} = collectBridges(request.bridges ?? [], {...request, home, mountPoint});
   for (const remark of remarks) presentation.remark(remark);

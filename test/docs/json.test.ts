@@ -9,7 +9,7 @@ import {page} from './pages.ts';
 const types: Readonly<Record<string, string>> = {
   PulledSummary: 'src/vault/state.ts',
   PullResult: 'src/secrets/pull/pull.ts',
-  Difference: 'src/secrets/installed/generations.ts',
+  Difference: 'src/secrets/installed/compare.ts',
   PulledState: 'src/secrets/installed/list.ts',
   CheckResult: 'src/commands/secrets/check.ts',
   AuditEntry: 'src/secrets/vault-directory/audit.ts',

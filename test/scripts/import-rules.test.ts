@@ -37,6 +37,12 @@ const imports: [file: string, line: string, rule?: string][] = [
   ['src/vault/upwards.ts', `import '../commands/vault/unlock.ts';`, 'vault-imports-downwards'],
   ['src/vault/privileged.ts', `import '../engines/fuse/attach.ts';`, 'vault-imports-downwards'],
   ['src/secrets/pull.ts', `import '../config/read.ts';`],
+  ['src/secrets/pull/pull.ts', `import '../installed/install.ts';`],
+  ['src/secrets/installed/install.ts', `import '../mapping/mapping.ts'; import 'node:fs';`],
+  ['src/secrets/installed/upwards.ts', `import '../pull/pull.ts';`, 'secrets-installed-imports-downwards'],
+  ['src/secrets/mapping/mapping.ts', `import '../../config/read.ts'; import 'node:path';`],
+  ['src/secrets/mapping/curious.ts', `import 'node:fs';`, 'mapping-is-pure'],
+  ['src/secrets/helpers/drawer.ts', `import '../../config/read.ts';`, 'secrets-rooms-are-known'],
   ['src/secrets/sideways.ts', `import '../vault/open.ts';`, 'secrets-imports-downwards'],
   [
     'src/config/read.ts',

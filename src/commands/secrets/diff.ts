@@ -1,5 +1,6 @@
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
-import type {Difference} from '../../secrets/installed/generations.ts';
+import {openTrusted} from '../../secrets/consent/open-trusted.ts';
+import type {Difference} from '../../secrets/installed/compare.ts';
 import {pullGraph} from '../../secrets/pull/pull-graph.ts';
 import {compare} from '../../secrets/pull/pull.ts';
 
@@ -24,7 +25,8 @@ export default class Diff extends SecretsCommand<readonly Difference[]> {
     const live = process.stderr.isTTY && !this.jsonEnabled();
     // What logs in may renew its session, which lives in the vault.
     const request = await this.request(flags, this.needWritableVault('A diff'));
-    const differences = await compare({...request, progress: pullGraph(live ? 'live' : 'silent')});
+    const backends = await openTrusted(request);
+    const differences = await compare({...request, progress: pullGraph(live ? 'live' : 'silent')}, backends);
     this.log(differences.length === 0 ? 'A pull would change nothing.' : differences.map(lineOf).join('\n'));
     return differences;
   }

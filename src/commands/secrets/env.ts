@@ -4,7 +4,9 @@ import {SecretsCommand} from '../../secrets-command.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {exportShells, loadCommand, printExports} from '../../secrets/session/exports.ts';
 import {userEnvironment} from '../../secrets/environment/user-environment.ts';
-import {Generations} from '../../secrets/installed/generations.ts';
+import {lastChecked} from '../../secrets/installed/checked.ts';
+import {readRecord} from '../../secrets/installed/generations.ts';
+import {linkEnvironment} from '../../secrets/installed/links.ts';
 import {rememberVault} from '../../secrets/vault-directory/known-vault.ts';
 
 /** The `result` of `env --json`: names only. */
@@ -36,15 +38,14 @@ export default class Env extends SecretsCommand<EnvResult> {
   async run(): Promise<EnvResult> {
     const {flags} = await this.parse(Env);
     const {mountPoint} = this.needVault('Pulled secrets are available only inside the ghost.');
-    const generations = new Generations(mountPoint);
     if (flags.trust) {
       this.needWritableVault('tazpod env --trust');
       rememberVault(mountPoint, userEnvironment());
-      generations.linkEnvironment();
+      linkEnvironment(mountPoint);
     }
     if (!isatty(1) && !this.jsonEnabled()) return {variables: await printExports(mountPoint, flags.shell)};
-    const variables = (generations.record()?.variables ?? []).map(({name}) => name);
-    const checked = generations.lastChecked();
+    const variables = (readRecord(mountPoint)?.variables ?? []).map(({name}) => name);
+    const checked = lastChecked(mountPoint);
     const use = loadCommand(flags.shell);
     this.log(
       checked === undefined

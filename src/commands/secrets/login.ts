@@ -4,8 +4,8 @@ import type {LoginAnswer} from '../../contract/index.ts';
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
 import {chooseBackend, login} from '../../secrets/backends/login.ts';
 import {ask, askSecret} from '../../secrets/backends/prompt.ts';
-import {folderRequests} from '../../secrets/pull/fetch.ts';
-import {openTrusted} from '../../secrets/pull/pull.ts';
+import {openTrusted} from '../../secrets/consent/open-trusted.ts';
+import {planFolders} from '../../secrets/pull/plan.ts';
 import {readSecretLine} from '../../secrets/backends/secret-line.ts';
 
 /** The `result` of `login --json`. */
@@ -56,7 +56,7 @@ export default class Login extends SecretsCommand<LoginResult> {
     const request = await this.request(flags, this.needWritableVault('A login'));
     const backends = await openTrusted(request);
     const opened = chooseBackend(backends, args.backend, 'login', request.mapping.standard);
-    const requests = folderRequests(request.mapping, backends).filter((each) => each.opened === opened);
+    const requests = planFolders(request.mapping, backends).filter((each) => each.opened === opened);
     const file = flags['client-secret-file'];
     const {url} = opened.definition.settings;
     if (typeof url === 'string' && !this.jsonEnabled()) process.stderr.write(`Logging in to ${JSON.stringify(url)}\n`);

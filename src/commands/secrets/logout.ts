@@ -1,7 +1,7 @@
 import {Args, Flags} from '@oclif/core';
 import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
 import {chooseBackend, logout} from '../../secrets/backends/login.ts';
-import {openTrusted} from '../../secrets/pull/pull.ts';
+import {openTrusted} from '../../secrets/consent/open-trusted.ts';
 
 /** The `result` of `logout --json`. */
 export type LogoutResult = {

@@ -6,7 +6,8 @@ import {findClearCopies, removeClearCopies} from '../../secrets/pull/clear-copie
 import {confirm} from '../../prompt/ask.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {pullGraph} from '../../secrets/pull/pull-graph.ts';
-import {openTrusted, pull, type PullRequest, type PullResult} from '../../secrets/pull/pull.ts';
+import {openTrusted} from '../../secrets/consent/open-trusted.ts';
+import {pull, type PullResult} from '../../secrets/pull/pull.ts';
 import {userEnvironment} from '../../secrets/environment/user-environment.ts';
 import {loadCommand} from '../../secrets/session/exports.ts';
 import {thenWithVariables} from '../../secrets/environment/session-words.ts';
@@ -53,13 +54,10 @@ export default class Pull extends SecretsCommand<PullResult> {
     }
     const request = await this.request(flags, this.needWritableVault('A pull'));
     const live = process.stderr.isTTY && !this.jsonEnabled();
-    const result = await pull({
-      ...request,
-      progress: pullGraph(live ? 'live' : 'silent'),
-      offlineOk: flags['offline-ok'],
-      overwrite: flags.overwrite,
-      replace: flags.replace,
-    });
+    const backends = await openTrusted(request);
+    const progress = pullGraph(live ? 'live' : 'silent');
+    const {'offline-ok': offlineOk, overwrite, replace} = flags;
+    const result = await pull({...request, progress, offlineOk, overwrite, replace}, backends);
     for (const path of result.kept) this.remark(`${path} was edited here and is kept; --overwrite replaces it.`);
     if (result.absent.length > 0) this.remark(`Optional, and not in the backend: ${result.absent.join(', ')}.`);
     for (const {backend, secret, why} of result.leftOut)
@@ -68,7 +66,10 @@ export default class Pull extends SecretsCommand<PullResult> {
     if (result.state === 'changed' && result.variables > 0 && this.#shellHasOldVariables()) {
       this.log(`To set them in this shell: ${loadCommand(usersShell().endsWith('/fish') ? 'fish' : 'sh')}`);
     }
-    if (result.state !== 'offline') await this.#offerRemoval(request, result, flags['remove-sources']);
+    if (result.state !== 'offline') {
+      const find = () => findClearCopies(request, backends, result.leftOut);
+      await this.#offerRemoval(find, flags['remove-sources']);
+    }
     return result;
   }
 
@@ -78,10 +79,7 @@ export default class Pull extends SecretsCommand<PullResult> {
   }
 
   /** What was a file in the clear is in the vault now. It is removed when the user says so, and never else. */
-  async #offerRemoval(request: Omit<PullRequest, 'progress'>, {leftOut}: PullResult, agreed: boolean): Promise<void> {
-    const {mapping, surroundings} = request;
-    const backends = await openTrusted(request);
-    const find = () => findClearCopies(surroundings.mountPoint, mapping, backends, leftOut);
+  async #offerRemoval(find: () => Promise<readonly string[]>, agreed: boolean): Promise<void> {
     const copies = await find();
     if (copies.length === 0) return;
     const list = copies.map((path) => JSON.stringify(path)).join(', ');

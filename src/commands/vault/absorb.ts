@@ -1,6 +1,6 @@
 import {BaseCommand} from '../../base-command.ts';
 import {absorb, type AbsorbResult} from '../../vault/absorb.ts';
-import {vaultHere} from '../../secrets/vault-here.ts';
+import {vaultHere} from '../../vault/inside.ts';
 import {absorbInside} from '../../vault/failures.ts';
 import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
 

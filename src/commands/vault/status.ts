@@ -2,7 +2,7 @@ import {BaseCommand} from '../../base-command.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {count} from '../../secrets/count.ts';
 import {summarizePulled} from '../../secrets/installed/summary.ts';
-import {vaultHere} from '../../secrets/vault-here.ts';
+import {vaultHere} from '../../vault/inside.ts';
 import {defaultMountPoint, locateImage} from '../../vault/location.ts';
 import {describeState} from '../../vault/describe.ts';
 import {type PulledSummary, readVaultState, type VaultState} from '../../vault/state.ts';

@@ -3,6 +3,7 @@ import type {BackendContext, BackendError, SecretBackend} from '../../contract/i
 import {Failure} from '../../foundation/failure.ts';
 import {backendError, backendMisbehaved, backendTimedOut, requestInterrupted} from '../failures.ts';
 import type {BackendDefinition, Mapping} from '../mapping/mapping.ts';
+import {settingsDigest} from '../mapping/settings-digest.ts';
 import {type OwnedStore, privateStore} from '../vault-directory/private-store.ts';
 
 /** Gives the backend of a type; throws a Failure where no plugin brings one. */
@@ -39,7 +40,7 @@ export async function openBackends(
     checkSettings(mapping, definition, backend);
     checkContents(mapping, definition, backend);
     const {mountPoint, projectFolder, environment, timeoutMs, signal} = surroundings;
-    const store = privateStore(mountPoint, definition, backend.sessionOf?.(definition.settings));
+    const store = sessionStore(mountPoint, definition, backend.sessionOf?.(definition.settings));
     const context: BackendContext = {
       name: definition.name,
       settings: definition.settings,
@@ -53,6 +54,18 @@ export async function openBackends(
     opened.set(definition.name, {definition, backend, context, store, mountPoint});
   }
   return opened;
+}
+
+/**
+ * Where a backend keeps its session, `NAME-XXXXXXXX`. The letters are of its type and of what its session belongs to, which
+ * are its settings if the backend says nothing else, as in older versions: a `secrets.yml` that gives a known name another
+ * server does not get that one's session.
+ */
+function sessionStore(mountPoint: string, definition: BackendDefinition, session: string | undefined): OwnedStore {
+  const nameFor = (settings: BackendDefinition['settings']) =>
+    `${definition.name}-${settingsDigest({type: definition.type, settings}).slice(0, 8)}`;
+  const bySettings = nameFor(definition.settings);
+  return privateStore(mountPoint, session === undefined ? bySettings : nameFor({session}), bySettings);
 }
 
 /** Throws a Failure (78) with everything that a backend says about its settings. Nobody else is asked. */

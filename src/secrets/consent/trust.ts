@@ -1,11 +1,11 @@
-import {createHash} from 'node:crypto';
 import {readFileSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {printable} from '../../config/printable.ts';
 import type {OpenedBackend} from '../backends/backends.ts';
-import {realFileOperations} from '../vault-directory/file-operations.ts';
 import type {Mapping} from '../mapping/mapping.ts';
-import {canonicalJson, makeOwnFolder} from '../vault-directory/private-store.ts';
+import {digestOf} from '../mapping/settings-digest.ts';
+import {audit} from '../vault-directory/audit.ts';
+import {makeOwnFolder, replaceOwnFile} from '../vault-directory/own-files.ts';
 
 /*
  * A secrets.yml may have come with a cloned repository. What it asks for that reaches beyond the vault (a program that
@@ -13,58 +13,55 @@ import {canonicalJson, makeOwnFolder} from '../vault-directory/private-store.ts'
  * for each such wording. The agreement lies in the vault: nothing outside can put one there.
  */
 
+type Backends = ReadonlyMap<string, OpenedBackend>;
+
 /** What a `secrets.yml` asks for that its user must agree to, a sentence each; none where there is nothing. */
-export function demandsOf(mapping: Mapping, backends: Iterable<OpenedBackend>): string[] {
-  const ofBackends = [...backends].flatMap(({definition, backend}) =>
+export function demandsOf({allowEnv}: Mapping, backends: Backends): string[] {
+  const ofBackends = [...backends.values()].flatMap(({definition, backend}) =>
     (backend.needsTrust?.(definition.settings) ?? []).map(
       (demand) => `backend ${definition.name}: ${printable(demand, 1000)}`,
     ),
   );
-  const {allowEnv} = mapping;
   return allowEnv.length === 0
     ? ofBackends
     : [...ofBackends, `sets ${allowEnv.join(', ')}, which change how programs load`];
 }
 
-/** Remembers and recalls agreements. */
-export class Trust {
-  readonly #folder: string;
-  readonly #digest: string;
+/** Whether the user has agreed to this wording in this vault. */
+export function isTrusted(mountPoint: string, mapping: Mapping, backends: Backends): boolean {
+  return readTrusted(mountPoint).includes(digestOfDemands(mapping, backends));
+}
 
-  constructor(mountPoint: string, mapping: Mapping, backends: Iterable<OpenedBackend>) {
-    this.#folder = join(mountPoint, '.tazpod');
-    const demanding = [...backends].filter(
-      ({definition, backend}) => (backend.needsTrust?.(definition.settings).length ?? 0) > 0,
-    );
-    // The settings themselves: a sentence may leave something out. And the place, which relative paths are meant from.
-    const parts = [mapping.file.path, mapping.allowEnv, demanding.map(({definition}) => definition)];
-    this.#digest = createHash('sha256').update(canonicalJson(parts)).digest('hex');
-  }
-
-  isGiven(): boolean {
-    return this.#read().includes(this.#digest);
-  }
-
-  give(): void {
-    const operations = realFileOperations;
-    makeOwnFolder(this.#folder);
-    const next = join(this.#folder, `trusted.${process.pid}`);
-    operations.writeFile(next, Buffer.from(`${JSON.stringify([...this.#read(), this.#digest])}\n`), 0o600);
-    operations.syncFile(next);
-    operations.rename(next, join(this.#folder, 'trusted.json'));
-  }
-
-  #read(): string[] {
-    try {
-      const list = JSON.parse(readFileSync(join(this.#folder, 'trusted.json'), 'utf8')) as unknown;
-      return Array.isArray(list) ? list.filter((each): each is string => typeof each === 'string') : [];
-    } catch {
-      return [];
-    }
-  }
+/** Remembers that the user has agreed to this wording. */
+export function rememberTrust(mountPoint: string, mapping: Mapping, backends: Backends): void {
+  const digests = [...readTrusted(mountPoint), digestOfDemands(mapping, backends)];
+  makeOwnFolder(join(mountPoint, '.tazpod'));
+  replaceOwnFile(trustedPath(mountPoint), Buffer.from(`${JSON.stringify(digests)}\n`));
+  audit(mountPoint, 'trust', [mapping.file.path]);
 }
 
 /** Takes every agreement back. */
 export function forgetTrust(mountPoint: string): void {
-  rmSync(join(mountPoint, '.tazpod/trusted.json'), {recursive: true, force: true});
+  rmSync(trustedPath(mountPoint), {recursive: true, force: true});
+}
+
+/** The settings themselves: a sentence may leave something out. And the place, which relative paths are meant from. */
+function digestOfDemands({file, allowEnv}: Mapping, backends: Backends): string {
+  const demanding = [...backends.values()].filter(
+    ({definition, backend}) => (backend.needsTrust?.(definition.settings).length ?? 0) > 0,
+  );
+  return digestOf([file.path, allowEnv, demanding.map(({definition}) => definition)]);
+}
+
+function readTrusted(mountPoint: string): string[] {
+  try {
+    const list = JSON.parse(readFileSync(trustedPath(mountPoint), 'utf8')) as unknown;
+    return Array.isArray(list) ? list.filter((each): each is string => typeof each === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+function trustedPath(mountPoint: string): string {
+  return join(mountPoint, '.tazpod/trusted.json');
 }

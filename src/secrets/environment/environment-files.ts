@@ -4,7 +4,7 @@ import {isUtf8} from 'node:buffer';
 export type Variable = {readonly name: string; readonly value: Uint8Array};
 
 /** One element of `environment.json`, in the order of names. */
-export type VariableJson = {readonly name: string} & (
+type VariableJson = {readonly name: string} & (
   | {readonly value: string}
   /** Where the value is not UTF-8. */
   | {readonly base64: string}
@@ -25,6 +25,14 @@ export function renderEnvironment(variables: readonly Variable[]): EnvironmentFi
     {path: 'environment.json', bytes: Buffer.from(`${JSON.stringify(sorted.map(asJson))}\n`)},
     ...sorted.map((variable) => ({path: `variables/${variable.name}.sh`, bytes: exportForSh(variable)})),
   ];
+}
+
+/** The variables of an `environment.json`. */
+export function parseEnvironment(json: Uint8Array): Variable[] {
+  return (JSON.parse(Buffer.from(json).toString('utf8')) as readonly VariableJson[]).map((each) => ({
+    name: each.name,
+    value: 'value' in each ? Buffer.from(each.value) : Buffer.from(each.base64, 'base64'),
+  }));
 }
 
 /** The names in an `environment.json`; none where it is not one. */

@@ -2,8 +2,8 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {nearest} from '../../config/nearest.ts';
 import {environmentDiffers, noSuchSecret, severalPlaces} from '../failures.ts';
-import type {VariableJson} from '../environment/environment-files.ts';
-import {Generations} from './generations.ts';
+import {parseEnvironment} from '../environment/environment-files.ts';
+import {readRecord} from './generations.ts';
 
 /**
  * The value of one pulled thing: the variable of that name, else the file of that path, else the one that a secret of
@@ -19,7 +19,7 @@ export function findPulled(
   mountPoint: string,
   name: string,
 ): {readonly kind: 'variable' | 'file'; readonly name: string} {
-  const record = new Generations(mountPoint).record();
+  const record = readRecord(mountPoint);
   const {files = [], variables = []} = record ?? {};
   const isPath = (variable: string) => files.some(({secrets}) => secrets.includes(variable));
   if (variables.some((each) => each.name === name)) return {kind: 'variable', name};
@@ -40,16 +40,16 @@ export function findPulled(
 
 /** What can be named: the variables and the files of the last pull, without reading any. */
 export function pulledNames(mountPoint: string): string[] {
-  const {files = [], variables = []} = new Generations(mountPoint).record() ?? {};
+  const {files = [], variables = []} = readRecord(mountPoint) ?? {};
   return [...variables.map(({name}) => name), ...files.map(({path}) => path)];
 }
 
 function readVariable(mountPoint: string, name: string): Buffer {
   const json = readFileSync(join(mountPoint, '.tazpod/environment/environment.json'));
   try {
-    const found = (JSON.parse(json.toString('utf8')) as readonly VariableJson[]).find((each) => each.name === name);
+    const found = parseEnvironment(json).find((each) => each.name === name);
     if (found === undefined) throw environmentDiffers();
-    return 'value' in found ? Buffer.from(found.value) : Buffer.from(found.base64, 'base64');
+    return Buffer.from(found.value);
   } finally {
     json.fill(0);
   }

@@ -1,6 +1,6 @@
 import {lstatSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {Generations} from './generations.ts';
+import {readRecord} from './generations.ts';
 import type {Mapping} from '../mapping/mapping.ts';
 import {digestWith} from './record.ts';
 
@@ -21,7 +21,7 @@ export type PulledState = {
 
 /** What was pulled into a vault, and what a mapping wants, without a value. */
 export function listPulled(mountPoint: string, mapping: Mapping | undefined): PulledState[] {
-  const record = new Generations(mountPoint).record();
+  const record = readRecord(mountPoint);
   const wanted = mapping && wantedNames(mapping);
   const states: PulledState[] = [];
   for (const {path, sizeBytes, digest, secrets} of record?.files ?? []) {

@@ -1,4 +1,4 @@
-import {createHmac} from 'node:crypto';
+import {createHmac, randomBytes} from 'node:crypto';
 
 /** One file that a pull has made. */
 export type PulledFile = {
@@ -41,6 +41,10 @@ export type PulledRecord = {
  */
 export function digestWith(salt: string, bytes: Uint8Array): string {
   return createHmac('sha256', Buffer.from(salt, 'hex')).update(bytes).digest('hex');
+}
+
+export function newSalt(): string {
+  return randomBytes(32).toString('hex');
 }
 
 /** A record as JSON; undefined where it is not one. A vault may come from somebody else. */

@@ -6,7 +6,7 @@ import type {Failure} from '../../foundation/failure.ts';
 import {environmentTooLong, sameTarget, secretRefused, secretsMissing} from '../failures.ts';
 import {renderEnvironment} from '../environment/environment-files.ts';
 import type {FetchedFolder} from './fetch.ts';
-import type {NewFile, NewSet, NewVariable} from '../installed/generations.ts';
+import type {NewFile, NewSet, NewVariable} from '../installed/new-set.ts';
 import type {Mapping, WantedSecret, WantedTemplate} from '../mapping/mapping.ts';
 import {excluder} from '../mapping/exclude.ts';
 import {namesIn, parseTemplate, renderTemplate} from '../mapping/template.ts';

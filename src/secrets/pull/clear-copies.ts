@@ -2,10 +2,10 @@ import {lstatSync, unlinkSync} from 'node:fs';
 import {sep} from 'node:path';
 import type {IsPulled} from '../../contract/index.ts';
 import {callBackend, type OpenedBackend} from '../backends/backends.ts';
-import {folderRequests} from './fetch.ts';
+import {planFolders} from './plan.ts';
 import type {LeftOut} from './assemble.ts';
-import {Generations} from '../installed/generations.ts';
-import type {Mapping} from '../mapping/mapping.ts';
+import {readAnswer} from '../installed/generations.ts';
+import type {TrustRequest} from '../consent/open-trusted.ts';
 import {decodeAnswer} from './stored-answer.ts';
 
 /**
@@ -13,18 +13,16 @@ import {decodeAnswer} from './stored-answer.ts';
  * user's own below the project's folder are among them, even if a backend names others.
  */
 export async function findClearCopies(
-  mountPoint: string,
-  mapping: Mapping,
+  {mapping, surroundings: {mountPoint}}: TrustRequest,
   backends: ReadonlyMap<string, OpenedBackend>,
   leftOut: readonly LeftOut[],
 ): Promise<string[]> {
-  const generations = new Generations(mountPoint);
-  const requests = folderRequests(mapping, backends);
+  const requests = planFolders(mapping, backends);
   const copies: string[] = [];
   for (const opened of backends.values()) {
     const {backend, context} = opened;
     if (backend.clearCopies === undefined) continue;
-    const answers = requests.filter((request) => request.opened === opened).map(({key}) => generations.answer(key));
+    const answers = requests.filter((request) => request.opened === opened).map(({key}) => readAnswer(mountPoint, key));
     const isLeftOut = (secret: string) =>
       leftOut.some((each) => each.backend === opened.definition.name && each.secret === secret);
     const pulled = answers

@@ -1,21 +1,11 @@
-import {createHash} from 'node:crypto';
 import {printable} from '../../config/printable.ts';
-import type {Folder, Secret} from '../../contract/index.ts';
+import type {Secret} from '../../contract/index.ts';
+import {callBackend} from '../backends/backends.ts';
+import {count} from '../count.ts';
 import {backendMisbehaved} from '../failures.ts';
-import {callBackend, type OpenedBackend} from '../backends/backends.ts';
-import {excluder} from '../mapping/exclude.ts';
-import type {Mapping, WantedSecret} from '../mapping/mapping.ts';
-import {canonicalJson, settingsDigest} from '../vault-directory/private-store.ts';
+import type {FolderRequest} from './plan.ts';
+import {type PullProgress, progressStep} from './progress.ts';
 import {decodeAnswer, encodeAnswer} from './stored-answer.ts';
-
-/** One folder of a store, and everything that is wanted of it: it is asked for once. */
-export type FolderRequest = {
-  readonly opened: OpenedBackend;
-  readonly folder: Folder;
-  readonly wanted: readonly WantedSecret[];
-  /** What the answer is kept under: changes with everything that the answer depends on. */
-  readonly key: string;
-};
 
 /** What a folder has, and the bytes that are kept of it. */
 export type FetchedFolder = {
@@ -26,43 +16,29 @@ export type FetchedFolder = {
   readonly stored: Buffer;
 };
 
-/** Which folders must be read for a mapping. */
-export function folderRequests({secrets}: Mapping, backends: ReadonlyMap<string, OpenedBackend>): FolderRequest[] {
-  const groups = Map.groupBy(secrets, ({backend, environment, path, recursive, content}) =>
-    JSON.stringify([backend.name, environment, path, recursive, content]),
+/** Reads all folders at once. If one cannot be read, wipes what the others have. `earlier` gives what was kept of one. */
+export async function fetchFolders(
+  requests: readonly FolderRequest[],
+  earlier: (key: string) => Buffer | undefined,
+  progress: PullProgress,
+): Promise<FetchedFolder[]> {
+  const outcomes = await Promise.allSettled(
+    requests.map((request, index) =>
+      progressStep(progress, index, async () => {
+        const folder = await fetchFolder(request, earlier(request.key));
+        return {result: folder, note: folder.unchanged ? 'unchanged' : count(folder.secrets.length, 'secret')};
+      }),
+    ),
   );
-  return [...groups.values()].map((wanted) => {
-    const {backend, environment, path, recursive, content} = wanted[0]!;
-    const whole = wanted.filter(({name}) => name === undefined);
-    const names = whole.length > 0 ? undefined : [...new Set(wanted.map(({name}) => name!))].sort();
-    const folder: Folder = {
-      path,
-      recursive,
-      ...(environment === undefined ? {} : {environment}),
-      ...(names === undefined ? {} : {names}),
-      ...(content === undefined ? {} : {content}),
-      ...(whole.length > 0 && whole.every(({optional}) => optional) ? {optional: true} : {}),
-    };
-    const excluded = wanted.map(({name, exclude}) => name ?? exclude);
-    const exclusion = whole.some(({exclude}) => exclude.length > 0) ? {isExcluded: exclusionOf(wanted)} : {};
-    // Without exclusions the key stays what it was in older vaults.
-    const parts = [backend.name, settingsDigest(backend), folder, ...('isExcluded' in exclusion ? [excluded] : [])];
-    const key = createHash('sha256').update(canonicalJson(parts)).digest('hex');
-    return {opened: backends.get(backend.name)!, folder: {...folder, ...exclusion}, wanted, key: key.slice(0, 32)};
-  });
-}
-
-/** A secret is left out if nobody who asks for the folder wants it. */
-function exclusionOf(wanted: readonly WantedSecret[]): NonNullable<Folder['isExcluded']> {
-  const refusals = wanted.map(({name, exclude, path}) => {
-    const isExcluded = excluder(exclude, path);
-    return (secret: Pick<Secret, 'name' | 'path'>) => (name === undefined ? isExcluded(secret) : secret.name !== name);
-  });
-  return (secret) => refusals.every((refuses) => refuses(secret));
+  const fetched = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? outcome.value : []));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return fetched;
+  wipe(fetched);
+  throw failed.reason;
 }
 
 /** Reads one folder, with the validator of an earlier answer where that is still here. */
-export async function fetchFolder(request: FolderRequest, earlier: Buffer | undefined): Promise<FetchedFolder> {
+async function fetchFolder(request: FolderRequest, earlier: Buffer | undefined): Promise<FetchedFolder> {
   const {opened, folder} = request;
   const known = earlier && decodeAnswer(earlier);
   const validator = known?.validator;

@@ -1,43 +1,26 @@
 import {existsSync} from 'node:fs';
-import {otherSecretsFile, untrusted} from '../failures.ts';
-import {assemble, type Assembled, type LeftOut} from './assemble.ts';
-import {audit} from '../vault-directory/audit.ts';
-import {
-  type BackendSurroundings,
-  isUnreachable,
-  type LoadBackend,
-  type OpenedBackend,
-  openBackends,
-} from '../backends/backends.ts';
-import {type FetchedFolder, fetchFolder, type FolderRequest, folderRequests, wipe} from './fetch.ts';
-import {count} from '../count.ts';
-import {type Difference, Generations} from '../installed/generations.ts';
-import type {Mapping} from '../mapping/mapping.ts';
-import {whileLocked} from '../vault-directory/pull-lock.ts';
 import {isKnownVault} from '../../lifecycle/vault-mark.ts';
-import {rememberVault} from '../vault-directory/known-vault.ts';
-import {demandsOf, forgetTrust, Trust} from '../consent/trust.ts';
+import {isUnreachable, type OpenedBackend} from '../backends/backends.ts';
+import {adoptVault, type TrustRequest} from '../consent/open-trusted.ts';
+import {count} from '../count.ts';
+import {otherSecretsFile} from '../failures.ts';
+import {lastChecked, markChecked} from '../installed/checked.ts';
+import {compareSet, type Difference} from '../installed/compare.ts';
+import {readAnswer, readRecord} from '../installed/generations.ts';
+import {install} from '../installed/install.ts';
+import type {Mapping} from '../mapping/mapping.ts';
+import {audit} from '../vault-directory/audit.ts';
+import {whileLocked} from '../vault-directory/pull-lock.ts';
+import {assemble, type Assembled, type LeftOut} from './assemble.ts';
+import {type FetchedFolder, fetchFolders, wipe} from './fetch.ts';
+import {planFolders, titleOf} from './plan.ts';
+import {type PullProgress, progressStep} from './progress.ts';
 
-/** Who watches a pull. Titles and notes are for people, on one line, without a value. */
-export type PullProgress = {
-  /** Called once, with everything that will be done. */
-  begin(titles: readonly string[]): void;
-  done(index: number, note: string): void;
-  failed(index: number): void;
-  /** Nothing more is drawn afterwards. */
-  end(): Promise<void>;
-};
+export type {PullProgress} from './progress.ts';
 
-export type PullRequest = {
-  readonly mapping: Mapping;
-  readonly surroundings: BackendSurroundings;
+export type PullRequest = TrustRequest & {
   readonly bridgeEnds: readonly string[];
-  readonly load: LoadBackend;
   readonly progress: PullProgress;
-  /** Asks the user to agree; absent where nobody can be asked. */
-  readonly agree?: ((demands: readonly string[]) => Promise<boolean>) | undefined;
-  /** The user has agreed beforehand. */
-  readonly trust: boolean;
   readonly offlineOk?: boolean;
   readonly overwrite?: boolean;
   /** What another `secrets.yml` has brought may go away. */
@@ -64,141 +47,104 @@ export type PullResult = {
 /** How long one pull waits for another. */
 const lockPatienceMs = 120_000;
 
-/** Fetches everything, then switches everything over. Throws a Failure; the vault is then as it was. */
-export async function pull(request: PullRequest): Promise<PullResult> {
-  const {surroundings, now = () => new Date()} = request;
-  const {mountPoint} = surroundings;
+type Backends = ReadonlyMap<string, OpenedBackend>;
+
+/**
+ * Fetches everything from backends that the user has agreed to, then switches everything over. Throws a Failure; the vault
+ * is then as it was.
+ */
+export async function pull(request: PullRequest, backends: Backends): Promise<PullResult> {
+  const {mapping, surroundings} = request;
+  const {mountPoint, environment} = surroundings;
   const waiting = () => surroundings.warn('another pull is running in this vault; waiting for it');
   return whileLocked(mountPoint, lockPatienceMs, waiting, async () => {
-    const known = isKnownVault(mountPoint, surroundings.environment);
-    const generations = new Generations(mountPoint, known);
-    if (request.replace !== true) checkSource(request.mapping, generations);
+    const known = isKnownVault(mountPoint, environment);
+    if (request.replace !== true) checkSource(mountPoint, mapping);
     try {
-      const result = await withFetched(request, generations, ({set, absent, leftOut, warnings}, index, backends) => {
-        const {changed, kept} = generations.install(set, {overwrite: request.overwrite ?? false});
-        if (!known) adopt(request, backends);
-        for (const warning of warnings) surroundings.warn(warning);
-        const checked = now();
-        generations.markChecked(checked);
-        const [files, variables] = [set.files.length, set.variables.length];
-        request.progress.done(
-          index,
-          changed ? `${count(files, 'file')}, ${count(variables, 'variable')}` : 'nothing has changed',
-        );
-        const state = changed ? ('changed' as const) : ('unchanged' as const);
-        return {state, files, variables, checked: checked.toISOString(), kept, absent, leftOut};
-      });
-      if (result.state === 'changed') audit(mountPoint, 'pull', namesOf(generations), now());
-      return result;
+      return await withAssembled(request, backends, known, (assembled) =>
+        installAssembled(request, backends, known, assembled),
+      );
     } catch (error) {
-      const record = generations.record();
-      if (request.offlineOk !== true || !known || record === undefined || !isUnreachable(error)) throw error;
-      const checked = (generations.lastChecked() ?? new Date(record.pulled)).toISOString();
-      const counts = {files: record.files.length, variables: record.variables.length};
-      return {state: 'offline', ...counts, checked, kept: [], absent: [], leftOut: []};
+      const earlier = request.offlineOk === true && known && isUnreachable(error) ? earlierPull(mountPoint) : undefined;
+      if (earlier === undefined) throw error;
+      return earlier;
     }
   });
 }
 
 /** What `pull` would change. Nothing in the vault is touched but the sessions of the backends. */
-export async function compare(request: PullRequest): Promise<readonly Difference[]> {
+export async function compare(request: PullRequest, backends: Backends): Promise<readonly Difference[]> {
   const {mountPoint, environment} = request.surroundings;
-  const generations = new Generations(mountPoint, isKnownVault(mountPoint, environment));
-  return withFetched(request, generations, ({set}, index) => {
-    const differences = generations.compare(set);
-    request.progress.done(index, count(differences.length, 'difference'));
-    return differences;
+  return withAssembled(request, backends, isKnownVault(mountPoint, environment), ({set}) => {
+    const differences = compareSet(mountPoint, set);
+    return {result: differences, note: count(differences.length, 'difference')};
   });
 }
 
-/** Loads the backends of a mapping and sees to it that its user agrees to what they do. */
-export async function openTrusted(request: Omit<PullRequest, 'progress'>): Promise<Map<string, OpenedBackend>> {
-  const {mapping, surroundings} = request;
-  const backends = await openBackends(mapping, request.load, surroundings);
-  const demands = demandsOf(mapping, backends.values());
-  if (demands.length === 0) return backends;
-  const trust = new Trust(surroundings.mountPoint, mapping, backends.values());
-  const known = isKnownVault(surroundings.mountPoint, surroundings.environment);
-  if (known && trust.isGiven()) return backends;
-  if (!request.trust && (await request.agree?.(demands)) !== true) throw untrusted(mapping.file.path, demands);
-  // In a vault that is not known yet nothing is noted: the first pull makes it known, see `adopt`.
-  if (known) noteTrust(surroundings.mountPoint, mapping, backends);
-  return backends;
-}
-
 /** Two projects that share a vault would take each other's secrets away. One that is gone has been moved, most likely. */
-function checkSource({file}: Mapping, generations: Generations): void {
-  const source = generations.record()?.source;
+function checkSource(mountPoint: string, {file}: Mapping): void {
+  const source = readRecord(mountPoint)?.source;
   if (source === undefined || source === file.path || !existsSync(source)) return;
   throw otherSecretsFile(source);
 }
 
-/**
- * Makes a vault one of this account's, now that everything that was pulled into it was pulled by this one. Of what was
- * agreed to in it, only this pull's own agreement holds on.
- */
-function adopt({mapping, surroundings}: PullRequest, backends: ReadonlyMap<string, OpenedBackend>): void {
-  const {mountPoint, environment} = surroundings;
-  forgetTrust(mountPoint);
-  rememberVault(mountPoint, environment);
-  if (demandsOf(mapping, backends.values()).length > 0) noteTrust(mountPoint, mapping, backends);
-}
-
-function noteTrust(mountPoint: string, mapping: Mapping, backends: ReadonlyMap<string, OpenedBackend>): void {
-  new Trust(mountPoint, mapping, backends.values()).give();
-  audit(mountPoint, 'trust', [mapping.file.path]);
-}
-
 /** Fetches, assembles, and hands over what came of it; wipes every value at any end. */
-async function withFetched<T>(
+async function withAssembled<T>(
   request: PullRequest,
-  generations: Generations,
-  use: (assembled: Assembled, progressIndex: number, backends: ReadonlyMap<string, OpenedBackend>) => T,
+  backends: Backends,
+  known: boolean,
+  use: (assembled: Assembled) => {readonly result: T; readonly note: string},
 ): Promise<T> {
   const {mapping, surroundings, bridgeEnds, progress, now = () => new Date()} = request;
-  const backends = await openTrusted(request);
-  const requests = folderRequests(mapping, backends);
-  const outcome: (FetchedFolder | undefined)[] = requests.map(() => undefined);
+  const {mountPoint} = surroundings;
+  const requests = planFolders(mapping, backends);
+  let fetched: readonly FetchedFolder[] = [];
   let assembled: Assembled | undefined;
   progress.begin([...requests.map(titleOf), 'Switch to the new secrets']);
   try {
-    const outcomes = await Promise.allSettled(
-      requests.map(async (each, index) => {
-        try {
-          const folder = await fetchFolder(each, generations.answer(each.key));
-          outcome[index] = folder;
-          progress.done(index, folder.unchanged ? 'unchanged' : count(folder.secrets.length, 'secret'));
-        } catch (error) {
-          progress.failed(index);
-          throw error;
-        }
-      }),
-    );
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-    const {mountPoint} = surroundings;
-    const fetched = outcome.filter((folder) => folder !== undefined);
-    try {
+    fetched = await fetchFolders(requests, (key) => (known ? readAnswer(mountPoint, key) : undefined), progress);
+    return await progressStep(progress, requests.length, async () => {
       assembled = assemble(mapping, fetched, {mountPoint, now: now(), bridgeEnds});
-      return use(assembled, requests.length, backends);
-    } catch (error) {
-      progress.failed(requests.length);
-      throw error;
-    }
+      return use(assembled);
+    });
   } finally {
-    wipe(outcome.filter((folder) => folder !== undefined));
+    wipe(fetched);
     for (const {bytes} of [...(assembled?.set.files ?? []), ...(assembled?.set.environment ?? [])]) bytes.fill(0);
     await progress.end();
   }
 }
 
-function titleOf({opened, folder}: FolderRequest): string {
-  const {environment, path, recursive} = folder;
-  const place = `${environment === undefined ? '' : `${environment}:`}${path}${recursive ? ' and below' : ''}`;
-  return `Read ${opened.definition.name} ${JSON.stringify(place).slice(1, -1)}`;
+function installAssembled(
+  request: PullRequest,
+  backends: Backends,
+  known: boolean,
+  {set, absent, leftOut, warnings}: Assembled,
+): {result: PullResult; note: string} {
+  const {surroundings, overwrite = false, now = () => new Date()} = request;
+  const {mountPoint} = surroundings;
+  const {changed, kept} = install(mountPoint, set, {overwrite, known});
+  if (!known) adoptVault(request, backends);
+  for (const warning of warnings) surroundings.warn(warning);
+  const checked = now();
+  markChecked(mountPoint, checked);
+  if (changed) audit(mountPoint, 'pull', pulledSecrets(mountPoint), now());
+  const [files, variables] = [set.files.length, set.variables.length];
+  const counts = {files, variables, checked: checked.toISOString(), kept, absent, leftOut};
+  return changed
+    ? {result: {state: 'changed', ...counts}, note: `${count(files, 'file')}, ${count(variables, 'variable')}`}
+    : {result: {state: 'unchanged', ...counts}, note: 'nothing has changed'};
 }
 
-function namesOf(generations: Generations): string[] {
-  const record = generations.record();
-  return [...new Set([...(record?.files ?? []), ...(record?.variables ?? [])].flatMap(({secrets}) => secrets))].sort();
+/** What was pulled before, if something was. */
+function earlierPull(mountPoint: string): PullResult | undefined {
+  const record = readRecord(mountPoint);
+  if (record === undefined) return undefined;
+  const checked = (lastChecked(mountPoint) ?? new Date(record.pulled)).toISOString();
+  const counts = {files: record.files.length, variables: record.variables.length};
+  return {state: 'offline', ...counts, checked, kept: [], absent: [], leftOut: []};
+}
+
+function pulledSecrets(mountPoint: string): string[] {
+  const {files = [], variables = []} = readRecord(mountPoint) ?? {};
+  return [...new Set([...files, ...variables].flatMap(({secrets}) => secrets))].sort();
 }

@@ -1,9 +1,9 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {audit} from '../vault-directory/audit.ts';
-import type {VariableJson} from '../environment/environment-files.ts';
+import {parseEnvironment} from '../environment/environment-files.ts';
 import {userEnvironment} from '../environment/user-environment.ts';
-import {Generations} from '../installed/generations.ts';
+import {readRecord} from '../installed/generations.ts';
 import {linesOf, shortestMaskedBytes} from './redactor.ts';
 import {runRedacted} from './relay.ts';
 import {type VariableChoice, withoutPulled, withVariables} from '../environment/session-words.ts';
@@ -42,13 +42,12 @@ function environmentFor(mountPoint: string, choice: VariableChoice): Record<stri
 
 /** The lines of all values. Paths of files are no secrets. */
 function pulledValues(mountPoint: string): Buffer[] {
-  const {files = [], variables = []} = new Generations(mountPoint).record() ?? {};
-  const json = JSON.parse(readEnvironment(mountPoint)?.toString('utf8') ?? '[]') as readonly VariableJson[];
+  const {files = [], variables = []} = readRecord(mountPoint) ?? {};
   const paths = new Set(files.map(({path}) => join(mountPoint, path)));
   const known = new Set(variables.map(({name}) => name));
-  const values = json
-    .filter((each) => known.has(each.name) && !('value' in each && paths.has(each.value)))
-    .map((each) => ('value' in each ? Buffer.from(each.value) : Buffer.from(each.base64, 'base64')));
+  const values = parseEnvironment(readEnvironment(mountPoint) ?? Buffer.from('[]'))
+    .filter(({name, value}) => known.has(name) && !paths.has(Buffer.from(value).toString()))
+    .map(({value}) => value);
   const contents = files.flatMap(({path}) => {
     try {
       return [readFileSync(join(mountPoint, path))];

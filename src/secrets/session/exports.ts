@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {audit} from '../vault-directory/audit.ts';
 import {nothingPulled} from '../failures.ts';
 import {userEnvironment} from '../environment/user-environment.ts';
-import {Generations} from '../installed/generations.ts';
+import {readRecord} from '../installed/generations.ts';
 import {needKnownVault} from '../vault-directory/known-vault.ts';
 
 /** The shells that exports are rendered for. */
@@ -19,7 +19,7 @@ export async function printExports(
   mountPoint: string,
   shell: (typeof exportShells)[number],
 ): Promise<readonly string[]> {
-  const record = new Generations(mountPoint).record();
+  const record = readRecord(mountPoint);
   if (record === undefined) {
     throw nothingPulled();
   }

@@ -1,7 +1,7 @@
 import {closeSync, constants, fsyncSync, openSync, readFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {readProcessStat} from '../../kernel/process-record.ts';
-import {makeOwnFolder} from './private-store.ts';
+import {makeOwnFolder} from './own-files.ts';
 
 /** One line of `.tazpod/audit.jsonl`, and an element of the `result` of `secrets log --json`. */
 export type AuditEntry = {

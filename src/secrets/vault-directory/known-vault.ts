@@ -3,8 +3,7 @@ import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {isKnownVault, knownVaultsFolder, vaultMarkPath} from '../../lifecycle/vault-mark.ts';
 import {unknownVault} from '../failures.ts';
-import {realFileOperations} from './file-operations.ts';
-import {makeOwnFolder} from './private-store.ts';
+import {makeOwnFolder, replaceOwnFile} from './own-files.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -18,10 +17,7 @@ export function rememberVault(mountPoint: string, environment: Environment): voi
   if (folder === undefined) return;
   const mark = randomBytes(32).toString('hex');
   makeOwnFolder(join(mountPoint, '.tazpod'));
-  const next = join(mountPoint, `.tazpod/mark.${mark.slice(0, 8)}`);
-  realFileOperations.writeFile(next, Buffer.from(mark), 0o600);
-  realFileOperations.syncFile(next);
-  realFileOperations.rename(next, vaultMarkPath(mountPoint));
+  replaceOwnFile(vaultMarkPath(mountPoint), Buffer.from(mark));
   mkdirSync(folder, {recursive: true, mode: 0o700});
   writeFileSync(join(folder, mark), '', {mode: 0o600});
 }

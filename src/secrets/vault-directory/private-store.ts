@@ -1,10 +1,7 @@
-import {createHash, randomBytes} from 'node:crypto';
-import {constants, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync} from 'node:fs';
-import {join} from 'node:path';
+import {constants, lstatSync, readdirSync, readFileSync, renameSync, rmSync} from 'node:fs';
+import {dirname, join} from 'node:path';
 import type {PrivateStore} from '../../contract/index.ts';
-import {placeTaken} from '../failures.ts';
-import {realFileOperations} from './file-operations.ts';
-import type {BackendDefinition} from '../mapping/mapping.ts';
+import {makeOwnFolder, replaceOwnFile} from './own-files.ts';
 
 /** A private store, and what the core does with it besides. */
 export type OwnedStore = PrivateStore & {
@@ -14,19 +11,15 @@ export type OwnedStore = PrivateStore & {
 };
 
 /**
- * The folder of a backend in the vault, `.tazpod/backends/NAME-XXXXXXXX/`. The letters are of its type and of what its
- * session belongs to, which are its settings if the backend says nothing else: a `secrets.yml` that gives a known name
- * another server does not get that one's session.
+ * The folder `.tazpod/backends/NAME` of a backend in the vault. One under an older name is renamed: what is in it must
+ * stay in reach of a logout.
  */
-export function privateStore(mountPoint: string, definition: BackendDefinition, session?: string): OwnedStore {
-  const parents = [join(mountPoint, '.tazpod'), join(mountPoint, '.tazpod/backends')];
-  const folderOf = (digest: string) => join(parents[1]!, `${definition.name}-${digest.slice(0, 8)}`);
-  const bySettings = folderOf(settingsDigest(definition));
-  const folder = session === undefined ? bySettings : folderOf(settingsDigest({...definition, settings: {session}}));
-  /** Older versions kept the session by the settings: it must stay in reach of a logout. */
+export function privateStore(mountPoint: string, name: string, olderName: string): OwnedStore {
+  const parent = join(mountPoint, '.tazpod/backends');
+  const [folder, older] = [join(parent, name), join(parent, olderName)];
   const adopt = () => {
-    if (folder === bySettings || lstatSync(folder, {throwIfNoEntry: false}) !== undefined) return;
-    if (lstatSync(bySettings, {throwIfNoEntry: false})?.isDirectory() === true) renameSync(bySettings, folder);
+    if (folder === older || lstatSync(folder, {throwIfNoEntry: false}) !== undefined) return;
+    if (lstatSync(older, {throwIfNoEntry: false})?.isDirectory() === true) renameSync(older, folder);
   };
   const file = (name: string) => {
     if (!/^[a-z0-9-]+$/.test(name)) throw new TypeError('a name in a private store is of a-z, 0-9 and "-"');
@@ -45,17 +38,8 @@ export function privateStore(mountPoint: string, definition: BackendDefinition, 
     write: async (name, content) => {
       const path = file(name);
       adopt();
-      for (const each of [...parents, folder]) makeOwnFolder(each);
-      const next = join(folder, `.${randomBytes(6).toString('hex')}`);
-      try {
-        realFileOperations.writeFile(next, content, 0o600);
-        realFileOperations.syncFile(next);
-        realFileOperations.rename(next, path);
-        realFileOperations.syncFolder(folder);
-      } catch (error) {
-        rmSync(next, {force: true});
-        throw error;
-      }
+      for (const each of [dirname(parent), parent, folder]) makeOwnFolder(each);
+      replaceOwnFile(path, content);
     },
     remove: async (name) => rmSync(file(name), {force: true}),
     isUsed: () => {
@@ -68,29 +52,4 @@ export function privateStore(mountPoint: string, definition: BackendDefinition, 
     },
     clear: () => rmSync(folder, {recursive: true, force: true}),
   };
-}
-
-/** A digest of what a backend is and of all its settings in any order. */
-export function settingsDigest({type, settings}: BackendDefinition): string {
-  return createHash('sha256')
-    .update(canonicalJson([type, settings]))
-    .digest('hex');
-}
-
-/** JSON with sorted keys. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) =>
-    typeof each === 'object' && each !== null && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([one], [other]) => (one < other ? -1 : 1)))
-      : each,
-  );
-}
-
-/** Makes a folder of TazPod's own in the vault. A link in its place, from a vault of somebody else, is refused. */
-export function makeOwnFolder(path: string): void {
-  const stat = lstatSync(path, {throwIfNoEntry: false});
-  if (stat === undefined) mkdirSync(path, {mode: 0o700});
-  else if (!stat.isDirectory()) {
-    throw placeTaken(path);
-  }
 }

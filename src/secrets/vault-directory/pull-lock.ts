@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {tryLockExclusive} from '../../kernel/file-lock.ts';
 import {pullRunning} from '../failures.ts';
-import {makeOwnFolder} from './private-store.ts';
+import {makeOwnFolder} from './own-files.ts';
 
 const pollMs = 150;
 

@@ -9,7 +9,7 @@ import {makeMapping} from '../../../src/secrets/mapping/mapping.ts';
 import {secretsSchema} from '../../../src/secrets/mapping/secrets-schema.ts';
 import {openBackends} from '../../../src/secrets/backends/backends.ts';
 import {chooseBackend, logout} from '../../../src/secrets/backends/login.ts';
-import {settingsDigest} from '../../../src/secrets/vault-directory/private-store.ts';
+import {settingsDigest} from '../../../src/secrets/mapping/settings-digest.ts';
 import {failureOf} from '../../failure-of.ts';
 
 describe('The session with a store', () => {

@@ -1,10 +1,15 @@
+import {isUtf8} from 'node:buffer';
 import {spawnSync} from 'node:child_process';
 import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {renderEnvironment, type Variable, type VariableJson} from '../../../src/secrets/environment/environment-files.ts';
+import {
+  parseEnvironment,
+  renderEnvironment,
+  type Variable,
+} from '../../../src/secrets/environment/environment-files.ts';
 
 /** Every byte that can be in a variable, and all of them at once: the shells have favourites of their own. */
 const everyByte = Buffer.from(Array.from({length: 255}, (_, index) => index + 1));
@@ -111,10 +116,10 @@ describe('The environment that a pull renders', () => {
     fc.assert(
       fc.property(fc.array(value, {maxLength: 5}), (values) => {
         write(values);
-        const json = JSON.parse(readFileSync(join(folder, 'environment.json'), 'utf8')) as VariableJson[];
-        const bytes = json.map((each) =>
-          'value' in each ? Buffer.from(each.value) : Buffer.from(each.base64, 'base64'),
-        );
+        const json = readFileSync(join(folder, 'environment.json'));
+        const isBase64 = (JSON.parse(json.toString()) as object[]).map((each) => 'base64' in each);
+        expect(isBase64).to.deep.equal(values.map((each) => !isUtf8(each)));
+        const bytes = parseEnvironment(json).map(({value}) => Buffer.from(value));
         expect(bytes.map((each) => each.toString('hex'))).to.deep.equal(values.map((each) => each.toString('hex')));
       }),
     );

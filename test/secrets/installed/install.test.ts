@@ -17,7 +17,9 @@ import {
 } from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {Generations} from '../../../src/secrets/installed/generations.ts';
+import {compareSet} from '../../../src/secrets/installed/compare.ts';
+import {readRecord} from '../../../src/secrets/installed/generations.ts';
+import {install} from '../../../src/secrets/installed/install.ts';
 import {failureOf} from '../../failure-of.ts';
 import {earlier, later, setOf} from './sets.ts';
 import {failingAt, fullFrom, Killed, killedAt} from './faulty-disk.ts';
@@ -59,20 +61,18 @@ describe('A pull as one transaction', () => {
   const after = later;
 
   it('brings files, folders, variables and a record, private to the user', () => {
-    expect(new Generations(vault).install(before)).to.deep.equal({changed: true, kept: []});
+    expect(install(vault, before)).to.deep.equal({changed: true, kept: []});
     expect(readFileSync(inVault('kube/config'), 'utf8')).to.equal('old kube');
     expect(statSync(inVault('kube/config')).mode & 0o777).to.equal(0o600);
     expect(statSync(inVault('kube')).mode & 0o777).to.equal(0o700);
     expect(readFileSync(inVault('.tazpod/environment/variables/A.sh'), 'utf8')).to.equal("export A='old'\n");
-    expect(new Generations(vault).record()!.files.map(({path}) => path)).to.have.members(
-      before.files.map(({path}) => path),
-    );
+    expect(readRecord(vault)!.files.map(({path}) => path)).to.have.members(before.files.map(({path}) => path));
   });
 
   it('gives a file the mode that was asked for, with any umask', () => {
     const umask = process.umask(0o077);
     try {
-      new Generations(vault).install(setOf({shared: 'x'}, {}, 0o644));
+      install(vault, setOf({shared: 'x'}, {}, 0o644));
     } finally {
       process.umask(umask);
     }
@@ -80,26 +80,24 @@ describe('A pull as one transaction', () => {
   });
 
   it('takes away what is no longer wanted, with the folders that were made for it and nothing else', () => {
-    const generations = new Generations(vault);
-    generations.install(before);
+    install(vault, before);
     writeFileSync(inVault('going/mine'), 'mine');
-    generations.install(after);
+    install(vault, after);
     expect(existsSync(inVault('going/away'))).to.equal(false);
     expect(readFileSync(inVault('going/mine'), 'utf8')).to.equal('mine');
     expect(readdirSync(inVault('.tazpod/pulled')).sort()).to.deep.equal(['2', 'current']);
   });
 
   it('does nothing where nothing has changed, but for a link that was removed', () => {
-    const generations = new Generations(vault);
-    generations.install(before);
-    expect(generations.install(before)).to.deep.equal({changed: false, kept: []});
+    install(vault, before);
+    expect(install(vault, before)).to.deep.equal({changed: false, kept: []});
     rmSync(inVault('token'));
-    expect(generations.install(before).changed).to.equal(true);
+    expect(install(vault, before).changed).to.equal(true);
     expect(readFileSync(inVault('token'), 'utf8')).to.equal('same');
   });
 
   it('links relatively, so that the vault may be mounted elsewhere', () => {
-    new Generations(vault).install(before);
+    install(vault, before);
     expect(readlinkSync(inVault('going/away/now'))).to.equal('../../.tazpod/pulled/current/files/going/away/now');
     const elsewhere = `${vault}-moved`;
     renameSync(vault, elsewhere);
@@ -115,11 +113,11 @@ describe('A pull as one transaction', () => {
     it(`shows the old or the new set, wherever ${what} is killed, and the next one leaves nothing of it`, () => {
       const template = `${vault}-template`;
       mkdirSync(template);
-      if (first !== undefined) new Generations(template).install(first);
+      if (first !== undefined) install(template, first);
       const old = seen(template);
       const whole = killedAt(-1);
       cpSync(template, vault, {recursive: true, verbatimSymlinks: true});
-      new Generations(vault).install(second, {operations: whole});
+      install(vault, second, {operations: whole});
       const now = seen();
       const tidy = readdirSync(inVault('.tazpod/pulled')).length;
       expect(now).not.to.deep.equal(old);
@@ -129,14 +127,12 @@ describe('A pull as one transaction', () => {
       for (let point = 0; point < whole.count(); point++) {
         rmSync(vault, {recursive: true});
         cpSync(template, vault, {recursive: true, verbatimSymlinks: true});
-        expect(() => new Generations(vault).install(second, {operations: killedAt(point)}), String(point)).to.throw(
-          Killed,
-        );
+        expect(() => install(vault, second, {operations: killedAt(point)}), String(point)).to.throw(Killed);
         const left = seen();
         const isNew = JSON.stringify(left) === JSON.stringify(now);
         outcomes.add(isNew ? 'new' : 'old');
         if (!isNew) expect(left, `killed at ${point}`).to.deep.equal(old);
-        new Generations(vault).install(second);
+        install(vault, second);
         expect(seen(), `after ${point}`).to.deep.equal(now);
         expect(readdirSync(inVault('.tazpod/pulled')).length, `swept after ${point}`).to.equal(tidy);
       }
@@ -147,8 +143,7 @@ describe('A pull as one transaction', () => {
 
   it('shows the old or the new set after a real SIGKILL, at points all over a pull', function () {
     this.timeout(120_000);
-    const generations = new Generations(vault);
-    generations.install(before);
+    install(vault, before);
     const old = seen();
     const child = join(import.meta.dirname, 'killed-install.ts');
     for (let point = 2; ; point += 9) {
@@ -164,17 +159,16 @@ describe('A pull as one transaction', () => {
       else {
         expect(Object.keys(left)).to.include.members(['ssh/keys/id', 'token']).and.not.include('going/away/now');
         expect(left['(environment)']).to.equal("export A='new'\nexport B='more'\n");
-        generations.install(before);
+        install(vault, before);
       }
     }
   });
 
   it('leaves the old set and nothing else, wherever the vault gets full, and says so', async () => {
-    const generations = new Generations(vault);
-    generations.install(before);
+    install(vault, before);
     const [old, names] = [seen(), readdirSync(vault, {recursive: true}).sort()];
     for (let point = 0; point < 17; point++) {
-      const failure = await failureOf(() => generations.install(after, {operations: fullFrom(point)}));
+      const failure = await failureOf(() => install(vault, after, {operations: fullFrom(point)}));
       expect(failure).to.include({code: 73, message: 'The vault is full.'});
       expect(seen(), `full from ${point}`).to.deep.equal(old);
       expect(readdirSync(vault, {recursive: true}).sort(), `full from ${point}`).to.deep.equal(names);
@@ -185,12 +179,11 @@ describe('A pull as one transaction', () => {
     for (let point = 0; ; point++) {
       rmSync(vault, {recursive: true});
       mkdirSync(vault);
-      const generations = new Generations(vault);
-      generations.install(before);
+      install(vault, before);
       const old = seen();
       const disk = failingAt(point);
       try {
-        generations.install(after, {operations: disk});
+        install(vault, after, {operations: disk});
       } catch (error) {
         expect((error as NodeJS.ErrnoException).code).to.equal('EIO');
       }
@@ -198,15 +191,14 @@ describe('A pull as one transaction', () => {
       if (left['kube/config'] === 'old kube') expect(left, `failed at ${point}`).to.deep.equal(old);
       else
         expect(Object.keys(left), `failed at ${point}`).to.include.members(['ssh/keys/id', 'token', '(environment)']);
-      generations.install(after);
+      install(vault, after);
       expect(seen()['kube/config']).to.equal('new kube');
       if (disk.count() <= point) break;
     }
   });
 
   it('never overwrites what the user has put there', async () => {
-    const generations = new Generations(vault);
-    generations.install(before);
+    install(vault, before);
     for (const put of [
       () => (mkdirSync(inVault('ssh')), writeFileSync(inVault('ssh/keys'), 'mine')),
       () => (mkdirSync(inVault('ssh/keys'), {recursive: true}), writeFileSync(inVault('ssh/keys/id'), 'mine')),
@@ -216,7 +208,7 @@ describe('A pull as one transaction', () => {
     ]) {
       put();
       for (const overwrite of [false, true]) {
-        const failure = await failureOf(() => generations.install(after, {overwrite}));
+        const failure = await failureOf(() => install(vault, after, {overwrite}));
         expect(failure.code).to.equal(73);
         expect(failure.message).to.match(/in the way: ssh/);
       }
@@ -236,35 +228,33 @@ describe('A pull as one transaction', () => {
     ],
   ] as const) {
     it(`keeps a file that was edited ${how}, until the store has another one`, async () => {
-      const generations = new Generations(vault);
-      generations.install(before);
+      install(vault, before);
       edit(inVault('kube/config'));
-      expect(generations.install(before)).to.deep.equal({changed: false, kept: ['kube/config']});
+      expect(install(vault, before)).to.deep.equal({changed: false, kept: ['kube/config']});
       const more = setOf({'kube/config': 'old kube', more: 'more'});
-      expect(generations.install(more)).to.deep.equal({changed: true, kept: ['kube/config']});
+      expect(install(vault, more)).to.deep.equal({changed: true, kept: ['kube/config']});
       expect(readFileSync(inVault('kube/config'), 'utf8')).to.equal('edited');
-      expect(generations.compare(more)).to.deep.include({
-        ...generations.compare(more)[0]!,
+      expect(compareSet(vault, more)).to.deep.include({
+        ...compareSet(vault, more)[0]!,
         name: 'kube/config',
         change: 'edited here',
       });
 
       for (const next of [after, setOf({more: 'more'})]) {
-        const failure = await failureOf(() => generations.install(next));
+        const failure = await failureOf(() => install(vault, next));
         expect(failure.message).to.equal('kube/config was changed here since it was pulled.');
         expect(readFileSync(inVault('kube/config'), 'utf8')).to.equal('edited');
       }
-      generations.install(after, {overwrite: true});
+      install(vault, after, {overwrite: true});
       expect(readFileSync(inVault('kube/config'), 'utf8')).to.equal('new kube');
       expect(lstatSync(inVault('kube/config')).isSymbolicLink()).to.equal(true);
     });
   }
 
   it('compares without doing anything, and shows no value', () => {
-    const generations = new Generations(vault);
-    generations.install(before);
+    install(vault, before);
     const names = readdirSync(vault, {recursive: true});
-    const differences = generations.compare(after);
+    const differences = compareSet(vault, after);
     expect(differences.map(({kind, name, change}) => `${kind} ${name} ${change}`)).to.deep.equal([
       'file going/away/now removed',
       'file kube/config changed',
@@ -286,7 +276,7 @@ describe('A pull as one transaction', () => {
       () => (mkdirSync(inVault('.tazpod')), symlinkSync(outside, inVault('.tazpod/pulled'))),
     ]) {
       prepare();
-      expect((await failureOf(() => new Generations(vault).install(before))).code).to.equal(73);
+      expect((await failureOf(() => install(vault, before))).code).to.equal(73);
       rmSync(inVault('.tazpod'), {recursive: true});
     }
     mkdirSync(inVault('.tazpod/pulled/1'), {recursive: true});
@@ -302,17 +292,16 @@ describe('A pull as one transaction', () => {
       folders: ['..'],
     };
     writeFileSync(inVault('.tazpod/pulled/1/pulled.json'), JSON.stringify(record));
-    expect(new Generations(vault).record()).to.equal(undefined);
-    new Generations(vault).install(before);
+    expect(readRecord(vault)).to.equal(undefined);
+    install(vault, before);
     expect(readdirSync(outside)).to.deep.equal([]);
     rmSync(outside, {recursive: true});
   });
 
   it('removes generations that can no longer be written to', () => {
-    const generations = new Generations(vault);
-    generations.install(setOf({readonly: 'x'}, {}, 0o400));
+    install(vault, setOf({readonly: 'x'}, {}, 0o400));
     chmodSync(inVault('.tazpod/pulled/1/files/readonly'), 0o400);
-    generations.install(setOf({readonly: 'y'}, {}, 0o400));
+    install(vault, setOf({readonly: 'y'}, {}, 0o400));
     expect(readFileSync(inVault('readonly'), 'utf8')).to.equal('y');
   });
 });

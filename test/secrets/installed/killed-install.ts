@@ -1,5 +1,5 @@
 // Installs a set into the vault of the first argument, and kills itself before the operation of the second one.
-import {Generations} from '../../../src/secrets/installed/generations.ts';
+import {install} from '../../../src/secrets/installed/install.ts';
 import {later} from './sets.ts';
 import {wrapOperations} from './faulty-disk.ts';
 
@@ -8,4 +8,4 @@ const operations = wrapOperations((index, act) => {
   if (index === Number(point)) process.kill(process.pid, 'SIGKILL');
   act();
 });
-new Generations(vault!).install(later, {operations});
+install(vault!, later, {operations});

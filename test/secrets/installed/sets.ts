@@ -1,5 +1,5 @@
 import {renderEnvironment} from '../../../src/secrets/environment/environment-files.ts';
-import type {NewSet} from '../../../src/secrets/installed/generations.ts';
+import type {NewSet} from '../../../src/secrets/installed/new-set.ts';
 
 /** A set of files and variables, as a pull would bring it. */
 export function setOf(files: Record<string, string>, variables: Record<string, string> = {}, mode = 0o600): NewSet {

@@ -6,7 +6,8 @@ import {parseYaml} from '../../../src/config/yaml-file.ts';
 import {readAudit} from '../../../src/secrets/vault-directory/audit.ts';
 import {listPulled} from '../../../src/secrets/installed/list.ts';
 import {makeMapping} from '../../../src/secrets/mapping/mapping.ts';
-import {compare, pull, type PullRequest} from '../../../src/secrets/pull/pull.ts';
+import {openTrusted} from '../../../src/secrets/consent/open-trusted.ts';
+import {compare, pull as pullFrom, type PullRequest} from '../../../src/secrets/pull/pull.ts';
 import {readPulled} from '../../../src/secrets/installed/find.ts';
 import {secretsSchema} from '../../../src/secrets/mapping/secrets-schema.ts';
 import {failureOf} from '../../failure-of.ts';
@@ -54,6 +55,8 @@ describe('A pull', () => {
       ...more,
     };
   }
+
+  const pull = async (request: PullRequest) => pullFrom(request, await openTrusted(request));
 
   const inVault = (path: string) => readFileSync(join(vault, path), 'utf8');
 
@@ -366,7 +369,7 @@ templates: [{file: out, template: t.mustache, env: OUT}]
   it('is compared with what is there, without doing it', async () => {
     await pull(request(yaml));
     store.set({TOKEN: 'other-one', KUBE: 'kube'});
-    const differences = await compare(request(yaml));
+    const differences = await compare(request(yaml), await openTrusted(request(yaml)));
     expect(differences.map(({kind, name, change}) => ({kind, name, change}))).to.deep.equal([
       {kind: 'variable', name: 'TOKEN', change: 'changed'},
     ]);
