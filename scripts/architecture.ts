@@ -1,19 +1,23 @@
 // `npm run architecture`: draws the rooms of src/ and the table of processes into docs/ARCHITECTURE.md; `--check` only
-// compares. A test compares the table with the processes of an open vault.
+// compares. Neither accepts a circle in src/. A test compares the table with the processes of an open vault.
 import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {format} from 'prettier';
+import {findCircles} from './architecture/circles.ts';
 import {closureOf} from './architecture/closure.ts';
+import {type Import, readImports} from './architecture/imports.ts';
 import {lasting, passing, type ProcessRow} from './architecture/processes.ts';
-import {drawRooms, readRooms} from './architecture/rooms.ts';
+import {drawRooms, roomsOf} from './architecture/rooms.ts';
 import {root} from './setup.js';
 import {endWith, SetUpError} from './terminal.js';
 
 const path = join(root, 'docs', 'ARCHITECTURE.md');
 
 await endWith(async () => {
+  const imports = await readImports();
+  refuseCircles(imports);
   const page = readFileSync(path, 'utf8');
-  const drawn = fill(fill(page, 'rooms', drawRooms(await readRooms())), 'processes', tables());
+  const drawn = fill(fill(page, 'rooms', drawRooms(roomsOf(imports))), 'processes', tables());
   const options = {...(await import('prettier').then(({resolveConfig}) => resolveConfig(path))), parser: 'markdown'};
   const written = await format(drawn, options);
   if (process.argv.includes('--check')) {
@@ -23,6 +27,16 @@ await endWith(async () => {
   writeFileSync(path, written);
   return 0;
 });
+
+function refuseCircles(imports: readonly Import[]): void {
+  const circles = findCircles(imports);
+  if (circles.length === 0) return;
+  const lines = circles.flatMap((circle) => [
+    `In ${circle.directory}, these import each other in a circle: ${circle.members.join(', ')}`,
+    ...circle.imports.map(([from, to]) => `  ${from} → ${to}`),
+  ]);
+  throw new SetUpError(65, lines.join('\n'));
+}
 
 /** Replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`. */
 function fill(page: string, name: string, content: string): string {

@@ -1,5 +1,4 @@
-import {cruise, type ICruiseResult} from 'dependency-cruiser';
-import {root} from '../setup.js';
+import type {Import} from './imports.ts';
 
 /** A directory of src/ and those that it imports. */
 export type Rooms = ReadonlyMap<string, ReadonlySet<string>>;
@@ -8,22 +7,13 @@ export type Rooms = ReadonlyMap<string, ReadonlySet<string>>;
 const everywhere = ['contract', 'lifecycle', 'foundation'];
 
 /** The directories of src/, and which room imports which. A file beside them is not a room. */
-export async function readRooms(): Promise<Rooms> {
-  const {output} = await cruise(['src'], {
-    baseDir: root,
-    doNotFollow: {path: '(^|/)node_modules/'},
-    tsPreCompilationDeps: true,
-  });
+export function roomsOf(imports: readonly Import[]): Rooms {
   const rooms = new Map<string, Set<string>>();
-  for (const {source, dependencies} of (output as ICruiseResult).modules) {
-    const room = roomOf(source);
+  for (const [room, other] of imports.map((paths) => paths.map(roomOf))) {
     if (room === undefined) continue;
     const imported = rooms.get(room) ?? new Set();
     rooms.set(room, imported);
-    for (const {resolved} of dependencies) {
-      const other = roomOf(resolved);
-      if (other !== undefined && other !== room && !everywhere.includes(other)) imported.add(other);
-    }
+    if (other !== undefined && other !== room && !everywhere.includes(other)) imported.add(other);
   }
   return new Map([...rooms].sort(([one], [other]) => (one < other ? -1 : 1)));
 }

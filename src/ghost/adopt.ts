@@ -1,7 +1,7 @@
 import {fchownSync, lchownSync} from 'node:fs';
 import {setImmediate as turn} from 'node:timers/promises';
 import type {Adopted} from '../lifecycle/message.ts';
-import {Directory, type Name} from './bridges/directory.ts';
+import {Directory, type Name} from './directory.ts';
 
 /** After so many entries the ghost looks whether somebody wants it to end. */
 const entriesPerTurn = 200;

@@ -15,14 +15,14 @@ import {mountBridges, mountBridgesPrivately} from './bridges/bridges.ts';
 import type {Caller} from './caller.ts';
 import {fileStillOpen, WrongPassphrase} from './failures.ts';
 import {judgeOwner} from './foreign-vault.ts';
+import {guardTerminal, type GuardedTerminal} from './guarded-terminal.ts';
 import {type MountWatch, watchMount} from './mount-watch.ts';
 import type {OpenedPlan} from './plan/check-plan.ts';
 import {mountOwnSockets} from './session/own-sockets.ts';
-import {makeUserNamespace} from './session/seal.ts';
 import type {SessionNamespaces} from './session/session.ts';
-import {guardTerminal, type GuardedTerminal} from './session/guarded-terminal.ts';
 import {mountPrivateSharedMemory, mountPrivateTerminals} from './session/terminal.ts';
 import {mountStaging, type Staging} from './staging.ts';
+import {makeUserNamespace} from './user-namespace.ts';
 
 /**
  * How long is waited for the end of writing, and how long for somebody outside who has a file of the vault open: who has

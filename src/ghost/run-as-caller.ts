@@ -1,7 +1,7 @@
 import {closeSync} from 'node:fs';
 import {bound, onlyBelow, programPath, type ProgramResult, type ToolName, run} from '../kernel/program.ts';
 import type {Caller} from './caller.ts';
-import {makeUserNamespace} from './session/seal.ts';
+import {makeUserNamespace} from './user-namespace.ts';
 
 /**
  * Runs a system program with the ids of the caller: what the caller may not touch, the program cannot be tricked into.

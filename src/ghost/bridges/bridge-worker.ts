@@ -1,7 +1,7 @@
 import {fchmodSync, readSync} from 'node:fs';
 import {run} from '../../kernel/program.ts';
 import type {BridgePlan} from '../../lifecycle/plan.ts';
-import {Directory} from './directory.ts';
+import {Directory} from '../directory.ts';
 import {moveIn, type Moved} from './move-in.ts';
 import {Obstacle} from './tree.ts';
 

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import {basename, dirname} from 'node:path';
 import type {BridgePlan} from '../../lifecycle/plan.ts';
-import type {Directory} from './directory.ts';
+import type {Directory} from '../directory.ts';
 import {copyTree, differenceOf, emptyTree, measureTree, Obstacle, removeCopied, type TreeSize} from './tree.ts';
 
 /** Something that was moved from the home into the vault. */

@@ -14,7 +14,7 @@ import {
   writeSync,
   type BigIntStats,
 } from 'node:fs';
-import type {Directory} from './directory.ts';
+import type {Directory} from '../directory.ts';
 
 /** What a tree holds. Sockets and FIFOs hold nothing and are not counted. */
 export type TreeSize = {

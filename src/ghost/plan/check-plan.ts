@@ -7,7 +7,7 @@ import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
 import {asCaller, type Caller} from '../caller.ts';
 import {cannotOpen, imageExists, ofAnotherUser, onlyReadable, refused} from '../failures.ts';
 import {printablePath} from '../printable-path.ts';
-import {openTakenTerminal} from '../session/guarded-terminal.ts';
+import {openTakenTerminal} from '../guarded-terminal.ts';
 
 /**
  * What the plan named, opened. From here on the ghost works with these descriptors and never with the names again, so

@@ -4,7 +4,7 @@ import {bareMount} from '../../engines/bare-mount.ts';
 import {findProgram, run} from '../../kernel/program.ts';
 import type {OpenPlan} from '../../lifecycle/plan.ts';
 import {fallbackRuntimeFolder, runtimeFolderOf} from '../../lifecycle/runtime-folder.ts';
-import {Directory} from '../bridges/directory.ts';
+import {Directory} from '../directory.ts';
 import {asCaller, type Caller} from '../caller.ts';
 import {noOwnSockets} from '../failures.ts';
 import type {OpenedPlan} from '../plan/check-plan.ts';

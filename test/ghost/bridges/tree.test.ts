@@ -14,7 +14,7 @@ import {
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {Directory} from '../../../src/ghost/bridges/directory.ts';
+import {Directory} from '../../../src/ghost/directory.ts';
 import {copyTree, differenceOf, emptyTree, measureTree, removeCopied} from '../../../src/ghost/bridges/tree.ts';
 
 describe('A tree that is moved', () => {

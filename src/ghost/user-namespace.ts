@@ -1,8 +1,8 @@
 import {once} from 'node:events';
 import {openSync, writeFileSync} from 'node:fs';
-import {identityMap, readIdMap} from '../../kernel/namespaces.ts';
-import {start} from '../../kernel/program.ts';
-import {noUserNamespace} from '../failures.ts';
+import {identityMap, readIdMap} from '../kernel/namespaces.ts';
+import {start} from '../kernel/program.ts';
+import {noUserNamespace} from './failures.ts';
 
 /**
  * Makes the user namespace that the session will live in, and returns a descriptor of it.

@@ -2,11 +2,11 @@ import {type ChildProcess, spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
 import {chownSync, openSync, statSync} from 'node:fs';
 import {expect} from 'chai';
-import type {Caller} from '../../../src/ghost/caller.ts';
-import {guardTerminal, openTakenTerminal} from '../../../src/ghost/session/guarded-terminal.ts';
-import {childrenOf} from '../../../src/kernel/process.ts';
-import {needsRoot} from '../../bed/owner.ts';
-import {until} from '../../bed/until.ts';
+import type {Caller} from '../../src/ghost/caller.ts';
+import {guardTerminal, openTakenTerminal} from '../../src/ghost/guarded-terminal.ts';
+import {childrenOf} from '../../src/kernel/process.ts';
+import {needsRoot} from '../bed/owner.ts';
+import {until} from '../bed/until.ts';
 
 /** A number that is no user's. */
 const uid = 3_000_001;

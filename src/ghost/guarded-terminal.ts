@@ -2,9 +2,9 @@ import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, type Stats} from 'node:fs';
 import type {Readable} from 'node:stream';
-import {start} from '../../kernel/program.ts';
-import type {Caller} from '../caller.ts';
-import {registryNotRoots} from '../failures.ts';
+import {start} from '../kernel/program.ts';
+import type {Caller} from './caller.ts';
+import {registryNotRoots} from './failures.ts';
 
 /** The terminal that the user types at, while it is root's. */
 export type GuardedTerminal = {
