@@ -23,7 +23,7 @@ import {endWith, say, SetUpError} from '../terminal.js';
 import {neededPackages} from './locked-packages.js';
 
 /** Where the archives of this checkout lie. */
-export const archiveDirectory = join(root, 'archives');
+const archiveDirectory = join(root, 'archives');
 
 /** What is never read at run time, and makes up most of the bytes of some packages. */
 const unneeded = /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|flow)$/i;

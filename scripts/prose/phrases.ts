@@ -13,7 +13,7 @@ const secretFolders =
 /** `pass` calls its directory a store. */
 const passStores = /^plugins\/tazpod-pass/;
 
-export const phrases: readonly Phrase[] = [
+const phrases: readonly Phrase[] = [
   {forbidden: /\bwho(so)?ever\b/i, instead: 'name the actor: "a process that…", "a user who…"'},
   {forbidden: /\bwhatever\b/i, instead: '"any X", or name it'},
   {forbidden: /\b(is|are|was|were|be|been) told\b/i, instead: 'the actor and a verb: "TazPod tells…", "reports"'},

@@ -10,7 +10,7 @@ export type FoundFile =
   | {readonly state: 'distrusted'; readonly path: string; readonly why: string};
 
 /** The configuration of a project, from the project's folder. */
-export const projectConfigPath = '.tazpod/config.yaml';
+const projectConfigPath = '.tazpod/config.yaml';
 
 /** The user's `config.yaml`: `$XDG_CONFIG_HOME/tazpod/config.yaml`; a relative XDG_CONFIG_HOME is invalid, says XDG. */
 export function userConfigPath(environment: NodeJS.ProcessEnv, home: string): string {

@@ -67,7 +67,7 @@ function checkYaml<T>(text: string, path: string, schema: z.ZodType<T>, next?: s
 }
 
 /** A path as people write it: `plugins.allow[0].name`. */
-export function formatPath(path: YamlPath): string {
+function formatPath(path: YamlPath): string {
   return path
     .map((step, index) => {
       if (typeof step === 'number') return `[${step}]`;

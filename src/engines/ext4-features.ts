@@ -22,7 +22,7 @@ export type Version = readonly [major: number, minor: number];
  * in the last ten years. All others would bring code of the kernel's into reach that no vault needs, or an effect that
  * reaches beyond the file system.
  */
-export const knownFeatures: readonly Feature[] = [
+const knownFeatures: readonly Feature[] = [
   opens('compat', 'has_journal', 0x4),
   opens('compat', 'ext_attr', 0x8),
   opens('compat', 'resize_inode', 0x10),

@@ -16,7 +16,7 @@ import {
 import {readVettedSuperblock, type VettedSuperblock} from './vet-superblock.ts';
 
 /** Less than this has no room for a journal, and without one a crash costs more than the last seconds. */
-export const smallestFileSystemBytes = 16 * 1024 * 1024;
+const smallestFileSystemBytes = 16 * 1024 * 1024;
 
 /**
  * Features that every e2fsprogs and kernel of the last ten years can write. Newer versions of mke2fs turn on more by

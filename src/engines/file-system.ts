@@ -3,25 +3,11 @@ import {bareMount} from './bare-mount.ts';
 import type {AttachedDevice} from './engine.ts';
 import {noMountHere, notMoved} from './failures.ts';
 import {mountByFuse2fs, refuseFuse2fs} from './fuse2fs-driver.ts';
-import {mountByKernel, refuseKernelDriver} from './kernel-driver.ts';
+import {mountByKernel} from './kernel-driver.ts';
 import type {MountedFileSystem} from './mounted-file-system.ts';
 
-export {checkFileSystem, makeFileSystem, smallestFileSystemBytes} from './ext4.ts';
+export {checkFileSystem, makeFileSystem} from './ext4.ts';
 export type {MountedFileSystem} from './mounted-file-system.ts';
-
-/** Who can mount the file system of a vault here, and why not the others. */
-export type DriverVerdict =
-  | {readonly driver: 'kernel'}
-  | {readonly driver: 'fuse2fs'; readonly notKernel: string}
-  | {readonly driver: undefined; readonly notKernel: string; readonly notFuse2fs: string};
-
-/** Which driver this process would take for such a device. Changes nothing; a container may still refuse the kernel's. */
-export function probeDrivers(kind: AttachedDevice['kind']): DriverVerdict {
-  const notKernel = refuseKernelDriver(kind);
-  if (notKernel === undefined) return {driver: 'kernel'};
-  const notFuse2fs = refuseFuse2fs();
-  return notFuse2fs === undefined ? {driver: 'fuse2fs', notKernel} : {driver: undefined, notKernel, notFuse2fs};
-}
 
 /**
  * Mounts the file system of a device, checked before, on a folder that no untrusted user can reach: by the kernel

@@ -62,17 +62,6 @@ export type FileLock = {
   readonly ino: bigint;
 };
 
-/**
- * The locks of this machine as far as procfs shows them.
- *
- * A PID namespace sees only those whose taker has a pid in it. One that was taken by a process that has ended is seen
- * in the initial namespace alone, under its old pid. So no lock in this table does not mean that none exists, and a
- * pid in it does not mean a holder.
- */
-export function readLocks(roots: KernelRoots = kernelRoots): FileLock[] {
-  return parseLocks(readKernelText(`${roots.proc}/locks`) ?? '');
-}
-
 /** `1: FLOCK  ADVISORY  WRITE 359 08:01:1310735 0 EOF`; device numbers are hexadecimal. Other lines are left out. */
 export function parseLocks(table: string): FileLock[] {
   return table.split('\n').flatMap((line) => {

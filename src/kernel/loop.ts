@@ -1,4 +1,4 @@
-import {deviceNumber, identifyFile, sameFile, type FileIdentity} from './file-identity.ts';
+import {deviceNumber, sameFile, type FileIdentity} from './file-identity.ts';
 import {
   kernelRoots,
   listKernelFolder,
@@ -58,7 +58,7 @@ export function readLoopDevices(roots: KernelRoots = kernelRoots): LoopDevice[] 
 /**
  * The loop devices on this very file, under any name: what the kernel itself says (LOOP_GET_STATUS64, which losetup
  * calls; it is loop(4)'s only way from a device to its file's inode). The kernel answers only a caller that may open
- * the device, which mostly means root: others get an empty list and have `loopDevicesByPath`.
+ * the device, which mostly means root: others get an empty list.
  *
  * `--raw` and not `--json`: JSON numbers would round an inode number of 64 bits.
  */
@@ -70,20 +70,6 @@ export async function loopDevicesOf(image: FileIdentity, roots: KernelRoots = ke
   return devices.filter(({name}) => {
     const identity = backing.get(name);
     return identity !== undefined && sameFile(identity, image);
-  });
-}
-
-/**
- * The loop devices whose backing path leads to this file here and now. A guess for the unprivileged: the path may have
- * been renamed or mean another file in another mount namespace. Good for a message, never for an action.
- */
-export function loopDevicesByPath(image: FileIdentity, roots: KernelRoots = kernelRoots): LoopDevice[] {
-  return readLoopDevices(roots).filter(({backingPath}) => {
-    try {
-      return sameFile(identifyFile(backingPath), image);
-    } catch {
-      return false;
-    }
   });
 }
 

@@ -1,5 +1,5 @@
 import {kernelRoots, readKernelFile, readKernelNumber, readKernelText, type KernelRoots} from './kernel-file.ts';
-import {readNamespace, readProcessStat} from './process-record.ts';
+import {readNamespace} from './process-record.ts';
 import {findProgram, run} from './program.ts';
 
 /** A line of /proc/PID/uid_map or gid_map: `count` ids from `inside` on are those from `outside` on. */
@@ -37,39 +37,16 @@ export function isMapped(map: readonly IdRange[], id: number): boolean {
   return map.some(({inside, count}) => id >= inside && id < inside + count);
 }
 
-/** Inode numbers that the kernel gives its first namespaces and no others (include/uapi/linux/nsfs.h). */
-const initialNamespaces = {ipc: 0xefff_ffff, pid: 0xefff_fffc, user: 0xefff_fffd, uts: 0xefff_fffe} as const;
+/** The inode number that the kernel gives its first user namespace and no other (include/uapi/linux/nsfs.h). */
+const initialUserNamespace = 0xefff_fffd;
 
 /**
  * True when this process is in the initial user namespace, the only one whose root is the machine's root. The map
  * does not tell: a sealed session has the same. Undefined on a kernel without user namespaces.
  */
 export function isInitialUserNamespace(roots: KernelRoots = kernelRoots): boolean | undefined {
-  return isInitial('user', roots);
-}
-
-/** True when this process is in the machine's own PID namespace and not in a container's. */
-export function isInitialPidNamespace(roots: KernelRoots = kernelRoots): boolean | undefined {
-  return isInitial('pid', roots);
-}
-
-function isInitial(name: keyof typeof initialNamespaces, roots: KernelRoots): boolean | undefined {
-  const own = readNamespace('self', name, roots);
-  return own === undefined ? undefined : own === initialNamespaces[name];
-}
-
-/**
- * Whether this process sees the mounts of another: of pid 1 (the machine's, or the container's) or of its parent.
- * Undefined when the caller may not see the other's namespaces.
- */
-export function sharesMountNamespace(
-  other: number | 'parent' | 'init',
-  roots: KernelRoots = kernelRoots,
-): boolean | undefined {
-  const pid = other === 'init' ? 1 : other === 'parent' ? readProcessStat('self', roots)?.ppid : other;
-  const own = readNamespace('self', 'mnt', roots);
-  const theirs = pid === undefined ? undefined : readNamespace(pid, 'mnt', roots);
-  return own === undefined || theirs === undefined ? undefined : own === theirs;
+  const own = readNamespace('self', 'user', roots);
+  return own === undefined ? undefined : own === initialUserNamespace;
 }
 
 /** What may keep an unprivileged user from making a user namespace, as the sysctls say it. */

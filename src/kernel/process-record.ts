@@ -48,7 +48,7 @@ export type Credentials = {
   readonly fileSystem: number;
 };
 
-export const namespaceNames = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'] as const;
+const namespaceNames = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'] as const;
 export type NamespaceName = (typeof namespaceNames)[number];
 
 /** Undefined for bytes that are no stat line. */

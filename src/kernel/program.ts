@@ -54,7 +54,7 @@ export type ToolName = Exclude<ProgramName, ParserName>;
 const directories = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** The whole environment of every system program: nothing of the caller's reaches a program that runs as root. */
-export const programEnvironment: Readonly<Record<string, string>> = {
+const programEnvironment: Readonly<Record<string, string>> = {
   LC_ALL: 'C',
   PATH: directories.join(':'),
   SHELL: '/bin/sh',

@@ -147,26 +147,11 @@ export async function testPassphrase(vetted: VettedHeader, key: Buffer): Promise
   throw cryptsetupFailed(call, 'try the passphrase', exitCode.unavailable);
 }
 
-/** The version of the installed cryptsetup, or undefined when it does not say. */
-export async function cryptsetupVersion(): Promise<
-  {readonly major: number; readonly minor: number; readonly patch: number} | undefined
-> {
-  const {stdout} = await runConfined('cryptsetup', ['--version'], {
-    files: [],
-    limits: {cpuSeconds: 10},
-    timeoutMs: 10_000,
-  });
-  const match = /^cryptsetup (\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?/.exec(stdout.toString('latin1'));
-  return match === null
-    ? undefined
-    : {major: Number(match[1]), minor: Number(match[2]), patch: Number(match[3] ?? '0')};
-}
-
 /**
  * Longest that a try of a key may take: ten times what it takes on a slow machine, and three minutes, as cryptsetup
  * needs a minute to read a key of 8 MiB.
  */
-export function unlockTimeoutMs({header}: VettedHeader): number {
+function unlockTimeoutMs({header}: VettedHeader): number {
   return 180_000 + 10_000 * Math.ceil(estimateUnlockSeconds(header));
 }
 

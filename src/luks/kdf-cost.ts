@@ -11,7 +11,7 @@ const pbkdf2RoundsPerSecond = 1_000_000;
 export const unlockSecondsLimit = 600;
 
 /** Seconds that one try of a passphrase in a key slot takes on a slow machine, roughly. */
-export function estimateKdfSeconds(kdf: Kdf): number {
+function estimateKdfSeconds(kdf: Kdf): number {
   if (kdf.type === 'pbkdf2') return kdf.iterations / pbkdf2RoundsPerSecond;
   return (kdf.timeCost * kdf.memoryKiB) / argonKiBPerSecond;
 }

@@ -6,14 +6,12 @@ import fc from 'fast-check';
 import {
   explainRefusal,
   identityMap,
-  isInitialPidNamespace,
   isInitialUserNamespace,
   isMapped,
   parseIdMap,
   probeUserNamespace,
   readIdMap,
   readUserNamespaceSettings,
-  sharesMountNamespace,
 } from '../../src/kernel/namespaces.ts';
 import {skip} from '../skip.ts';
 import {machine, removeTrees} from './kernel-tree.ts';
@@ -76,40 +74,14 @@ describe('the namespaces of this process', () => {
     const map = '         0          0 4294967295\n';
     const first = machine({
       'proc/self/ns/user': '→user:[4026531837]',
-      'proc/self/ns/pid': '→pid:[4026531836]',
       'proc/self/uid_map': map,
     });
     const sealed = machine({
       'proc/self/ns/user': '→user:[4026532290]',
-      'proc/self/ns/pid': '→pid:[4026532291]',
       'proc/self/uid_map': map,
     });
-    expect([isInitialUserNamespace(first), isInitialPidNamespace(first)]).to.deep.equal([true, true]);
-    expect([isInitialUserNamespace(sealed), isInitialPidNamespace(sealed)]).to.deep.equal([false, false]);
+    expect([first, sealed].map(isInitialUserNamespace)).to.deep.equal([true, false]);
     expect(isInitialUserNamespace(machine({}))).to.equal(undefined);
-  });
-
-  it('are compared with those of its parent and of pid 1, as far as it may see them', () => {
-    const recording = {
-      'proc/self/ns/mnt': '→mnt:[4026531841]',
-      'proc/self/stat': `7 (p) S 6 1 1 0 -1 ${'0 '.repeat(13)}9 0\n`,
-      'proc/1/ns/mnt': '→mnt:[4026531999]',
-      'proc/6/ns/mnt': '→mnt:[4026531841]',
-    };
-    const roots = machine(recording);
-    expect(sharesMountNamespace('init', roots)).to.equal(false);
-    expect(sharesMountNamespace('parent', roots)).to.equal(true);
-    expect(sharesMountNamespace(77, roots)).to.equal(undefined);
-    expect(sharesMountNamespace(process.pid)).to.equal(true);
-  });
-
-  it('are left by unshare', function () {
-    if (process.getuid!() !== 0) skip(this, 'only root makes a mount namespace without a user namespace');
-    const program = `import {sharesMountNamespace} from '${import.meta.dirname}/../../src/kernel/namespaces.ts';
-      process.stdout.write(String(sharesMountNamespace(${process.pid})));`;
-    const node = [process.execPath, '--input-type=module-typescript', '--eval', program];
-    const {stdout} = spawnSync('unshare', ['--mount', ...node], {encoding: 'utf8'});
-    expect(stdout).to.equal('false');
   });
 });
 

@@ -5,8 +5,8 @@ import {constants} from 'node:os';
  * as bytes. Numbers and layouts are those of the kernel's `include/uapi/linux/fuse.h`, protocol 7.31 (Linux 5.4);
  * everything is little-endian here, as the machine is on all platforms that Node has for Linux but s390x and ppc64.
  */
-export const protocolMajor = 7;
-export const protocolMinor = 31;
+const protocolMajor = 7;
+const protocolMinor = 31;
 
 /** Older kernels (before 3.15) know a shorter INIT. */
 const oldestMinor = 23;

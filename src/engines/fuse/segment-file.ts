@@ -7,7 +7,7 @@ import type {ServedSegment} from './segment.ts';
 import type {SyncGate} from './sync-gate.ts';
 
 /** The segment has no more data where its header says that it has: the image was cut. */
-export class TruncatedImage extends Error {
+class TruncatedImage extends Error {
   /** As the system's own I/O errors carry it. */
   readonly code = 'EIO';
 }

@@ -8,7 +8,7 @@ const settleMs = 300;
 const pollMs = 10;
 
 /** More are not told: the number of processes is the session's to choose. */
-export const mostNames = 200;
+const mostNames = 200;
 
 /**
  * The names of the programs that still run in a session whose own program has ended: jobs in the background, and what
