@@ -45,7 +45,7 @@ export async function startRegistry(): Promise<Registry> {
       '',
     ].join('\n'),
   );
-  const program = join(import.meta.dirname, 'registry-process.ts');
+  const program = join(import.meta.dirname, '../children/registry-process.ts');
   const child = spawn(projectNode(), [program, config], {cwd: folder, stdio: ['pipe', 'pipe', 'pipe']});
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));

@@ -5,13 +5,13 @@ import {existsSync, mkdirSync, mkdtempSync, rmdirSync, statSync, writeFileSync} 
 import {join} from 'node:path';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {atTheEnd} from '../bed/made-by.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo} from '../bed/ownership.ts';
 import {processTree} from '../bed/process-tree.ts';
 import {startTazpod, tazpod} from '../bed/run.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, planVault, type TestVault} from '../bed/vault.ts';
+import {planVault, type TestVault} from '../bed/vault.ts';
 import {findDamage} from './plaintext.ts';
 
 /** Writes and syncs records until that fails, and tells of each on standard output. */
@@ -25,9 +25,7 @@ describe('When something runs out', function () {
   let vault: TestVault;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
   });
 
   /** What `output` reports as synced in the session must be there. */

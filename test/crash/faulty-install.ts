@@ -74,7 +74,10 @@ export class FaultyInstall implements Install {
     this.#layFolder();
     this.#wrapPrograms();
     renameSync(join(this.folder, 'dist/ghost/step-runner.js'), join(this.folder, 'dist/ghost/product-step-runner.js'));
-    cpSync(new URL('./faulty-step-runner.js', import.meta.url), join(this.folder, 'dist/ghost/step-runner.js'));
+    cpSync(
+      new URL('../children/faulty-step-runner.js', import.meta.url),
+      join(this.folder, 'dist/ghost/step-runner.js'),
+    );
     for (const {point, around} of lockPoints) this.#holdLock(point, around);
     this.#replace('dist/ghost/lock.js', (content) => `import {reach} from './step-runner.js';\n${content}`);
   }

@@ -91,7 +91,7 @@ describe('a vault under a program that writes, when it is killed', () => {
 
 /** Starts one of the scripts beside this file in the namespaces of a vault. */
 function inside(vault: VaultProcess, script: string, args: readonly string[]): ChildProcess {
-  const path = new URL(`./${script}`, import.meta.url).pathname;
+  const path = new URL(`../children/${script}`, import.meta.url).pathname;
   const namespaces = ['--target', String(vault.pid), '--user', '--preserve-credentials', '--mount'];
   // The namespace of the machine's users cannot be entered again.
   if (vault.isolation === 'root') namespaces.splice(2, 2);

@@ -5,7 +5,7 @@ import {createInterface} from 'node:readline';
 import {readCommandLine} from '../../src/kernel/process-record.ts';
 import {childrenOf} from '../../src/kernel/process.ts';
 import type {Image} from './fuse/image.ts';
-import type {Order} from './vault-process.ts';
+import type {Order} from '../children/vault-process.ts';
 
 /** How the process that serves the vault is isolated: as root, or as root of a user namespace of its own. */
 export type Isolation = 'root' | 'user namespace';
@@ -55,7 +55,7 @@ export class VaultProcess {
   constructor(isolation: Isolation = 'root') {
     this.isolation = isolation;
     const user = isolation === 'root' ? [] : ['--user', '--map-root-user'];
-    const script = new URL('./vault-process.ts', import.meta.url).pathname;
+    const script = new URL('../children/vault-process.ts', import.meta.url).pathname;
     // Without --fork the process keeps its pid through unshare(1).
     this.#process = spawn('unshare', [...user, '--mount', '--propagation', 'private', process.execPath, script], {
       stdio: ['pipe', 'pipe', 'inherit'],

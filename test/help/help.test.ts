@@ -13,7 +13,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf
 
 function pagesAt(columns: number): Record<string, string> {
   const env = {...process.env, OCLIF_COLUMNS: String(columns), NO_COLOR: '1'};
-  const {stdout, stderr} = spawnSync(projectNode(), [join(import.meta.dirname, 'all-pages.ts')], {
+  const {stdout, stderr} = spawnSync(projectNode(), [join(import.meta.dirname, '../children/all-pages.ts')], {
     env,
     encoding: 'utf8',
   });

@@ -19,7 +19,7 @@ const programs = [
 /** Copies the programs of the attacks to where their user can read them. Returns the folder. */
 export function layPrograms(user: BedUser): string {
   for (const name of programs) {
-    writeAs(user, join(user.home, name), readFileSync(new URL(name, import.meta.url)));
+    writeAs(user, join(user.home, name), readFileSync(new URL(`../children/${name}`, import.meta.url)));
   }
   return user.home;
 }

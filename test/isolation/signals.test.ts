@@ -8,12 +8,12 @@ import {evaluate, type Listener, watchForDebuggers} from '../bed/debuggers.ts';
 import {attendants} from '../bed/attendants.ts';
 import {allowSudo, install, type Install, installOfModules} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {asUser, type Background, startAs} from '../bed/run.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 import {type Row, testRows} from './matrix.ts';
 
 /** Everything that Linux calls a standard signal (signal(7)). */
@@ -58,9 +58,7 @@ describe('Signals that a user sends to sudo and into a sealed session', function
   let signaller: Signaller | undefined;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     signaller = new Signaller(owner);
   });
 
@@ -192,7 +190,11 @@ class Signaller {
   readonly #lines: Interface;
 
   constructor(user: BedUser) {
-    const path = writeAs(user, join(user.home, 'signaller.pl'), readFileSync(new URL('signaller.pl', import.meta.url)));
+    const path = writeAs(
+      user,
+      join(user.home, 'signaller.pl'),
+      readFileSync(new URL('../children/signaller.pl', import.meta.url)),
+    );
     this.#process = spawn('setpriv', [...asUser(user), 'perl', path], {cwd: '/', stdio: ['pipe', 'pipe', 'inherit']});
     attendants.add(this.#process.pid!);
     this.#lines = createInterface({input: this.#process.stdout!});

@@ -20,7 +20,7 @@ describe('the terminal of a descriptor', () => {
   const report = join(folder, 'report.json');
   after(() => rmSync(folder, {recursive: true}));
 
-  const program = `'${process.execPath}' '${import.meta.dirname}/print-terminal.ts' '${report}'`;
+  const program = `'${process.execPath}' '${import.meta.dirname}/../children/print-terminal.ts' '${report}'`;
 
   /** The report of print-terminal.ts, run by a shell line on a terminal of its own. */
   function onTerminal(line = program): Report {

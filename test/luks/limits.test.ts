@@ -7,7 +7,7 @@ import {installOfModules} from '../bed/install.ts';
 import {copiesOf, sealCopy, setPlace} from './forge.ts';
 import {cheap, formatImage, removeFolders, temporaryFolder} from './images.ts';
 
-const ownChild: readonly string[] = [process.execPath, join(import.meta.dirname, 'unlock-child.ts')];
+const ownChild: readonly string[] = [process.execPath, join(import.meta.dirname, '../children/unlock-child.ts')];
 /** nobody */
 const otherUid = 65534;
 

@@ -2,12 +2,12 @@ import {existsSync, mkdirSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {tazpod} from '../bed/run.ts';
 import {openSession} from '../bed/session.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 describe('Files in the mount point of a locked vault', function () {
   this.timeout(180_000);
@@ -15,9 +15,7 @@ describe('Files in the mount point of a locked vault', function () {
   let vault: TestVault;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     mkdirSync(vault.mountPoint, {recursive: true});
     chownTo(owner, vault.mountPoint);
   });

@@ -6,13 +6,13 @@ import {isLocked} from '../../src/kernel/file-lock.ts';
 import {readOpenVaults} from '../../src/kernel/open-vaults.ts';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {withOwnVault} from '../bed/own-vault.ts';
 import {kill, processTree} from '../bed/process-tree.ts';
 import {type Ended, startTazpod, tazpod} from '../bed/run.ts';
 import {openSession, untilOpen} from '../bed/session.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, planVault, quickKdf, type TestVault} from '../bed/vault.ts';
+import {planVault, quickKdf, type TestVault} from '../bed/vault.ts';
 
 /** The file systems that are mounted on the mount point, in any namespace, and the ghosts of the image. */
 function countOf({image, mountPoint}: TestVault): {fileSystems: number; ghosts: number} {
@@ -34,13 +34,7 @@ describe('Several that open one vault at once', function () {
   let owner: BedUser;
   let vault: TestVault;
 
-  before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
-  });
-
-  afterEach(() => expectNothingLeft(vault));
+  withOwnVault((own) => ({owner, vault} = own));
 
   /** Starts several sessions at the same time, each of which stays for a moment, and watches the kernel meanwhile. */
   async function race(count: number, flags: readonly string[]) {
@@ -152,13 +146,7 @@ describe('A shell that joins an open ghost', () => {
   let owner: BedUser;
   let vault: TestVault;
 
-  before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
-  });
-
-  afterEach(() => expectNothingLeft(vault));
+  withOwnVault((own) => ({owner, vault} = own));
 
   it('is not waited for by the first one, who gets his exit code at once', async () => {
     const first = await openSession(vault);

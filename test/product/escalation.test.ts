@@ -3,7 +3,7 @@ import {expect} from 'chai';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {allowSudo, install} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {writeAs} from '../bed/ownership.ts';
 import {runAs, tazpod} from '../bed/run.ts';
 import {needsSudoRs, type SudoRs} from '../bed/sudo-rs.ts';
@@ -24,9 +24,7 @@ describe('A user who becomes root', function () {
   let nobodysVault: readonly string[];
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     admin = makeUser({groups: ['sudo']});
     password = givePassword(admin);
     adminsVault = await vaultOf(admin);

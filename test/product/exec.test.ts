@@ -2,25 +2,18 @@ import {createHash, randomBytes} from 'node:crypto';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {readProcessStatus} from '../../src/kernel/process-record.ts';
-import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {withOwnVault} from '../bed/own-vault.ts';
 import {writeAs} from '../bed/ownership.ts';
 import {runAs, type RunOptions, startTazpod, tazpod} from '../bed/run.ts';
 import {untilOpen} from '../bed/session.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 describe('A command run by exec', () => {
   let owner: BedUser;
   let vault: TestVault;
 
-  before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
-  });
-
-  afterEach(() => expectNothingLeft(vault));
+  withOwnVault((own) => ({owner, vault} = own));
 
   const exec = (command: readonly string[], options: RunOptions = {}) =>
     tazpod(owner, ['exec', ...vault.flags, '--', ...command], options);

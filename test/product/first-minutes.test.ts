@@ -3,11 +3,11 @@ import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import {allowSudo} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {openTerminal, type TestTerminal} from '../bed/terminal.ts';
 import {type BedUser, givePassword} from '../bed/user.ts';
-import {makeVault, planVault, type TestVault} from '../bed/vault.ts';
+import {planVault, type TestVault} from '../bed/vault.ts';
 
 /** A user with a prompt of their own, who has installed nothing into a shell. */
 const bashrc = "unset HISTFILE\nPS1='here> '\n";
@@ -23,9 +23,7 @@ describe('The first ten minutes', function () {
   let terminal: TestTerminal;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     writeAs(owner, join(owner.home, '.bashrc'), bashrc);
   });
 

@@ -9,14 +9,14 @@ import {allPids} from '../../src/kernel/process.ts';
 import {type InfisicalDouble, startInfisical} from '../bed/infisical/double.ts';
 import {makeIdentity, makeProject, putSecret} from '../bed/infisical/world.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {linkPlugin} from '../bed/plugins.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {startTazpod, tazpod} from '../bed/run.ts';
 import {sessionOf, type TestSession} from '../bed/session.ts';
 import {temporaryFolders, type BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
-import type {Watched} from './secret-watch.ts';
+import type {TestVault} from '../bed/vault.ts';
+import type {Watched} from '../children/secret-watch.ts';
 
 describe('Secrets of Infisical', function () {
   this.timeout(240_000);
@@ -35,9 +35,7 @@ describe('Secrets of Infisical', function () {
   const clientSecret = identity.clientSecrets[0]!.secret;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     const world = {
       projects: [makeProject('11111111-1111-4111-8111-111111111111', 'work', ['dev'])],
       identities: [identity],
@@ -206,7 +204,7 @@ describe('Secrets of Infisical', function () {
 
   /** Looks for secrets everywhere while `meanwhile` runs. */
   async function watch(secrets: readonly string[], meanwhile: () => Promise<void>): Promise<Watched> {
-    const program = join(import.meta.dirname, 'secret-watch.ts');
+    const program = join(import.meta.dirname, '../children/secret-watch.ts');
     const words = secrets.map((secret) => Buffer.from(secret).toString('hex')).join(',');
     const watcher = spawn(process.execPath, [program, words, ...folders], {stdio: ['pipe', 'pipe', 'inherit']});
     const lines = createInterface({input: watcher.stdout})[Symbol.asyncIterator]();

@@ -3,7 +3,7 @@ import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import {isLocked} from '../../src/kernel/file-lock.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {openSession, type TestSession} from '../bed/session.ts';
 import type {BedUser} from '../bed/user.ts';
@@ -17,9 +17,7 @@ describe('A command inside a ghost', function () {
   let session: TestSession;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     other = await makeVault(owner, {mountPoint: join(owner.home, 'others')});
     writeAs(owner, join(owner.home, 'secrets.yml'), 'backends: {env: {type: dotenv}}\nbackend: env\nsecrets: []\n');
     session = await openSession(vault, ['--engine', 'fuse']);

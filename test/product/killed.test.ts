@@ -1,13 +1,13 @@
 import {randomBytes} from 'node:crypto';
 import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {kill, processTree, type Role, roles, type TreeProcess, untilDead} from '../bed/process-tree.ts';
 import {tazpod} from '../bed/run.ts';
 import {openSession} from '../bed/session.ts';
 import {atGhostPrompt, atPrompt, openTerminal, type TestTerminal} from '../bed/terminal.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 /** The ways to kill everything: who dies last finds the others' work undone. */
 const orders: Readonly<Record<string, (tree: TreeProcess[]) => TreeProcess[]>> = {
@@ -28,9 +28,7 @@ describe('After SIGKILL', () => {
   let token = '';
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
   });
 
   beforeEach(async () => {

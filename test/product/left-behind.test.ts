@@ -2,13 +2,12 @@ import {expect} from 'chai';
 import type {JsonEnvelope} from '../../src/base-command.ts';
 import type {SessionResult} from '../../src/vault/session.ts';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
-import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {withOwnVault} from '../bed/own-vault.ts';
 import {tazpod} from '../bed/run.ts';
 import {openSession} from '../bed/session.ts';
 import {atGhostPrompt, atPrompt, openTerminal} from '../bed/terminal.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 const told = /programs? of this session/;
 
@@ -17,13 +16,7 @@ describe('Programs that still run when a session ends', function () {
   let owner: BedUser;
   let vault: TestVault;
 
-  before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
-  });
-
-  afterEach(() => expectNothingLeft(vault));
+  withOwnVault((own) => ({owner, vault} = own));
 
   for (const isolation of ['sealed', 'private']) {
     const exec = (script: string, ...flags: string[]) =>

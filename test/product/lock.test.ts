@@ -1,7 +1,7 @@
 import {expect} from 'chai';
 import {allowSudo} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {withOwnVault} from '../bed/own-vault.ts';
 import {tazpod} from '../bed/run.ts';
 import {openSession, runningVault, type TestSession} from '../bed/session.ts';
 import {atGhostPrompt, openTerminal} from '../bed/terminal.ts';
@@ -12,13 +12,7 @@ describe('lock', () => {
   let owner: BedUser;
   let vault: TestVault;
 
-  before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
-  });
-
-  afterEach(() => expectNothingLeft(vault));
+  withOwnVault((own) => ({owner, vault} = own));
 
   const lock = (...flags: string[]) => tazpod(owner, ['lock', '--image', vault.image, ...flags]);
 

@@ -5,12 +5,12 @@ import {attendants} from '../bed/attendants.ts';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
 import {atTheEnd} from '../bed/made-by.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {runAs, type RunOptions, tazpod} from '../bed/run.ts';
 import {atPrompt, openTerminal} from '../bed/terminal.ts';
 import {type BedUser, endProcessesOf} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 describe('A session and the login around it', function () {
   this.timeout(180_000);
@@ -20,9 +20,7 @@ describe('A session and the login around it', function () {
   let login: Record<string, string>;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     runtimeFolder = `/run/user/${owner.uid}`;
     mkdirSync(runtimeFolder, {recursive: true, mode: 0o700});
     chownTo(owner, runtimeFolder);

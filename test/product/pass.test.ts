@@ -3,13 +3,13 @@ import {join} from 'node:path';
 import {randomBytes} from 'node:crypto';
 import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {givePlugins} from '../bed/plugins.ts';
 import {runAs, tazpod} from '../bed/run.ts';
 import {atGhostPrompt, atPrompt, openTerminal} from '../bed/terminal.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 describe('Secrets of pass', function () {
   this.timeout(180_000);
@@ -19,9 +19,7 @@ describe('Secrets of pass', function () {
   const key = `${randomBytes(32).toString('base64')}\nsecond line\n`;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     project = join(owner.home, 'project');
     mkdirSync(project, {mode: 0o700});
     chownTo(owner, project);

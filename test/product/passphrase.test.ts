@@ -12,11 +12,11 @@ import {untilOpen} from '../bed/session.ts';
 import {atGhostPrompt, atPrompt, openTerminal} from '../bed/terminal.ts';
 import type {BedUser} from '../bed/user.ts';
 import {planVault, quickKdf, type TestVault} from '../bed/vault.ts';
-import type {Watched} from './secret-watch.ts';
+import type {Watched} from '../children/secret-watch.ts';
 
 /** Looks for a secret everywhere while `meanwhile` runs. */
 async function watch(secret: string, folders: readonly string[], meanwhile: () => Promise<void>): Promise<Watched> {
-  const program = join(import.meta.dirname, 'secret-watch.ts');
+  const program = join(import.meta.dirname, '../children/secret-watch.ts');
   const watcher = spawn(process.execPath, [program, Buffer.from(secret).toString('hex'), ...folders], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

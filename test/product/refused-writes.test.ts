@@ -4,11 +4,11 @@ import {mkdtempSync, rmSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {atTheEnd} from '../bed/made-by.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo} from '../bed/ownership.ts';
 import {runAs, startTazpod, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, quickKdf, type TestVault} from '../bed/vault.ts';
+import {quickKdf, type TestVault} from '../bed/vault.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -22,9 +22,7 @@ describe('When the disk refuses what a session writes', function () {
   const mounted: string[] = [];
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
   });
 
   afterEach(() => {

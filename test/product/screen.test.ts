@@ -1,11 +1,10 @@
 import {dirname} from 'node:path';
 import {expect} from 'chai';
 import {allowSudo, type SudoRule} from '../bed/install.ts';
-import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {withOwnVault} from '../bed/own-vault.ts';
 import {atGhostPrompt, openTerminal, type TestTerminal} from '../bed/terminal.ts';
 import {type BedUser, givePassword} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 const opened = [
   '✔ Enter a private mount namespace',
@@ -29,13 +28,7 @@ describe('The screen', () => {
   let owner: BedUser;
   let vault: TestVault;
 
-  before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
-  });
-
-  afterEach(() => expectNothingLeft(vault));
+  withOwnVault((own) => ({owner, vault} = own));
 
   async function withTerminal(columns: number, use: (terminal: TestTerminal) => Promise<void>): Promise<void> {
     const terminal = await openTerminal(owner, {columns, rows: 24, cwd: dirname(vault.passphraseFile)});

@@ -7,13 +7,13 @@ import {expect} from 'chai';
 import {readCommandLine} from '../../src/kernel/process-record.ts';
 import {descendantsOf} from '../../src/kernel/process.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo} from '../bed/ownership.ts';
 import {asUser, runAs} from '../bed/run.ts';
 import {openSession, type TestSession} from '../bed/session.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 /**
  * What another process of the same user may try, each a shell command for the pid of a process of the session that
@@ -56,9 +56,7 @@ describe('A sealed session', () => {
   const secret = randomBytes(12).toString('hex');
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     session = await openSession(vault);
     await session.ask(`echo ${secret} > ~/secrets/key && cd ~/secrets && exec 9< key && export SECRET=${secret}`);
     await session.ask('sleep 1000 > /dev/null 2>&1 &');

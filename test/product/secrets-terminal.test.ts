@@ -2,13 +2,13 @@ import {existsSync, mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {giveOwnPlugin} from '../bed/plugins.ts';
 import {runAs, tazpod} from '../bed/run.ts';
 import {atGhostPrompt, openTerminal} from '../bed/terminal.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 /** A store that has one secret: what was given at the login, and who gave it. */
 const backend = `export default {
@@ -37,9 +37,7 @@ describe('Secrets on a terminal', function () {
   let project: string;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     giveOwnPlugin(owner, 'tazpod-safe', {
       'package.json': JSON.stringify({
         name: 'tazpod-safe',

@@ -2,12 +2,12 @@ import {chmodSync, mkdirSync, renameSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {givePlugins} from '../bed/plugins.ts';
 import {runAs, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 /** Bytes that are not UTF-8, quotes, newlines: what a store may give. */
 const binary = Buffer.from([0xff, 0xfe, 0x27, 0x0a, 0x5c, 0x80, 0x24, 0x28, 0x69, 0x64, 0x29, 0x0a]);
@@ -18,9 +18,7 @@ describe('Secrets that are pulled', () => {
   let project: string;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
     givePlugins(owner, 'tazpod-exec', 'tazpod-dotenv');
     project = join(owner.home, 'project');
     mkdirSync(project);

@@ -3,14 +3,14 @@ import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import {install} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {givePlugins} from '../bed/plugins.ts';
 import {tazpod} from '../bed/run.ts';
 import {openTerminal, type TestTerminal} from '../bed/terminal.ts';
 import {until} from '../bed/until.ts';
 import type {BedUser} from '../bed/user.ts';
-import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {TestVault} from '../bed/vault.ts';
 
 /** What the shells have in common is the script below; what they do not have in common stands here. */
 type ShellUnderTest = {
@@ -65,9 +65,7 @@ for (const [name, shell] of Object.entries(shells)) {
     let terminal: TestTerminal;
 
     before(async function () {
-      needsRoot(this);
-      owner = makeOwner();
-      vault = await makeVault(owner);
+      ({owner, vault} = await ownVault(this));
       startUpFile = join(owner.home, shell.startUpFile);
       for (const folder of ['.config', dirname(shell.startUpFile), 'bin']) {
         mkdirSync(join(owner.home, folder), {recursive: true});

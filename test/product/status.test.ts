@@ -5,13 +5,12 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {initLabel} from '../../src/lifecycle/init-label.ts';
 import {formatFileIdentity, identifyFile} from '../../src/kernel/file-identity.ts';
-import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {withOwnVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {startAs, tazpod} from '../bed/run.ts';
 import {openSession} from '../bed/session.ts';
 import {type BedUser, makeUser} from '../bed/user.ts';
-import {makeVault, planVault, type TestVault} from '../bed/vault.ts';
+import {planVault, type TestVault} from '../bed/vault.ts';
 
 type Told = {readonly status: number; readonly result: Record<string, unknown>; readonly warnings: readonly string[]};
 
@@ -19,13 +18,7 @@ describe('status and list', () => {
   let owner: BedUser;
   let vault: TestVault;
 
-  before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
-  });
-
-  afterEach(() => expectNothingLeft(vault));
+  withOwnVault((own) => ({owner, vault} = own));
 
   async function ask(user: BedUser, ...args: string[]): Promise<Told> {
     const {code, stdout, stderr} = await tazpod(user, [...args, '--json']);

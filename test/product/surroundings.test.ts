@@ -3,9 +3,9 @@ import {chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writ
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {install} from '../bed/install.ts';
-import {expectNothingLeft} from '../bed/leftovers.ts';
 import {atTheEnd} from '../bed/made-by.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {makeOwner} from '../bed/owner.ts';
+import {withOwnVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {type Ended, runAs, type RunOptions, tazpod} from '../bed/run.ts';
 import {openSession} from '../bed/session.ts';
@@ -17,13 +17,7 @@ describe('Odd surroundings', function () {
   let owner: BedUser;
   let vault: TestVault;
 
-  before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
-  });
-
-  afterEach(() => expectNothingLeft(vault));
+  withOwnVault((own) => ({owner, vault} = own));
 
   const exec = (command: readonly string[], options: RunOptions = {}) =>
     tazpod(owner, ['exec', ...vault.flags, '--', ...command], options);

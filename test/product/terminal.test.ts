@@ -5,7 +5,7 @@ import {type ProcessIdentity} from '../../src/kernel/process.ts';
 import {readProcessStat} from '../../src/kernel/process-record.ts';
 import {must} from '../bed/elsewhere.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {makeOwner, needsRoot} from '../bed/owner.ts';
+import {ownVault, withOwnVault} from '../bed/own-vault.ts';
 import {processTree} from '../bed/process-tree.ts';
 import {startTazpod, tazpod} from '../bed/run.ts';
 import {runningVault} from '../bed/session.ts';
@@ -22,9 +22,7 @@ describe('On a terminal', () => {
   let terminal: TestTerminal;
 
   before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
+    ({owner, vault} = await ownVault(this));
   });
 
   beforeEach(async () => {
@@ -232,13 +230,7 @@ describe('Without a terminal', () => {
   let owner: BedUser;
   let vault: TestVault;
 
-  before(async function () {
-    needsRoot(this);
-    owner = makeOwner();
-    vault = await makeVault(owner);
-  });
-
-  afterEach(() => expectNothingLeft(vault));
+  withOwnVault((own) => ({owner, vault} = own));
 
   it('unlock reads its commands from standard input and returns the shell’s code', async () => {
     const {code, stdout} = await tazpod(owner, ['unlock', ...vault.flags], {

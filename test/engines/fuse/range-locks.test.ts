@@ -5,7 +5,7 @@ import {PinnedBlocks} from '../../../src/engines/fuse/pinned-blocks.ts';
 import {maxRangeBytes, RangeLocks, rangeLockWords} from '../../../src/engines/fuse/range-locks.ts';
 import {syncGateWords} from '../../../src/engines/fuse/sync-gate.ts';
 import {Image, sharedWords} from './image.ts';
-import type {PartialWriterData} from './partial-writer.ts';
+import type {PartialWriterData} from '../../children/partial-writer.ts';
 
 describe('the locks on ranges of a segment', () => {
   it('keep threads that write parts of the same sectors at once from undoing each other', async () => {
@@ -25,7 +25,7 @@ describe('the locks on ranges of a segment', () => {
     };
     const workers = Array.from({length: threads}, (_, thread) => {
       const workerData: PartialWriterData = {...shared, thread};
-      return new Worker(new URL('./partial-writer.ts', import.meta.url), {workerData});
+      return new Worker(new URL('../../children/partial-writer.ts', import.meta.url), {workerData});
     });
     const lost = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0] as number));
     expect(lost).to.deep.equal([0, 0, 0]);

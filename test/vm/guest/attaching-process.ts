@@ -1,7 +1,7 @@
 import {spawn, type ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {join} from 'node:path';
-import type {Task} from './attach-and-wait.ts';
+import type {Task} from '../../children/attach-and-wait.ts';
 import type {LuksImage} from './image.ts';
 
 /** A process that attaches an image by the dm-crypt engine, in a mount namespace of its own, and waits to be killed. */
@@ -23,7 +23,11 @@ export class AttachingProcess {
       pinned,
     };
     const shell = ['bash', '-c', `${prepare}\nexec "$@"`, 'bash'];
-    const program = [process.execPath, join(import.meta.dirname, 'attach-and-wait.ts'), JSON.stringify(task)];
+    const program = [
+      process.execPath,
+      join(import.meta.dirname, '../../children/attach-and-wait.ts'),
+      JSON.stringify(task),
+    ];
     this.#child = spawn('unshare', ['--mount', '--propagation', 'private', ...shell, ...program], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

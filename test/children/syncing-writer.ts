@@ -1,6 +1,6 @@
 // Writes files until it no longer can, and says the number of each as soon as it is synced. File N holds N, repeated.
 import {closeSync, fsyncSync, mkdirSync, openSync, writeSync} from 'node:fs';
-import {contentOf, pathOf} from './synced-files.ts';
+import {contentOf, pathOf} from '../engines/synced-files.ts';
 
 const folder = process.argv[2]!;
 for (let number = 0; ; number++) {

@@ -1,11 +1,11 @@
 // A thread that writes its own bytes of each sector of a segment that other threads write as well.
 import {createSecretKey} from 'node:crypto';
 import {parentPort, workerData} from 'node:worker_threads';
-import {PinnedBlocks} from '../../../src/engines/fuse/pinned-blocks.ts';
-import {RangeLocks} from '../../../src/engines/fuse/range-locks.ts';
-import {SegmentFile} from '../../../src/engines/fuse/segment-file.ts';
-import type {ServedSegment} from '../../../src/engines/fuse/segment.ts';
-import {SyncGate} from '../../../src/engines/fuse/sync-gate.ts';
+import {PinnedBlocks} from '../../src/engines/fuse/pinned-blocks.ts';
+import {RangeLocks} from '../../src/engines/fuse/range-locks.ts';
+import {SegmentFile} from '../../src/engines/fuse/segment-file.ts';
+import type {ServedSegment} from '../../src/engines/fuse/segment.ts';
+import {SyncGate} from '../../src/engines/fuse/sync-gate.ts';
 
 export type PartialWriterData = {
   readonly imageFd: number;

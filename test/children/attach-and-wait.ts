@@ -1,8 +1,8 @@
 // Attaches an image by the dm-crypt engine, says so, and waits to be killed. Argument: what to attach, as JSON. The
 // volume key comes on standard input.
 import {openSync, readSync} from 'node:fs';
-import {dmCryptEngine} from '../../../src/engines/dm-crypt/engine.ts';
-import type {CryptSegment} from '../../../src/engines/engine.ts';
+import {dmCryptEngine} from '../../src/engines/dm-crypt/engine.ts';
+import type {CryptSegment} from '../../src/engines/engine.ts';
 
 /** Its orders. */
 export type Task = {

@@ -1,6 +1,6 @@
 // Reads the files that a writer has synced, their numbers in the second argument, and says which are not whole.
 import {readFileSync} from 'node:fs';
-import {contentOf, pathOf} from './synced-files.ts';
+import {contentOf, pathOf} from '../engines/synced-files.ts';
 
 const [, , folder, numbers] = process.argv;
 const broken = (JSON.parse(numbers!) as number[]).filter((number) => {
