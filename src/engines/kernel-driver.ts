@@ -36,7 +36,7 @@ function mountOptions({features}: VettedSuperblock, readOnly: boolean): string {
 }
 
 /** Why the kernel cannot mount ext4 from such a device, as a clause; undefined when it can. */
-export function refuseKernelDriver(kind: AttachedDevice['kind']): string | undefined {
+function refuseKernelDriver(kind: AttachedDevice['kind']): string | undefined {
   if (process.getuid!() !== 0 || isInitialUserNamespace() === false) return 'only root can let the kernel mount ext4';
   const known = /\text4$/m.test(readKernelText('/proc/filesystems') ?? '') || findKernelModule('ext4') !== undefined;
   if (!known) return 'this kernel has no ext4';

@@ -8,7 +8,7 @@ export type Listener = {readonly port: number; readonly uid: number; readonly in
 const usualPort = 9229;
 
 /** Every TCP socket of the machine that listens. */
-export function listeners(): Listener[] {
+function listeners(): Listener[] {
   return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) =>
     readFileSync(table, 'latin1')
       .split('\n')

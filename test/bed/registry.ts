@@ -25,7 +25,7 @@ export type Registry = {
 export type PackageFiles = {readonly 'package.json': object} & Readonly<Record<string, string | object>>;
 
 /** The npm that the core brings. */
-export const npmProgram = join(root, 'node_modules/npm/bin/npm-cli.js');
+const npmProgram = join(root, 'node_modules/npm/bin/npm-cli.js');
 
 /** Starts a registry. It ends with the test run, if not before. */
 export async function startRegistry(): Promise<Registry> {

@@ -13,7 +13,7 @@ export type Isolation = 'root' | 'user namespace';
 type Waiting = {readonly resolve: (result: never) => void; readonly reject: (error: Error) => void};
 
 /** A failure that the process told. */
-export class ToldFailure extends Error {
+class ToldFailure extends Error {
   readonly code: number | undefined;
   readonly why: string | undefined;
   readonly next: string | undefined;

@@ -25,7 +25,7 @@ export type PluginOptions = {
 };
 
 /** The package.json of a plugin. */
-export function pluginJson({name, version = '1.0.0', tazpod, oclif = {}, more = {}}: PluginOptions): PluginJson {
+function pluginJson({name, version = '1.0.0', tazpod, oclif = {}, more = {}}: PluginOptions): PluginJson {
   return {name, version, type: 'module', oclif, ...(tazpod === undefined ? {} : {tazpod}), ...more} as PluginJson;
 }
 

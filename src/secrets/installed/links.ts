@@ -19,7 +19,7 @@ export function linkEnvironment(mountPoint: string): void {
   }
 }
 
-export function isLinked(mountPoint: string, path: string): boolean {
+function isLinked(mountPoint: string, path: string): boolean {
   return linkTarget(join(mountPoint, path)) === linkTo(path);
 }
 

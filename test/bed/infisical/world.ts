@@ -153,7 +153,7 @@ export function putSecret(
 }
 
 /** The folder, made with all above it where it is not there. */
-export function folderOf(project: Project, environment: string, path: string): SecretFolder {
+function folderOf(project: Project, environment: string, path: string): SecretFolder {
   const folders = project.environments.get(environment);
   if (folders === undefined) throw new Error(`the project has no environment ${environment}`);
   const parts = path.split('/').filter((part) => part !== '');

@@ -145,7 +145,7 @@ describe('A pull as one transaction', () => {
     this.timeout(120_000);
     install(vault, before);
     const old = seen();
-    const child = join(import.meta.dirname, 'killed-install.ts');
+    const child = join(import.meta.dirname, '../../children/killed-install.ts');
     for (let point = 2; ; point += 9) {
       const {signal, status} = spawnSync(process.execPath, [child, vault, String(point)]);
       if (signal === null) {

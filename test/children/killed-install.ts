@@ -1,7 +1,7 @@
 // Installs a set into the vault of the first argument, and kills itself before the operation of the second one.
-import {install} from '../../../src/secrets/installed/install.ts';
-import {later} from './sets.ts';
-import {wrapOperations} from './faulty-disk.ts';
+import {install} from '../../src/secrets/installed/install.ts';
+import {later} from '../secrets/installed/sets.ts';
+import {wrapOperations} from '../secrets/installed/faulty-disk.ts';
 
 const [vault, point] = process.argv.slice(2);
 const operations = wrapOperations((index, act) => {
