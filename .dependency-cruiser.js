@@ -1,4 +1,4 @@
-// Imports run downwards only. A room is a folder of src/; each rule says what a room may reach.
+// Imports run downwards only. A room is a directory of src/; each rule says what a room may reach.
 
 /** Rooms of the privileged process, upper to lower: each may import those after it, and Node's own modules. */
 const privileged = ['ghost', 'engines', 'luks', 'confined', 'kernel', 'lifecycle', 'foundation'];
@@ -87,7 +87,7 @@ const bundledPackages = [
   'zod',
 ];
 
-/** A pattern for the files of rooms: a folder of src/, or a single file there. */
+/** A pattern for the files of rooms: a directory of src/, or a single file there. */
 const room = (/** @type {string[]} */ ...names) => `^src/(${names.join('|')})([.]ts$|/)`;
 
 /**
@@ -128,7 +128,7 @@ export default {
     },
     {
       name: 'engines-stand-alone',
-      comment: 'an engine is one folder: none knows another',
+      comment: 'an engine is one directory: none knows another',
       severity: 'error',
       from: {path: '^src/engines/([^/]+)/'},
       to: {path: '^src/engines/[^/]+/', pathNot: '^src/engines/$1/'},
@@ -149,7 +149,7 @@ export default {
     })),
     {
       name: 'secrets-rooms-are-known',
-      comment: 'a new folder of src/secrets/ gets its place in .dependency-cruiser.js',
+      comment: 'a new directory of src/secrets/ gets its place in .dependency-cruiser.js',
       severity: 'error',
       from: {path: '^src/secrets/[^/]+/', pathNot: `^src/secrets/(${Object.keys(secretsRooms).join('|')})/`},
       to: {},
@@ -194,7 +194,7 @@ export default {
     },
     {
       name: 'rooms-are-known',
-      comment: 'a new folder of src/ gets its place in .dependency-cruiser.js',
+      comment: 'a new directory of src/ gets its place in .dependency-cruiser.js',
       severity: 'error',
       from: {path: '^src/', pathNot: room(...privileged, ...Object.keys(userRooms), 'contract', 'strength')},
       to: {},

@@ -150,7 +150,7 @@ async function runEverything() {
 }
 
 /**
- * @param {string[]} args for mocha: files, folders or patterns, and options
+ * @param {string[]} args for mocha: files, directories or patterns, and options
  * @param {{showAtTheEnd?: boolean}} [options]
  * @returns {Promise<Summary>}
  */

@@ -87,7 +87,7 @@ export function examineDeviceMapper(context: DoctorContext): DeviceReport {
   if (isInitialUserNamespace(context.roots) === false) {
     return report('absent', 'The kernel has it, but not for a user namespace; the fuse engine does not need it.');
   }
-  // A kernel with modules says which it has; one without a module folder is asked by cryptsetup.
+  // A kernel with modules says which it has; one without a module directory is asked by cryptsetup.
   if (module !== undefined && findKernelModule('dm-crypt', context.modulesFolder) === undefined) {
     return report('absent', 'The kernel has it without dm-crypt; the fuse engine needs neither of them.');
   }

@@ -1,7 +1,7 @@
 import type {EngineId} from '../lifecycle/plan.ts';
 
 /**
- * A way from a LUKS2 image and its volume key to a plaintext block device. An engine is one folder beside this file;
+ * A way from a LUKS2 image and its volume key to a plaintext block device. An engine is one directory beside this file;
  * all of them read and write the same images.
  */
 export type Engine = {
@@ -46,7 +46,7 @@ export type AttachRequest = {
   readonly luksUuid: string;
   /** The caller may wipe it as soon as the promise is there to be waited for. */
   readonly volumeKey: Buffer;
-  /** A folder that no untrusted user can write, for what the engine mounts. */
+  /** A directory that no untrusted user can write, for what the engine mounts. */
   readonly folder: string;
 };
 

@@ -10,7 +10,7 @@ export {checkFileSystem, makeFileSystem} from './ext4.ts';
 export type {MountedFileSystem} from './mounted-file-system.ts';
 
 /**
- * Mounts the file system of a device, checked before, on a folder that no untrusted user can reach: by the kernel
+ * Mounts the file system of a device, checked before, on a directory that no untrusted user can reach: by the kernel
  * where it can, else by fuse2fs. Throws a Failure: 65 when the file system is at fault, 69 when the machine is.
  */
 export async function mountFileSystem(device: AttachedDevice, folder: string): Promise<MountedFileSystem> {
@@ -28,10 +28,10 @@ async function mountByAny(device: AttachedDevice, folder: string): Promise<Mount
 }
 
 /**
- * Moves a mount from the folder where it was made to a directory that is open as `targetFd`.
+ * Moves a mount from the directory where it was made to a directory that is open as `targetFd`.
  *
  * Safe as root: the directory is the one that was opened and examined, even if its name leads elsewhere by now. It is
- * named by the working folder of mount(8), with "." as target, and there are no options: to set those, mount(8) would
+ * named by the working directory of mount(8), with "." as target, and there are no options: to set those, mount(8) would
  * name "." again, and mean the directory under the new mount.
  */
 export async function moveMount(folder: string, targetFd: number): Promise<void> {

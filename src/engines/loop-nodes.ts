@@ -9,7 +9,7 @@ export type FreeLoop = {readonly usable: true; forget(): void} | {readonly usabl
 
 /**
  * Makes sure that the next free loop device has a node that this process may open. In a container, /dev is often a
- * folder that nobody keeps up to date: the device is there and its node is not.
+ * directory that nobody keeps up to date: the device is there and its node is not.
  *
  * Safe as root: losetup(8) names the device, and a node is only ever made for it, for root alone.
  */

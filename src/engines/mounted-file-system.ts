@@ -38,7 +38,7 @@ const retryMs = 20;
  * Unmounts every mount of a file system in this namespace, those on others first, until none is left or the time is
  * over. Says whether none is left.
  *
- * Safe as root: it takes the paths from the kernel's own table. A path through a user's folders may lead elsewhere the
+ * Safe as root: it takes the paths from the kernel's own table. A path through a user's directories may lead elsewhere the
  * next moment, but not out of this namespace, where every mount but the machine's is the vault's.
  */
 export async function unmountEverywhere(device: DeviceNumber, deadlineMs: number): Promise<boolean> {

@@ -20,7 +20,7 @@ import {runAsCaller} from './run-as-caller.ts';
 /** An image that is being made: without a name, or where the file system has no such thing, under a temporary one. */
 export type NewImage = {
   readonly fd: number;
-  /** Its temporary name in its folder; undefined when it has none and the kernel frees it with its descriptor. */
+  /** Its temporary name in its directory; undefined when it has none and the kernel frees it with its descriptor. */
   readonly temporaryName: string | undefined;
 };
 
@@ -30,7 +30,7 @@ const temporaryPrefix = '.vault-in-the-making-';
 const zerosBytes = 4 * 1024 * 1024;
 
 /**
- * Makes an empty image of this size in a folder, with space really allocated: a vault never runs out of disk while it
+ * Makes an empty image of this size in a directory, with space really allocated: a vault never runs out of disk while it
  * is written to. It gets its name last (`publishImage`), so a kill at any moment leaves nothing, or a file under a
  * temporary name that the next call removes.
  *
@@ -65,7 +65,7 @@ export async function allocateImage(
 
 /**
  * Gives a finished image its name, and nothing that has it already: link(2) never replaces. exFAT and some network file
- * systems have no hard links; there mv(1) renames with RENAME_NOREPLACE. What it holds is synced before, and the folder
+ * systems have no hard links; there mv(1) renames with RENAME_NOREPLACE. What it holds is synced before, and the directory
  * after.
  *
  * Safe as root: link and rename are made by programs that run as the caller.

@@ -19,7 +19,7 @@ export type FileSystemUser = ProcessIdentity & {
 
 /**
  * Every mount of the file systems of some devices (`8:1`), in each mount namespace that a process lives in, and every
- * process that has a file of them open, mapped, or as its working folder or root. Needs root for other users' processes.
+ * process that has a file of them open, mapped, or as its working directory or root. Needs root for other users' processes.
  *
  * No file of theirs is touched: one behind a server that hangs would hold the caller. The kernel tells of each
  * descriptor which mount it came through (proc_pid_fdinfo(5), `mnt_id`), and of each mapped file its device

@@ -6,7 +6,7 @@ export type KernelRoots = {
   readonly proc: string;
   /** A mount of sysfs, `/sys`. */
   readonly sys: string;
-  /** The folder of device nodes, `/dev`. */
+  /** The directory of device nodes, `/dev`. */
   readonly dev: string;
 };
 
@@ -40,7 +40,7 @@ export function readKernelLink(path: string): string | undefined {
   return unlessAbsent(() => readlinkSync(path));
 }
 
-/** The names in a folder; none when it is not there or refused. */
+/** The names in a directory; none when it is not there or refused. */
 export function listKernelFolder(path: string): string[] {
   return unlessAbsent(() => readdirSync(path)) ?? [];
 }

@@ -1,7 +1,7 @@
 import {release} from 'node:os';
 import {readKernelText} from './kernel-file.ts';
 
-/** Where the modules of the running kernel lie; containers and kernels without modules have no such folder. */
+/** Where the modules of the running kernel lie; containers and kernels without modules have no such directory. */
 export const modulesFolder = `/lib/modules/${release()}`;
 
 /**

@@ -38,7 +38,7 @@ export function readLoopDevices(roots: KernelRoots = kernelRoots): LoopDevice[] 
     .sort((one, other) => Number(one.slice(4)) - Number(other.slice(4)))
     .flatMap((name) => {
       const folder = `${roots.sys}/block/${name}`;
-      // The folder `loop` is there only while the device has a backing file.
+      // The directory `loop` is there only while the device has a backing file.
       const backing = readKernelText(`${folder}/loop/backing_file`);
       if (backing === undefined) return [];
       const flag = (file: string): boolean => readKernelText(`${folder}/${file}`) === '1';

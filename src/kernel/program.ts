@@ -71,7 +71,7 @@ export type RunOptions = {
   readonly stdin?: number;
   /** A file descriptor of this process for standard output, which the result then does not have. */
   readonly stdout?: number;
-  /** Working folder. A directory that was opened before is named by its descriptor: `/proc/PID/fd/N`. */
+  /** Working directory. A directory that was opened before is named by its descriptor: `/proc/PID/fd/N`. */
   readonly cwd?: string;
   /** Runs the program as this user instead of root: what it may not touch, the program cannot be tricked into. */
   readonly as?: {readonly uid: number; readonly gid: number};

@@ -38,7 +38,7 @@ function makeArchive(): string {
   return join(folder, pack(stage, folder));
 }
 
-/** Packs a plugin of this repository. Returns the archive's name in the folder. */
+/** Packs a plugin of this repository. Returns the archive's name in the directory. */
 export function pack(source: string, folder: string): string {
   const said = runNpm(['pack', '--ignore-scripts', '--json', '--pack-destination', folder], source, {
     HOME: folder,

@@ -96,7 +96,7 @@ function doctorsRule({name, uid}: BedUser, {ghost, path}: Install, dialect: Sudo
   return rule;
 }
 
-/** A folder for one more copy, which is removed at the end of the run. */
+/** A directory for one more copy, which is removed at the end of the run. */
 export function makeInstallFolder(): string {
   const folder = mkdtempSync(join(parent, prefix));
   atTheEnd(() => rmSync(folder, {recursive: true, force: true}));

@@ -17,7 +17,7 @@ export type Remembered = {
   readonly processes?: readonly ProcessIdentity[];
   /** The user's terminal, which must be the user's again. */
   readonly terminal?: string;
-  /** The folder of a plan that no ghost has read may be there: everybody was killed before, and the next call takes it. */
+  /** The directory of a plan that no ghost has read may be there: everybody was killed before, and the next call takes it. */
   readonly planFolder?: 'may stay';
   readonly withinMs?: number;
 };
@@ -235,7 +235,7 @@ async function heldImage(image: string): Promise<boolean> {
   return existsSync(image) && statSync(image).isFile() && (await isLocked(image));
 }
 
-/** Everything that is the user's in the folders for temporary files, but for what the bed has put there. */
+/** Everything that is the user's in the directories for temporary files, but for what the bed has put there. */
 function temporaryFiles({owner, image}: TestVault): string[] {
   const folders = [...temporaryFolders, '/run', owner.runtimeFolder];
   const found = folders.flatMap((folder) =>

@@ -13,7 +13,7 @@ export type Registry = {
   readonly url: string;
   /** What a user needs in the environment to install from it. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Publishes the package of a folder, or an archive. */
+  /** Publishes the package of a directory, or an archive. */
   publish(path: string, tag?: string): void;
   /** The same for a package that is there as its files only: without npm, which takes its time to start. */
   offer(files: PackageFiles, tag?: string): Promise<void>;
@@ -133,7 +133,7 @@ export function runNpm(
   throw new Error(`npm ${args.join(' ')} failed: ${result.stdout}${result.stderr}${result.error?.message ?? ''}`);
 }
 
-/** Writes a package's files into a folder, which everybody may read, and returns it. */
+/** Writes a package's files into a directory, which everybody may read, and returns it. */
 export function writePackage(folder: string, files: PackageFiles): string {
   for (const [path, content] of Object.entries(files)) {
     const target = join(folder, path);

@@ -32,7 +32,7 @@ export const quickKdf = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000'
 const templates = new Map<string, Promise<TestVault>>();
 let count = 0;
 
-/** An empty vault of the user's own, in a folder of its own, with a LUKS UUID of its own. */
+/** An empty vault of the user's own, in a directory of its own, with a LUKS UUID of its own. */
 export async function makeVault(owner: BedUser, options: VaultOptions = {}): Promise<TestVault> {
   const {size = '32M', mountPoint = join(owner.home, 'secrets')} = options;
   // The root of the file system in it belongs to the owner.
@@ -49,12 +49,12 @@ export async function makeVault(owner: BedUser, options: VaultOptions = {}): Pro
   return vault;
 }
 
-/** The places of a vault that is not made yet: a folder for it, and a file with a random passphrase. */
+/** The places of a vault that is not made yet: a directory for it, and a file with a random passphrase. */
 export function planVault(owner: BedUser, mountPoint = join(owner.home, 'secrets')): TestVault {
   return describeVault(owner, `vault-${++count}`, mountPoint, randomBytes(12).toString('hex'));
 }
 
-/** Takes the image away; the folder stays for what a test looks for in it. */
+/** Takes the image away; the directory stays for what a test looks for in it. */
 export function removeVault({image}: TestVault): void {
   rmSync(image, {force: true});
 }

@@ -23,7 +23,7 @@ let rounds = 0;
 const state = {ended: false};
 void text(process.stdin).then(() => (state.ended = true));
 
-/** What lay in the shared folders before is others', and may be much. */
+/** What lay in the shared directories before is others', and may be much. */
 const known = new Set(folders.flatMap((folder) => namesIn(folder).map((name) => join(folder, name))));
 const ownMounts = readlinkSync('/proc/self/ns/mnt');
 process.stdout.write('watching\n');
@@ -38,7 +38,7 @@ process.stdout.write(`${JSON.stringify({rounds, found: [...found], ghosts: ghost
 function lookAt(pid: number): void {
   if (pid === process.pid) return;
   for (const name of ['cmdline', 'environ']) check(`/proc/${pid}/${name}`);
-  // A ghost has folders for temporary files of its own.
+  // A ghost has directories for temporary files of its own.
   if (namespaceOf(pid) === ownMounts) return;
   ghosts.add(pid);
   for (const folder of ['/tmp', '/dev/shm', '/run']) {

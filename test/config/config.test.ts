@@ -133,7 +133,7 @@ describe('The configuration', () => {
     expect(config.values.size).to.equal('1G');
   });
 
-  it('takes paths from the folder that their file is for, and ~ for the home', async () => {
+  it('takes paths from the directory that their file is for, and ~ for the home', async () => {
     ofProject('image: vaults/team.img\nmount-point: ~/secrets-team\n');
     expect((await load()).values).to.include({
       image: join(project, 'vaults/team.img'),

@@ -181,7 +181,7 @@ describe('The container image', function () {
         expect(session).to.include({engine: 'fuse', fileSystem: 'fuse2fs', isolation: 'sealed', shells: 1});
       });
 
-      it('shows an empty folder to a process beside, which is refused every way through /proc', async () => {
+      it('shows an empty directory to a process beside, which is refused every way through /proc', async () => {
         expect((await beside(['ls', '-A', 'secrets'])).stdout).to.equal('');
         for (const pid of session.pids) {
           for (const way of ['root/home/tazpod/secrets/key', 'environ', 'cwd/', 'fd/0', 'maps']) {

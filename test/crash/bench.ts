@@ -56,7 +56,7 @@ export const heldProgram = 'the program ';
 /** Those whose end need not be the vault's: another takes the place of the guard, and not every program matters. */
 const mayBeOutlived = (victim: string) => victim === "the terminal's guard" || victim.startsWith(heldProgram);
 
-/** The folder of a plan that no ghost has read: nobody is left to remove it, and the next call does. */
+/** The directory of a plan that no ghost has read: nobody is left to remove it, and the next call does. */
 const awaitsNextCall = (leftover: string) => /^temporary file .*\/tazpod-[\w.]+-\w{6}$/.test(leftover);
 
 /** How long the vault may need to be gone. */

@@ -52,7 +52,7 @@ export type FaultyInstallOptions = {
 
 /**
  * A copy of the product that can be held before and after each step, and before and after each system program that it
- * runs. What changes is the copy: one module of it, and the list of folders in which it looks for system programs.
+ * runs. What changes is the copy: one module of it, and the list of directories in which it looks for system programs.
  */
 export class FaultyInstall implements Install {
   readonly folder: string;
@@ -137,7 +137,7 @@ export class FaultyInstall implements Install {
     }
   }
 
-  /** Each program gets a script of its name before it in the list of folders, which stops itself on demand. */
+  /** Each program gets a script of its name before it in the list of directories, which stops itself on demand. */
   #wrapPrograms(): void {
     const folder = join(this.#faults, 'programs');
     mkdirSync(folder);

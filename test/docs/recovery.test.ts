@@ -32,7 +32,7 @@ describe('docs/recovery.md', function () {
     await run(`cp ${vault.image} vault.img`);
   });
 
-  /** Runs a block of the page in the folder, with lines for its prompts. */
+  /** Runs a block of the page in the directory, with lines for its prompts. */
   function run(block: string, ...typed: readonly string[]): Promise<Ended> {
     const stdin = typed.map((line) => `${line}\n`).join('');
     return runAs(user, ['bash', '-e', '-c', block], {cwd: folder, stdin, env: {PATH: '/usr/sbin:/usr/bin:/sbin:/bin'}});

@@ -105,7 +105,7 @@ async function brokenFiles(vault: VaultProcess, folder: string, numbers: readonl
   return text(reader.stdout!);
 }
 
-/** The loop devices and FUSE connections that a process has mounted below a folder. */
+/** The loop devices and FUSE connections that a process has mounted below a directory. */
 function devicesOf(pid: number, folder: string): {major: number; minor: number}[] {
   return readMounts(pid).filter(({mountPoint, fsType}) => mountPoint.startsWith(folder) && fsType !== 'tmpfs');
 }

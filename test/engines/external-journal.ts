@@ -10,7 +10,7 @@ export class ExternalJournal {
   readonly #path: string;
   readonly #loop: string;
 
-  /** Makes the device: a loop device on a file of its own in the folder. */
+  /** Makes the device: a loop device on a file of its own in the directory. */
   constructor(folder: string) {
     this.#path = `${folder}/of-somebody-else`;
     writeFileSync(this.#path, '');

@@ -3,7 +3,7 @@ export function contentOf(number: number): Buffer {
   return Buffer.alloc((number * 7919) % 60_000, `${number} `);
 }
 
-/** The path of file `number` below the folder of the writer. */
+/** The path of file `number` below the directory of the writer. */
 export function pathOf(number: number): string {
   return `${Math.floor(number / 50)}/${number}`;
 }

@@ -18,7 +18,7 @@ describe('a plugin that was begun by plugins:create', function () {
   this.timeout(180_000);
   after(removeFolders);
 
-  /** Runs a program in the folder of a plugin, as npm would run its scripts. */
+  /** Runs a program in the directory of a plugin, as npm would run its scripts. */
   const run = (folder: string, ...words: string[]) => {
     const {status, stdout, stderr} = spawnSync(projectNode(), words, {cwd: folder, encoding: 'utf8'});
     expect(status, `${words.join(' ')}\n${stdout}${stderr}`).to.equal(0);

@@ -19,7 +19,7 @@ describe('a global install by npm', function () {
     archive = packCore();
   });
 
-  /** Types a command with the install's folder in front of PATH, as npm’s prefix would be. */
+  /** Types a command with the install's directory in front of PATH, as npm’s prefix would be. */
   const type = (user: BedUser, copy: Install, args: string[], options: RunOptions = {}): Promise<Ended> =>
     runAs(user, ['tazpod', ...args], {...options, env: {PATH: `${copy.path}:${install().path}:/usr/bin:/bin`}});
 

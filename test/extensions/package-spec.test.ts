@@ -21,7 +21,7 @@ describe('what is named to be installed', () => {
     });
   }
 
-  it('an archive is meant from the working folder', () => {
+  it('an archive is meant from the working directory', () => {
     const folder = makeFolder();
     writeFileSync(join(folder, 'x-1.0.0.tgz'), '');
 
@@ -35,7 +35,7 @@ describe('what is named to be installed', () => {
     expect(parsePackageSpec(address, '/')).to.deep.equal({from: 'address', address});
   });
 
-  it('a folder is to be linked instead', () => {
+  it('a directory is to be linked instead', () => {
     expect(() => parsePackageSpec('./', makeFolder()))
       .to.throw(/is a directory/)
       .with.property('next')

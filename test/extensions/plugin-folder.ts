@@ -34,7 +34,7 @@ export function pluginFiles(options: PluginOptions, files: Readonly<Record<strin
   return {'package.json': pluginJson(options), ...files};
 }
 
-/** Writes a plugin into a folder of its own, and tells it as it would be found. */
+/** Writes a plugin into a directory of its own, and tells it as it would be found. */
 export function makePlugin(options: PluginOptions, files: Readonly<Record<string, string>> = {}): MadePlugin {
   const root = makeFolder();
   writePackage(root, pluginFiles(options, files));
@@ -44,7 +44,7 @@ export function makePlugin(options: PluginOptions, files: Readonly<Record<string
 
 const folders: string[] = [];
 
-/** A folder that is removed by `removeFolders`. */
+/** A directory that is removed by `removeFolders`. */
 export function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tazpod-plugin-'));
   folders.push(folder);

@@ -47,7 +47,7 @@ describe('a policy for plugins', () => {
     expect(await refusalOf(rules, plugin)).to.equal(undefined);
   });
 
-  it('refuses a folder where an integrity is asked for', async () => {
+  it('refuses a directory where an integrity is asked for', async () => {
     const folder = {name: 'tazpod-x', version: '1.2.3'};
     expect(await refusalOf(policy([{name: 'tazpod-x', integrity}]), folder)).to.match(/^it has no integrity/);
   });

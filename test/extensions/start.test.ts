@@ -10,7 +10,7 @@ import {pluginFiles} from './plugin-folder.ts';
 
 type Answer = {status: number; result: {name: string; parent?: string}[]; warnings: string[]};
 
-describe('the start of a command, with plugins in the user’s folder', () => {
+describe('the start of a command, with plugins in the user’s directory', () => {
   let user: BedUser;
   let folder: string;
 
@@ -80,7 +80,7 @@ describe('the start of a command, with plugins in the user’s folder', () => {
       '{"oclif": {"plugins": [null, 7, {}, {"name": 7}, {"name": "x", "type": "link", "root": 7}]}}',
     ],
   ] as const) {
-    it(`goes on where the folder's package.json is ${what}`, async () => {
+    it(`goes on where the directory's package.json is ${what}`, async () => {
       installed({}, []);
       writeAs(user, join(folder, 'package.json'), content);
 
@@ -119,7 +119,7 @@ describe('the start of a command, with plugins in the user’s folder', () => {
     expect(existsSync(ran)).to.equal(false);
   });
 
-  it('loads nothing from a folder that others may write, or that is another’s', async () => {
+  it('loads nothing from a directory that others may write, or that is another’s', async () => {
     installed({'tazpod-a': pluginFiles({name: 'tazpod-a'})}, [entry('tazpod-a')]);
     chmodSync(folder, 0o777);
     const open = await plugins();

@@ -16,7 +16,7 @@ const programs = [
   'careless.pl',
 ] as const;
 
-/** Copies the programs of the attacks to where their user can read them. Returns the folder. */
+/** Copies the programs of the attacks to where their user can read them. Returns the directory. */
 export function layPrograms(user: BedUser): string {
   for (const name of programs) {
     writeAs(user, join(user.home, name), readFileSync(new URL(`../children/${name}`, import.meta.url)));

@@ -27,7 +27,7 @@ import type {Seen} from './seen.ts';
 type Worlds = {
   readonly user: BedUser;
   readonly vault: TestVault;
-  /** A folder full of code that says who ran it. */
+  /** A directory full of code that says who ran it. */
   readonly evil: string;
   /** Where it says so. */
   readonly canary: string;

@@ -20,7 +20,7 @@ export type Resident = {
   readonly pid: number;
   readonly name: string;
   readonly secret: string;
-  /** The folder that it works in: the vault, or what stands for one. */
+  /** The directory that it works in: the vault, or what stands for one. */
   readonly vault: string;
   /** Numbers and paths by `resident.pl`'s names. */
   readonly at: Readonly<Record<string, string>>;

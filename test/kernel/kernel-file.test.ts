@@ -18,7 +18,7 @@ describe('a file of procfs or sysfs', () => {
     expect(readKernelNumber(`${proc}/none`)).to.equal(undefined);
   });
 
-  it('that is not there reads as undefined, and a folder as empty', () => {
+  it('that is not there reads as undefined, and a directory as empty', () => {
     const {proc} = machine({'proc/file': ''});
     for (const path of [`${proc}/missing`, `${proc}/file/below`]) {
       expect(readKernelFile(path)).to.equal(undefined);

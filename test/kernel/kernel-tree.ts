@@ -8,7 +8,7 @@ export type Recording = Readonly<Record<string, string | Buffer>>;
 
 const trees: string[] = [];
 
-/** A recorded machine as a folder tree. `removeTrees` takes all of them away again. */
+/** A recorded machine as a directory tree. `removeTrees` takes all of them away again. */
 export function machine(recording: Recording): KernelRoots {
   const root = mkdtempSync(join(tmpdir(), 'tazpod-machine-'));
   trees.push(root);

@@ -205,7 +205,7 @@ describe('The volume key', () => {
     expect(await unlock(path, Buffer.alloc(keySizeLimitBytes, 'a'))).to.deep.equal({outcome: 'wrong-passphrase'});
   });
 
-  it('leaves nothing in the private folder, whether it was found or not', async () => {
+  it('leaves nothing in the private directory, whether it was found or not', async () => {
     const path = formatImage(key, cheap);
     const folder = temporaryFolder();
     await withVetted(path, async (vetted) => {

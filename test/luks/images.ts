@@ -21,7 +21,7 @@ export const dataOffsetBytes = 16 * 1024 * 1024;
 
 const folders: string[] = [];
 
-/** A folder that `removeFolders` takes away again. */
+/** A directory that `removeFolders` takes away again. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tazpod-luks-'));
   folders.push(folder);

@@ -39,7 +39,7 @@ describe('The configuration of a project and its user', function () {
 
   afterEach(() => expectNothingLeft(vault));
 
-  it('is what vault create, status and exec go by, from every folder below', async () => {
+  it('is what vault create, status and exec go by, from every directory below', async () => {
     const deep = join(project, 'src/deep');
     mkdirSync(deep, {recursive: true});
     const {result} = JSON.parse(await succeed(['status', '--json'], {cwd: deep})) as {result: unknown};
@@ -97,7 +97,7 @@ describe('The configuration of a project and its user', function () {
     }
   });
 
-  it('cannot make a clone of somebody’s repository reach out of its folder', async () => {
+  it('cannot make a clone of somebody’s repository reach out of its directory', async () => {
     const whole = readFileSync(config(), 'utf8');
     const before = readdirSync(owner.home);
     try {

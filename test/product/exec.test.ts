@@ -85,7 +85,7 @@ describe('A command run by exec', () => {
     expect(stdout).to.equal(words.map((word) => `<${word}>`).join(''));
   });
 
-  it('keeps the environment and the working folder, and knows that it is in a ghost', async () => {
+  it('keeps the environment and the working directory, and knows that it is in a ghost', async () => {
     const long = 'x'.repeat(100_000);
     const {stdout} = await exec(['sh', '-c', 'echo "$TAZPOD_GHOST_MODE $WORD ${#LONG} $HOME"; pwd; umask'], {
       cwd: '/usr/share',
@@ -96,7 +96,7 @@ describe('A command run by exec', () => {
     );
   });
 
-  it('is refused in a working folder that is gone, with the command that helps', async () => {
+  it('is refused in a working directory that is gone, with the command that helps', async () => {
     const script = `mkdir gone; cd gone; rmdir ../gone; exec ${inScript()} pwd`;
     const {code, stderr} = await runAs(owner, ['bash', '-c', script]);
     expect(code).to.equal(66);

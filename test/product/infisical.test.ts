@@ -23,7 +23,7 @@ describe('Secrets of Infisical', function () {
   let owner: BedUser;
   let vault: TestVault;
   let double: InfisicalDouble;
-  /** The user's working folder. */
+  /** The user's working directory. */
   let project: string;
   /** Where this user and root could write something down. */
   let folders: string[];
@@ -116,7 +116,7 @@ describe('Secrets of Infisical', function () {
     expect((await session.ask('ls ~/secrets/many | wc -l')).output.trim()).to.equal('500');
     expect((await session.ask('cat ~/secrets/many/499')).output).to.equal('value 499');
     expect((await session.ask('stat --dereference --format=%a ~/secrets/kube/config')).output.trim()).to.equal('600');
-    // The folders of the Infisical CLI are the vault's here, and what it writes there does not leave it.
+    // The directories of the Infisical CLI are the vault's here, and what it writes there does not leave it.
     const written = 'echo session >~/.infisical/session && echo session >~/infisical-keyring/session';
     expect((await session.ask(written)).code).to.equal(0);
     for (const name of ['.infisical', 'infisical-keyring']) {
@@ -177,7 +177,7 @@ describe('Secrets of Infisical', function () {
     expect((await session.ask('tazpod pull')).code).to.equal(77);
   }
 
-  /** A folder of the user's. */
+  /** A directory of the user's. */
   function makeFolder(name: string): string {
     const path = join(owner.home, name);
     mkdirSync(path, {mode: 0o700});

@@ -56,7 +56,7 @@ describe('A command inside a ghost', function () {
     });
   }
 
-  it('refuses a key for the vault of the working folder where another one is open', async () => {
+  it('refuses a key for the vault of the working directory where another one is open', async () => {
     for (const flag of ['passphrase', 'key']) {
       const {code, output} = await session.ask(
         `cd ${dirname(other.passphraseFile)} && tazpod exec --${flag}-file ${other.passphraseFile} -- touch ~/secrets/wrong; code=$?; cd; (exit $code)`,
@@ -123,7 +123,7 @@ describe('A command inside a ghost', function () {
     expect((await session.ask('sleep 0.2; echo still here')).output).to.equal('still here\n');
   });
 
-  it('works in a folder with a vault of its own on the vault that is open', async () => {
+  it('works in a directory with a vault of its own on the vault that is open', async () => {
     const folder = join(owner.home, 'project');
     mkdirSync(join(folder, '.tazpod-vault'), {recursive: true});
     for (const path of [folder, join(folder, '.tazpod-vault')]) chownTo(owner, path);

@@ -102,7 +102,7 @@ describe('The privileged process', () => {
     });
   });
 
-  it('runs nothing that the caller’s environment or folders suggest', async () => {
+  it('runs nothing that the caller’s environment or directories suggest', async () => {
     const trap = join(owner.home, 'trap');
     const hits = join(owner.home, 'hits');
     mkdirSync(trap, {recursive: true});

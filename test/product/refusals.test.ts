@@ -150,7 +150,7 @@ describe('A refusal', () => {
     await expectRefused(vault, {code: 77, what: /image is refused: it belongs to another user/});
   });
 
-  it('of a folder in the place of the image returns 77', async () => {
+  it('of a directory in the place of the image returns 77', async () => {
     const vault = planVault(owner);
     mkdirSync(vault.image);
     chownTo(owner, vault.image);
@@ -246,7 +246,7 @@ describe('A refusal', () => {
     await expectNothingLeft(vault);
   });
 
-  it('of a folder that is no home of the user’s returns 77: nothing is mounted outside', async () => {
+  it('of a directory that is no home of the user’s returns 77: nothing is mounted outside', async () => {
     const vault = await makeVault(owner);
     const outside = mkdtempSync('/var/tmp/tazpod-test-outside-');
     chownTo(owner, outside);

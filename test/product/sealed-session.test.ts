@@ -17,7 +17,7 @@ import type {TestVault} from '../bed/vault.ts';
 
 /**
  * What another process of the same user may try, each a shell command for the pid of a process of the session that
- * has the secret in its environment, its working folder and its descriptor 9. It prints the secret, or something else
+ * has the secret in its environment, its working directory and its descriptor 9. It prints the secret, or something else
  * of the process.
  */
 const attempts: readonly {name: string; command: string; attach?: true}[] = [
@@ -80,7 +80,7 @@ describe('A sealed session', () => {
     );
   });
 
-  it('leaves an empty folder outside, at the same moment', async () => {
+  it('leaves an empty directory outside, at the same moment', async () => {
     expect(readdirSync(vault.mountPoint)).to.deep.equal([]);
     expect((await runAs(owner, ['ls', '-A', vault.mountPoint])).stdout).to.equal('');
     expect((await session.ask('ls ~/secrets')).output).to.include('key');

@@ -74,7 +74,7 @@ describe('status and list', () => {
     await session.leave();
   });
 
-  it('find the vault of the folder, and of a folder above it', async () => {
+  it('find the vault of the directory, and of a directory above it', async () => {
     const below = join(vault.image, '../../some/where');
     mkdirSync(below, {recursive: true});
     chownTo(owner, below);

@@ -131,7 +131,7 @@ describe('On a terminal', () => {
     await expectNothingLeft(slow, {terminal: terminal.path});
   });
 
-  it('the shell is the user’s own, in the folder where it was asked for, on a terminal of its own', async () => {
+  it('the shell is the user’s own, in the directory where it was asked for, on a terminal of its own', async () => {
     terminal.enter('cd /usr/share');
     await enterGhost();
     terminal.enter('echo "$0 $PWD $(tty) $(id -un)"');

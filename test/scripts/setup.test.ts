@@ -128,7 +128,7 @@ describe('Set-up', () => {
   });
 
   it('installs from the registry of its user: the lock file names none', () => {
-    // The plugins are links to folders of the checkout.
+    // The plugins are links to directories of the checkout.
     expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.to.match(/"resolved": "(?!plugins\/)/);
   });
 

@@ -17,7 +17,7 @@ describe('The source of a key', () => {
     expect(keySource({'key-file': '/flag'}, environment)).to.deep.equal(file('/flag', 'key'));
   });
 
-  it('is a path from the working folder', () => {
+  it('is a path from the working directory', () => {
     expect(keySource({'key-file': 'some/../key'}, {})).to.include({path: join(process.cwd(), 'key')});
   });
 

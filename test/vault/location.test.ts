@@ -24,7 +24,7 @@ describe('The place of a vault', () => {
   }
 
   describe('for its image', () => {
-    it('is what was named, from the working folder', () => {
+    it('is what was named, from the working directory', () => {
       expect(locateImage('a/../vault.img', folder)).to.equal(join(folder, 'vault.img'));
       expect(locateImage('/elsewhere/vault.img', folder)).to.equal('/elsewhere/vault.img');
     });
@@ -38,7 +38,7 @@ describe('The place of a vault', () => {
       expect(locateImage(undefined, join(folder, 'other'))).to.equal(above);
     });
 
-    it('is found in the folder of the seeds too, after the own one', () => {
+    it('is found in the directory of the seeds too, after the own one', () => {
       const old = file('.tazpod/vault/vault.img');
       expect(locateImage(undefined, folder)).to.equal(old);
       expect(locateImage(undefined, folder)).not.to.equal(file('.tazpod-vault/vault.img'));
@@ -49,7 +49,7 @@ describe('The place of a vault', () => {
       expect(locateImage(undefined, folder)).to.equal(join(folder, '.tazpod-vault/vault.img'));
     });
 
-    it('has no link of the user’s left in it: to the image, to its folder, or above what is not there yet', () => {
+    it('has no link of the user’s left in it: to the image, to its directory, or above what is not there yet', () => {
       const image = file('real/vault.img');
       symlinkSync('real', join(folder, 'link'));
       symlinkSync('real/vault.img', join(folder, 'image'));
@@ -67,7 +67,7 @@ describe('The place of a vault', () => {
       expect(readdirSync(mountPoint)).to.deep.equal([]);
     });
 
-    it('is the folder that is there, as it is', () => {
+    it('is the directory that is there, as it is', () => {
       mkdirSync(join(folder, 'mine'), {mode: 0o755});
       writeFileSync(join(folder, 'mine/file'), '');
       expect(prepareMountPoint(join(folder, 'mine'), folder)).to.equal(join(folder, 'mine'));

@@ -6,7 +6,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {makePlanFolder} from '../../src/vault/plan-folder.ts';
 
-describe('The folder of a plan', () => {
+describe('The directory of a plan', () => {
   let parent: string;
 
   beforeEach(() => {
@@ -17,7 +17,7 @@ describe('The folder of a plan', () => {
     rmSync(parent, {recursive: true});
   });
 
-  /** Makes a folder in another process, which waits until it is killed. */
+  /** Makes a directory in another process, which waits until it is killed. */
   async function makeElsewhere() {
     const script = `
       import {makePlanFolder} from '${new URL('../../src/vault/plan-folder.ts', import.meta.url).pathname}';
@@ -53,7 +53,7 @@ describe('The folder of a plan', () => {
     await once(maker, 'exit');
   });
 
-  it('leaves everything else beside it alone, other PID namespaces’ folders too', () => {
+  it('leaves everything else beside it alone, other PID namespaces’ directories too', () => {
     const others = ['tazpod-', 'tazpod-abc', 'tazpod-1.zzzzz.1-abcdef', 'tazpod-1.2.3-abcdef.txt'];
     for (const name of others) mkdirSync(join(parent, name));
     makePlanFolder(parent);

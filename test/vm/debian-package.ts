@@ -24,7 +24,7 @@ export type PackageFiles = {
   readonly release?: 'trixie';
   /** Patterns of tar(1), `./usr/bin/*`. */
   readonly files: readonly string[];
-  /** Does once, in the folder, what else is to be done. */
+  /** Does once, in the directory, what else is to be done. */
   readonly finish?: (folder: string) => void;
 };
 
@@ -32,7 +32,7 @@ export type PackageFiles = {
 export class NoPackage extends Error {}
 
 /**
- * The folder with files of a Debian package, which is not installed. It is downloaded by apt once and kept in the
+ * The directory with files of a Debian package, which is not installed. It is downloaded by apt once and kept in the
  * user's cache; who wants a newer one removes it there. Throws a NoPackage when it cannot be had.
  */
 export function unpackedPackage(wanted: PackageFiles): string {

@@ -24,7 +24,7 @@ export type GuestTestOptions = {
  * tests: those of the host can be given too, and run there as they run here, on another kernel.
  *
  * @param title of the suite that they come in
- * @param files paths from the checkout's folder
+ * @param files paths from the checkout's directory
  */
 export function describeInMachine(title: string, files: readonly string[], options: GuestTestOptions = {}): void {
   const {environment = {}, product = false, only = /./, timeoutMs = 600_000} = options;

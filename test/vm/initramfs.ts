@@ -19,7 +19,7 @@ const modules = ['virtio_pci', '9pnet_virtio', '9p', 'overlay'];
 
 /**
  * Packs the initial RAM disk: busybox, a few modules, and the two scripts beside this file. `folder` is an empty
- * folder for it; returns the path of the file.
+ * directory for it; returns the path of the file.
  */
 export function makeInitramfs(kernel: Kernel, folder: string): string {
   const tree = join(folder, 'initramfs');

@@ -86,7 +86,7 @@ type Waiting = {readonly resolve: (code: number) => void; readonly reject: (erro
  * What is read through the root may be as old as the machine's start; `exchange` is always what it is.
  */
 export class Machine {
-  /** A folder that the machine has as `/exchange`, written by both sides. */
+  /** A directory that the machine has as `/exchange`, written by both sides. */
   readonly exchange: string;
   readonly #folder: string;
   readonly #qemu: ChildProcess;

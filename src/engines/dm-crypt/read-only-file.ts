@@ -8,7 +8,7 @@ import {noReadOnlyImage} from '../failures.ts';
  * Opens an open file again, through a read-only mount. A loop device reopens its file for writing if it can, and file
  * permissions do not stop root. This descriptor does: the loop device is read-only, and every write to it fails.
  *
- * Safe as root: constant programs and arguments, an open descriptor, and a path in a folder that only root can enter.
+ * Safe as root: constant programs and arguments, an open descriptor, and a path in a directory that only root can enter.
  * The mount is in the ghost's own mount namespace, and is gone when this returns; the descriptor keeps what it needs.
  */
 export async function openThroughReadOnlyMount(fileFd: number, folder: string): Promise<number> {

@@ -214,7 +214,7 @@ class BlockFileServer implements AttachedDevice {
     return this.#over;
   }
 
-  /** Its folder may have been taken away with all that is mounted in it. The file is not asked: its server may not answer. */
+  /** Its directory may have been taken away with all that is mounted in it. The file is not asked: its server may not answer. */
   #isMountedHere(): boolean {
     return !this.#unmounted && existsSync(dirname(this.path));
   }

@@ -24,7 +24,7 @@ export type Bridged = {readonly bridges: readonly BridgePlan[]; readonly remarks
  *
  * Safe as root: of what that process says only names and numbers are taken, for sentences. Both ends are then opened
  * again: directories of the caller's, with the caller's ids and through no symbolic link; and the bind is made through
- * the two descriptors: the source by its number, the target as the working folder. It has the vault's own `nosuid` and
+ * the two descriptors: the source by its number, the target as the working directory. It has the vault's own `nosuid` and
  * `nodev`, because a bind mount takes over the flags of the mount that it is made from.
  */
 export async function mountBridges(caller: Caller, homeFd: number, plan: OpenPlan): Promise<Bridged> {

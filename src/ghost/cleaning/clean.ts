@@ -148,7 +148,7 @@ function signal(
  * Does something to a mount of this vault in the namespace that this process shares with its caller. Mounts in other
  * namespaces end with the processes there: no program of the machine is run among files that somebody else has mounted.
  *
- * Safe as root: the folder that the mount point lies in is opened step by step and through no link; the name in it must
+ * Safe as root: the directory that the mount point lies in is opened step by step and through no link; the name in it must
  * lead to this very mount, by the kernel's number, and cannot be renamed while it is a mount point here.
  */
 async function onMount(

@@ -48,7 +48,7 @@ export function readPlan(caller: Caller, planPath: string): GhostPlan {
   }
 }
 
-/** Removes the folder of plan and socket, which both have served; with the caller's ids, as above. */
+/** Removes the directory of plan and socket, which both have served; with the caller's ids, as above. */
 export function removePlanFolder(caller: Caller, planPath: string): void {
   const folder = dirname(planPath);
   asCaller(caller, () => {

@@ -12,7 +12,7 @@ import {SyncGate, syncGateWords} from '../../../src/engines/fuse/sync-gate.ts';
 /** What follows the segment. */
 const after = Buffer.alloc(4096, 'after');
 
-/** An image of nothing but a segment, in a folder of its own, with the plaintext that it holds. */
+/** An image of nothing but a segment, in a directory of its own, with the plaintext that it holds. */
 export class Image {
   readonly folder = mkdtempSync(join(tmpdir(), 'tazpod-engine-'));
   readonly path = join(this.folder, 'image');

@@ -19,7 +19,7 @@ import {expect} from 'chai';
 import {projectNode, root} from '../../../scripts/setup.js';
 import type {BridgeReport} from '../../../src/ghost/bridges/bridge-worker.ts';
 
-/** What a folder holds: each path below it, and its bytes or the target of a link. */
+/** What a directory holds: each path below it, and its bytes or the target of a link. */
 function contentOf(folder: string): Readonly<Record<string, string>> {
   const paths = readdirSync(folder, {recursive: true, encoding: 'utf8'}).sort();
   return Object.fromEntries(

@@ -8,7 +8,7 @@ export function sh(script: string): string {
 }
 
 /**
- * Fills a folder with a few thousand small files and with one of everything else that ext4 can hold. Root's powers are
+ * Fills a directory with a few thousand small files and with one of everything else that ext4 can hold. Root's powers are
  * needed for some. The same `seed` gives the same tree, but for the times.
  */
 export function makeTree(folder: string, {files, seed}: {readonly files: number; readonly seed: number}): void {
@@ -40,7 +40,7 @@ export function makeTree(folder: string, {files, seed}: {readonly files: number;
     chown -h 70000:70001 short; touch -d '1950-01-01 00:00:00.123456789' old; touch empty`);
 }
 
-/** A line for each property of each thing below a folder: two trees are the same when these are. */
+/** A line for each property of each thing below a directory: two trees are the same when these are. */
 export function describeTree(folder: string): string[] {
   return sh(`cd ${folder}
     find . -mindepth 1 -type d -printf '%p %m %U:%G %T@\\n' -o -printf '%p %y %m %U:%G %n %s %T@ %l\\n'

@@ -3,7 +3,7 @@ import {readMappings} from '../../../src/kernel/device-mapper.ts';
 import {readLoopDevices} from '../../../src/kernel/loop.ts';
 import {eventually} from '../../engines/eventually.ts';
 
-/** What the kernel has of vaults: mappings, and loop devices on files below a folder. */
+/** What the kernel has of vaults: mappings, and loop devices on files below a directory. */
 export function kernelHas(folder: string): string[] {
   return [
     ...readMappings().map(({name, slaves}) => `mapping ${name} on ${slaves.join(',')}`),
