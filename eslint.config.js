@@ -11,7 +11,7 @@ const mayStartProcesses = ['src/kernel/program.ts', 'src/vault/{escalation,ghost
 const mayReadEnvironment = [
   'src/ghost/caller.ts',
   'src/ghost/enter.ts',
-  'src/base-command.ts',
+  'src/cli/base-command.ts',
   'src/config/**',
   'src/doctor/context.ts',
   'src/vault/{escalation,exact-words,ghost-call,key-flags,open-vault,plan-folder,runtime-folder}.ts',

@@ -1,5 +1,5 @@
 import {loadHelpClass} from '@oclif/core';
-import {BaseCommand} from '../base-command.ts';
+import {BaseCommand} from '../cli/base-command.ts';
 import {vaultHere} from '../vault/inside.ts';
 import {locateImage} from '../vault/location.ts';
 import {readVaultState} from '../vault/state.ts';

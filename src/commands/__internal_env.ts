@@ -1,5 +1,5 @@
 import {isatty} from 'node:tty';
-import {SecretsCommand} from '../secrets-command.ts';
+import {SecretsCommand} from '../cli/secrets-command.ts';
 import {exportsOnTerminal} from '../secrets/failures.ts';
 import {printExports} from '../secrets/session/exports.ts';
 

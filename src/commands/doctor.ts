@@ -1,5 +1,5 @@
 import {Flags} from '@oclif/core';
-import {BaseCommand} from '../base-command.ts';
+import {BaseCommand} from '../cli/base-command.ts';
 import {thisMachine} from '../doctor/context.ts';
 import {diagnose, type Diagnosis} from '../doctor/diagnose.ts';
 import {noSudoersRule} from '../doctor/failures.ts';

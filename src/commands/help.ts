@@ -1,5 +1,5 @@
 import {loadHelpClass} from '@oclif/core';
-import {BaseCommand} from '../base-command.ts';
+import {BaseCommand} from '../cli/base-command.ts';
 
 export default class HelpCommand extends BaseCommand<void> {
   static override description = 'Without a name it lists all commands by what they are for.';

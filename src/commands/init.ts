@@ -1,4 +1,4 @@
-import {BaseCommand} from '../base-command.ts';
+import {BaseCommand} from '../cli/base-command.ts';
 import {initProject, type InitResult, projectAbove, renderInit} from '../project/init.ts';
 import {currentFolder} from '../vault/location.ts';
 

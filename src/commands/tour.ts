@@ -1,4 +1,4 @@
-import {BaseCommand} from '../base-command.ts';
+import {BaseCommand} from '../cli/base-command.ts';
 import {renderChapter} from '../tour/render.ts';
 import {takeTour, type TourResult} from '../tour/tour.ts';
 import {onlyOutside} from '../vault/failures.ts';

@@ -1,6 +1,6 @@
 import {mkdirSync} from 'node:fs';
 import {Flags} from '@oclif/core';
-import {BaseCommand} from '../base-command.ts';
+import {BaseCommand} from '../cli/base-command.ts';
 import {npm, type NpmFailure} from '../extensions/npm.ts';
 import {notInRegistry} from '../update/failures.ts';
 import {describeInstallation, type Installation} from '../update/installation.ts';

@@ -1,13 +1,13 @@
 import {existsSync} from 'node:fs';
 import type {Hook, Interfaces} from '@oclif/core';
-import type {JsonEnvelope} from '../base-command.ts';
+import type {JsonEnvelope} from '../cli/base-command.ts';
 import {nearest} from '../config/nearest.ts';
 import {printable} from '../config/printable.ts';
-import {didYouMean, flagWithoutCommand, unexpectedArgument, unknownCommand} from '../help/failures.ts';
+import {didYouMean, flagWithoutCommand, unexpectedArgument, unknownCommand} from '../cli/failures.ts';
 import {meaningOf} from '../help/synonyms.ts';
 import type {Failure} from '../foundation/failure.ts';
 import {shellWord} from '../foundation/shell-word.ts';
-import {renderFailure} from '../report/render-failure.ts';
+import {renderFailure} from '../cli/report/render-failure.ts';
 import {givenImage} from '../vault/given-image.ts';
 import {locateImage} from '../vault/location.ts';
 

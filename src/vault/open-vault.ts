@@ -34,7 +34,7 @@ import {type GraphStyle, LifecycleGraph} from './graph.ts';
 import {currentFolder, prepareMountPoint} from './location.ts';
 import {environmentInside, sharedFiles} from './outer-services.ts';
 import {exactVariables} from './exact-words.ts';
-import {describeStillOpen, renderWelcome} from './welcome.ts';
+import {describeStillOpen, describeOpen} from './welcome.ts';
 
 /** The path of a socket has 107 bytes, and temporary files of the session are in `.tazpod/tmp` in the vault. */
 const longestForSockets = 107 - '/.tazpod/tmp/tmux-1000/default'.length - 20;
@@ -72,6 +72,10 @@ export type Presentation = {
   /** Show the programs that are called. */
   readonly debug: boolean;
   remark(text: string): void;
+  /** A line for people, left out if they asked for silence. */
+  tell(text: string): void;
+  /** Asks for yes or no; an empty answer means yes. */
+  confirm(question: string): Promise<boolean>;
   /** A warning in the middle of a session, whose terminal is in raw mode. */
   notice(text: string): void;
 };
@@ -285,8 +289,7 @@ function callersUmask(): {umask?: number} {
 /** Tells a user who leaves a vault that it is not locked, because other sessions still use it. */
 function tellWhatIsStillOpen(image: string, presentation: Presentation): void {
   const running = openVaultAt(image);
-  if (running === undefined || presentation.style === 'silent') return;
-  process.stderr.write(`${describeStillOpen(running)}\n`);
+  if (running !== undefined) presentation.tell(describeStillOpen(running));
 }
 
 /**
@@ -343,11 +346,11 @@ class Stage {
       case 'terminal':
         await this.#shareTerminal();
         await this.clear();
-        if (this.#welcome !== undefined) process.stderr.write(`${this.#welcome}\n`);
+        if (this.#welcome !== undefined) this.#presentation.tell(this.#welcome);
         this.#welcome = undefined;
         return;
       case 'open':
-        if (this.#welcomeAt !== undefined) this.#welcome = renderWelcome(message.session, this.#welcomeAt);
+        if (this.#welcomeAt !== undefined) this.#welcome = describeOpen(message.session, this.#welcomeAt);
         return;
       case 'locked':
         await this.clear();

@@ -4,7 +4,6 @@ import {Failure} from '../foundation/failure.ts';
 import type {EngineId, Isolation, KeySource} from '../lifecycle/plan.ts';
 import type {ShareName} from '../foundation/share.ts';
 import type {DeclaredBridge} from './bridges.ts';
-import {confirm} from '../prompt/ask.ts';
 import {type CreateFlags, createPlan, prepareImageFolder} from './create.ts';
 import {noVaultAt} from './failures.ts';
 import {type KeyFlags, keySource} from './key-flags.ts';
@@ -52,7 +51,7 @@ export async function openOrCreate(
 ): Promise<SessionResult> {
   const image = locateImage(flags.image);
   const key = keySource(flags);
-  const create = existsSync(image) ? undefined : await agreedCreation(image, flags, key);
+  const create = existsSync(image) ? undefined : await agreedCreation(image, flags, key, presentation);
   const open = (made: typeof create) =>
     openVault(
       {
@@ -94,6 +93,7 @@ async function agreedCreation(
   image: string,
   flags: SessionFlags,
   key: KeySource,
+  presentation: Presentation,
 ): Promise<ReturnType<typeof createPlan>> {
   const plan = flags.size === undefined ? undefined : createPlan(flags as CreateFlags);
   const agreed =
@@ -102,7 +102,7 @@ async function agreedCreation(
     (flags.create === true ||
       (key.from === 'terminal' &&
         process.stdin.isTTY &&
-        (await confirm(`There is no vault at ${image}. Create one of ${formatSize(plan.sizeBytes)}?`))));
+        (await presentation.confirm(`There is no vault at ${image}. Create one of ${formatSize(plan.sizeBytes)}?`))));
   if (!agreed) {
     throw noVaultAt(image);
   }

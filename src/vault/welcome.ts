@@ -1,22 +1,15 @@
 import {countShells, type RunningVault} from '../kernel/open-vaults.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
-import {columnsOf, wrapText} from '../report/wrap.ts';
 
 /** The first line of a session: which vault it is, how to leave, how to look. */
-export function renderWelcome(
-  {image, mountPoint}: OpenVault,
-  home: string,
-  columns = columnsOf(process.stderr),
-): string {
+export function describeOpen({image, mountPoint}: OpenVault, home: string): string {
   const name = shorten(nameOf(image), home);
-  const text = `Vault ${name} is open at ${shorten(mountPoint, home)}. Leave: exit. State: tazpod status.`;
-  return wrapText(text, columns, '', '  ');
+  return `Vault ${name} is open at ${shorten(mountPoint, home)}. Leave: exit. State: tazpod status.`;
 }
 
 /** The sentence for a user who leaves a vault that other sessions still use. */
 export function describeStillOpen(vault: RunningVault): string {
-  const shells = nameShells(countShells(vault));
-  return wrapText(`The vault ${vault.image} is still open in ${shells}.`, columnsOf(process.stderr), '', '  ');
+  return `The vault ${vault.image} is still open in ${nameShells(countShells(vault))}.`;
 }
 
 /** `one shell`, `2 shells`. */

@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import type {JsonEnvelope} from '../../src/base-command.ts';
+import type {JsonEnvelope} from '../../src/cli/base-command.ts';
 import type {SessionResult} from '../../src/vault/session.ts';
 import {fuseForAll} from '../bed/fuse-for-all.ts';
 import {withOwnVault} from '../bed/own-vault.ts';

@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {chmodSync, chownSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import type {JsonEnvelope} from '../../src/base-command.ts';
+import type {JsonEnvelope} from '../../src/cli/base-command.ts';
 import type {SessionResult} from '../../src/vault/session.ts';
 import type {VaultState} from '../../src/vault/state.ts';
 import {encipherElsewhere, mkfsElsewhere, must as onSystem} from '../bed/elsewhere.ts';

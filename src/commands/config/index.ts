@@ -1,5 +1,5 @@
 import {Flags} from '@oclif/core';
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {readConfig} from '../../config/config.ts';
 import {type ConfigResult, explain, renderConfig} from '../../config/explain.ts';
 

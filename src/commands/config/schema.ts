@@ -1,5 +1,5 @@
 import {Args} from '@oclif/core';
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {
   type EditorSchema,
   editorSchema,

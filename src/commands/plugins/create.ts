@@ -1,5 +1,5 @@
 import {Args, Flags} from '@oclif/core';
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {createPlugin, type CreatedPlugin} from '../../extensions/create.ts';
 import {pluginKinds} from '../../extensions/templates/package-files.ts';
 

@@ -1,5 +1,5 @@
 import {Flags} from '@oclif/core';
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {findContributions} from '../../extensions/contributions.ts';
 import {overview, type PluginOverview, renderOverview} from '../../extensions/overview.ts';
 

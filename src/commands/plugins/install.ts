@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core';
 import {installPlugin, type PluginChange} from '../../extensions/install.ts';
-import {PluginsCommand, yesFlag} from '../../plugins-command.ts';
+import {PluginsCommand, yesFlag} from '../../cli/plugins-command.ts';
 
 export default class PluginsInstall extends PluginsCommand<PluginChange[]> {
   static override aliases = ['plugins:add'];

@@ -1,6 +1,6 @@
 import {Args} from '@oclif/core';
 import {linkPlugin, type PluginChange} from '../../extensions/install.ts';
-import {PluginsCommand, yesFlag} from '../../plugins-command.ts';
+import {PluginsCommand, yesFlag} from '../../cli/plugins-command.ts';
 
 export default class PluginsLink extends PluginsCommand<PluginChange> {
   static override args = {path: Args.string({description: 'the directory of the plugin', default: '.'})};

@@ -1,6 +1,6 @@
 import {Flags} from '@oclif/core';
 import {installPlugin, linkPlugin, type PluginChange, resetPlugins} from '../../extensions/install.ts';
-import {PluginsCommand} from '../../plugins-command.ts';
+import {PluginsCommand} from '../../cli/plugins-command.ts';
 
 export default class PluginsReset extends PluginsCommand<PluginChange[]> {
   static override description = 'Works even if the plugin directory is damaged. The files of linked directories stay.';

@@ -1,6 +1,6 @@
 import {Args} from '@oclif/core';
 import {type PluginChange, uninstallPlugin} from '../../extensions/install.ts';
-import {PluginsCommand} from '../../plugins-command.ts';
+import {PluginsCommand} from '../../cli/plugins-command.ts';
 
 export default class PluginsUninstall extends PluginsCommand<PluginChange[]> {
   static override aliases = ['plugins:unlink', 'plugins:remove'];

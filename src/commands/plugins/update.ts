@@ -1,7 +1,7 @@
 import {Args} from '@oclif/core';
 import {notUpdated} from '../../extensions/failures.ts';
 import {type PluginChange, updatePlugins} from '../../extensions/install.ts';
-import {PluginsCommand, yesFlag} from '../../plugins-command.ts';
+import {PluginsCommand, yesFlag} from '../../cli/plugins-command.ts';
 
 export default class PluginsUpdate extends PluginsCommand<PluginChange[]> {
   static override args = {

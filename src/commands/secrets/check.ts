@@ -1,6 +1,6 @@
 import {Flags} from '@oclif/core';
 import {toJsonSchema} from '../../config/json-schema.ts';
-import {mappingFlags, SecretsCommand} from '../../secrets-command.ts';
+import {mappingFlags, SecretsCommand} from '../../cli/secrets-command.ts';
 import {checkSettings} from '../../secrets/backends/backends.ts';
 import {count} from '../../secrets/count.ts';
 import {makeMapping} from '../../secrets/mapping/mapping.ts';

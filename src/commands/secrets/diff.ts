@@ -1,7 +1,7 @@
-import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
+import {SecretsCommand, storeFlags, vaultFlags} from '../../cli/secrets-command.ts';
 import {openTrusted} from '../../secrets/consent/open-trusted.ts';
 import type {Difference} from '../../secrets/installed/compare.ts';
-import {pullGraph} from '../../secrets/pull/pull-graph.ts';
+import {pullGraph} from '../../cli/report/pull-graph.ts';
 import {compare} from '../../secrets/pull/pull.ts';
 
 export default class Diff extends SecretsCommand<readonly Difference[]> {

@@ -1,6 +1,6 @@
 import {Flags} from '@oclif/core';
 import {isatty} from 'node:tty';
-import {SecretsCommand} from '../../secrets-command.ts';
+import {SecretsCommand} from '../../cli/secrets-command.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {exportShells, loadCommand, printExports} from '../../secrets/session/exports.ts';
 import {userEnvironment} from '../../secrets/environment/user-environment.ts';

@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core';
 import {isatty} from 'node:tty';
-import {SecretsCommand} from '../../secrets-command.ts';
+import {SecretsCommand} from '../../cli/secrets-command.ts';
 import {audit} from '../../secrets/vault-directory/audit.ts';
 import {secretOnTerminal} from '../../secrets/failures.ts';
 import {findPulled, readPulled} from '../../secrets/installed/find.ts';

@@ -1,4 +1,4 @@
-import {type MappingFlags, mappingFlags, SecretsCommand, vaultFlags} from '../../secrets-command.ts';
+import {type MappingFlags, mappingFlags, SecretsCommand, vaultFlags} from '../../cli/secrets-command.ts';
 import {listPulled, type PulledState} from '../../secrets/installed/list.ts';
 
 export default class List extends SecretsCommand<readonly PulledState[]> {

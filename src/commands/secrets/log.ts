@@ -1,5 +1,5 @@
 import {Flags} from '@oclif/core';
-import {SecretsCommand, vaultFlags} from '../../secrets-command.ts';
+import {SecretsCommand, vaultFlags} from '../../cli/secrets-command.ts';
 import {type AuditEntry, readAudit} from '../../secrets/vault-directory/audit.ts';
 
 export default class Log extends SecretsCommand<readonly AuditEntry[]> {

@@ -1,9 +1,9 @@
 import {Args, Flags} from '@oclif/core';
 import {resolve} from 'node:path';
 import type {LoginAnswer} from '../../contract/index.ts';
-import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
+import {SecretsCommand, storeFlags, vaultFlags} from '../../cli/secrets-command.ts';
 import {chooseBackend, login} from '../../secrets/backends/login.ts';
-import {ask, askSecret} from '../../secrets/backends/prompt.ts';
+import {ask, askSecret} from '../../cli/prompt/backend-questions.ts';
 import {openTrusted} from '../../secrets/consent/open-trusted.ts';
 import {planFolders} from '../../secrets/pull/plan.ts';
 import {readSecretLine} from '../../secrets/backends/secret-line.ts';

@@ -1,5 +1,5 @@
 import {Args, Flags} from '@oclif/core';
-import {SecretsCommand, storeFlags, vaultFlags} from '../../secrets-command.ts';
+import {SecretsCommand, storeFlags, vaultFlags} from '../../cli/secrets-command.ts';
 import {chooseBackend, logout} from '../../secrets/backends/login.ts';
 import {openTrusted} from '../../secrets/consent/open-trusted.ts';
 

@@ -1,5 +1,5 @@
 import {Args} from '@oclif/core';
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {renderShell} from '../../shell/snippet.ts';
 import {whichShells} from '../../shell/which-shell.ts';
 import {usersShell} from '../../vault/open-vault.ts';

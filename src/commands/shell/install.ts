@@ -1,5 +1,5 @@
 import {Args} from '@oclif/core';
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {printable} from '../../config/printable.ts';
 import {installShell, type ShellInstallResult} from '../../shell/install.ts';
 import {whichShells} from '../../shell/which-shell.ts';

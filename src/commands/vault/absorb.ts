@@ -1,8 +1,8 @@
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {absorb, type AbsorbResult} from '../../vault/absorb.ts';
 import {vaultHere} from '../../vault/inside.ts';
 import {absorbInside} from '../../vault/failures.ts';
-import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+import {imageFlags, keyFlags, openFlags} from '../../cli/vault-flags.ts';
 
 export default class Absorb extends BaseCommand<AbsorbResult> {
   static override description = [

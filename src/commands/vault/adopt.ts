@@ -1,11 +1,11 @@
 import {Flags} from '@oclif/core';
 import {existsSync} from 'node:fs';
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {adoptVault, type AdoptResult} from '../../vault/adopt.ts';
-import {confirm} from '../../prompt/ask.ts';
+import {confirm} from '../../cli/prompt/ask.ts';
 import {adoptionNotAgreed, noVaultAt, onlyOutside} from '../../vault/failures.ts';
 import {locateImage} from '../../vault/location.ts';
-import {imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+import {imageFlags, keyFlags, openFlags} from '../../cli/vault-flags.ts';
 
 export default class Adopt extends BaseCommand<AdoptResult> {
   static override description = [

@@ -1,5 +1,5 @@
 import {Flags} from '@oclif/core';
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {findContributions} from '../../extensions/contributions.ts';
 import {exitCode} from '../../foundation/exit-code.ts';
 import {
@@ -10,10 +10,10 @@ import {
   isClean,
   planCleaning,
 } from '../../vault/clean.ts';
-import {confirm} from '../../prompt/ask.ts';
+import {confirm} from '../../cli/prompt/ask.ts';
 import {cleaningNotAgreed, onlyOutside} from '../../vault/failures.ts';
 import {locateImage} from '../../vault/location.ts';
-import {imageFlags} from '../../vault/vault-flags.ts';
+import {imageFlags} from '../../cli/vault-flags.ts';
 
 export default class Clean extends BaseCommand<CleanResult> {
   static override description = [

@@ -1,9 +1,9 @@
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {createVault, type CreateResult} from '../../vault/create.ts';
 import {onlyOutside} from '../../vault/failures.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
 import {formatSize} from '../../vault/size.ts';
-import {createFlags, imageFlags, keyFlags, openFlags} from '../../vault/vault-flags.ts';
+import {createFlags, imageFlags, keyFlags, openFlags} from '../../cli/vault-flags.ts';
 
 export default class Create extends BaseCommand<CreateResult> {
   static override description = [

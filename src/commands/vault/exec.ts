@@ -1,11 +1,11 @@
 import {Flags} from '@oclif/core';
-import {enteredVariable} from '../../base-command.ts';
-import {SessionCommand} from '../../session-command.ts';
+import {enteredVariable} from '../../cli/base-command.ts';
+import {SessionCommand} from '../../cli/session-command.ts';
 import {becomeCommand, runMasked} from '../../secrets/session/exec-inside.ts';
 import {type VariableChoice, withVariables} from '../../secrets/environment/session-words.ts';
 import {noCommand, noVariableName} from '../../vault/failures.ts';
 import {openOrCreate, type SessionResult} from '../../vault/session.ts';
-import {imageFlags, joinFlags, keyFlags, openFlags, readOnlyFlags, shareFlags} from '../../vault/vault-flags.ts';
+import {imageFlags, joinFlags, keyFlags, openFlags, readOnlyFlags, shareFlags} from '../../cli/vault-flags.ts';
 
 export default class Exec extends SessionCommand {
   static override aliases = ['exec'];

@@ -1,5 +1,5 @@
-import {BaseCommand} from '../../base-command.ts';
-import {describeState} from '../../vault/describe.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
+import {describeState} from '../../cli/report/vault-state.ts';
 import {listOpenVaults, type VaultState} from '../../vault/state.ts';
 
 export default class List extends BaseCommand<readonly VaultState[]> {

@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs';
 import {Flags} from '@oclif/core';
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {findContributions} from '../../extensions/contributions.ts';
 import {exitCode} from '../../foundation/exit-code.ts';
 import {Failure} from '../../foundation/failure.ts';
@@ -13,7 +13,7 @@ import {listOpenVaults} from '../../vault/state.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
 import {nameShells} from '../../vault/welcome.ts';
 import type {Presentation} from '../../vault/open-vault.ts';
-import {imageFlags, waitFlags} from '../../vault/vault-flags.ts';
+import {imageFlags, waitFlags} from '../../cli/vault-flags.ts';
 
 /** The `result` of `vault lock --all --json`. */
 export type AllLocked = {

@@ -1,13 +1,13 @@
-import {BaseCommand} from '../../base-command.ts';
+import {BaseCommand} from '../../cli/base-command.ts';
 import {describeAge} from '../../secrets/age.ts';
 import {count} from '../../secrets/count.ts';
 import {summarizePulled} from '../../secrets/installed/summary.ts';
 import {vaultHere} from '../../vault/inside.ts';
 import {defaultMountPoint, locateImage} from '../../vault/location.ts';
-import {describeState} from '../../vault/describe.ts';
+import {describeState} from '../../cli/report/vault-state.ts';
 import {type PulledSummary, readVaultState, type VaultState} from '../../vault/state.ts';
 import {strayNames} from '../../vault/stray-files.ts';
-import {imageFlags} from '../../vault/vault-flags.ts';
+import {imageFlags} from '../../cli/vault-flags.ts';
 
 export default class Status extends BaseCommand<VaultState> {
   static override aliases = ['status'];

@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import {Flags} from '@oclif/core';
 import {withVariables} from '../../secrets/environment/session-words.ts';
 import {markedShell} from '../../shell/marked-shell.ts';
-import {SessionCommand} from '../../session-command.ts';
+import {SessionCommand} from '../../cli/session-command.ts';
 import {shellEnvironment} from '../../shell/environment.ts';
 import {alreadyInside} from '../../vault/failures.ts';
 import {locateImage} from '../../vault/location.ts';
@@ -15,7 +15,7 @@ import {
   openFlags,
   readOnlyFlags,
   shareFlags,
-} from '../../vault/vault-flags.ts';
+} from '../../cli/vault-flags.ts';
 import {sessionShell} from '../../vault/open-vault.ts';
 
 export default class Unlock extends SessionCommand {

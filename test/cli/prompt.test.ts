@@ -25,7 +25,7 @@ describe('A question on the terminal', () => {
   before(async function () {
     needsRoot(this);
     owner = makeOwner();
-    const prompt = `${installOfModules().folder}/dist/prompt`;
+    const prompt = `${installOfModules().folder}/dist/cli/prompt`;
     for (const kind of ['ask', 'secret'] as const) writeAs(owner, `${owner.home}/${kind}.mjs`, program(kind, prompt));
     terminal = await openTerminal(owner);
   });

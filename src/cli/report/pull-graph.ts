@@ -1,5 +1,5 @@
 import {Listr, type ListrTask, type ListrTaskWrapper, ProcessOutput} from 'listr2';
-import type {PullProgress} from './pull.ts';
+import type {PullProgress} from '../../secrets/pull/pull.ts';
 
 /** A pull as a list of tasks on standard error: redrawn in place on a terminal, or not shown at all. */
 export function pullGraph(style: 'live' | 'silent'): PullProgress {

@@ -1,8 +1,8 @@
-import {columnsOf, wrapText} from '../report/wrap.ts';
-import {vaultCommand} from './given-image.ts';
-import {formatSize} from './size.ts';
-import type {Replacement, VaultState} from './state.ts';
-import {absorbCommand, describeStray} from './stray-files.ts';
+import {columnsOf, wrapText} from './wrap.ts';
+import {vaultCommand} from '../../vault/given-image.ts';
+import {formatSize} from '../../vault/size.ts';
+import type {Replacement, VaultState} from '../../vault/state.ts';
+import {absorbCommand, describeStray} from '../../vault/stray-files.ts';
 
 const meanings = (named: string | undefined): Readonly<Record<VaultState['state'], string>> => ({
   absent: `absent: there is no image. Create one with: ${vaultCommand('vault create', named)}`,

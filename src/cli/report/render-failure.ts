@@ -1,5 +1,5 @@
 import {styleText} from 'node:util';
-import type {Failure} from '../foundation/failure.ts';
+import type {Failure} from '../../foundation/failure.ts';
 import {columnsOf, wrapCommand, wrapText} from './wrap.ts';
 
 /** A failure as people read it: what happened, why, and the next command, a line each. */

@@ -1,5 +1,5 @@
 import {BaseCommand} from './base-command.ts';
-import type {SessionResult} from './vault/session.ts';
+import type {SessionResult} from '../vault/session.ts';
 
 /** What the commands share that become a session: its output is theirs, and so is its exit code. */
 export abstract class SessionCommand extends BaseCommand<SessionResult> {

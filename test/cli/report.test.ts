@@ -2,8 +2,8 @@ import {spawnSync} from 'node:child_process';
 import {expect} from 'chai';
 import {exitCode} from '../../src/foundation/exit-code.ts';
 import {Failure} from '../../src/foundation/failure.ts';
-import {renderFailure, renderWarning} from '../../src/report/render-failure.ts';
-import {wrapCommand, wrapText} from '../../src/report/wrap.ts';
+import {renderFailure, renderWarning} from '../../src/cli/report/render-failure.ts';
+import {wrapCommand, wrapText} from '../../src/cli/report/wrap.ts';
 
 const sentence =
   'The mount point /home/somebody/with/a/very/long/path/that/does/not/fit/into/one/line/of/a/terminal/secrets does ' +

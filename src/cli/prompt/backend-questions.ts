@@ -1,7 +1,7 @@
 import {printable} from '../../config/printable.ts';
-import {ask as askOnTerminal} from '../../prompt/ask.ts';
-import {askSecret as askSecretOnTerminal} from '../../prompt/ask-secret.ts';
-import {noTerminalForSecret} from '../failures.ts';
+import {ask as askOnTerminal} from './ask.ts';
+import {askSecret as askSecretOnTerminal} from './ask-secret.ts';
+import {noTerminalForSecret} from '../../secrets/failures.ts';
 
 /** Asks a plugin's question on the terminal. Throws a Failure (64) without one. */
 export async function ask(question: string): Promise<string> {

@@ -1,19 +1,19 @@
 import {existsSync} from 'node:fs';
 import {Flags} from '@oclif/core';
 import {BaseCommand, enteredVariable} from './base-command.ts';
-import {findContributions} from './extensions/contributions.ts';
-import {loadModule} from './extensions/load.ts';
-import {outsideVault} from './secrets/failures.ts';
-import type {LoadBackend} from './secrets/backends/backends.ts';
-import {readSecretsFile} from './secrets/secrets-file.ts';
-import {makeMapping, type Mapping} from './secrets/mapping/mapping.ts';
-import type {PullRequest} from './secrets/pull/pull.ts';
+import {findContributions} from '../extensions/contributions.ts';
+import {loadModule} from '../extensions/load.ts';
+import {outsideVault} from '../secrets/failures.ts';
+import type {LoadBackend} from '../secrets/backends/backends.ts';
+import {readSecretsFile} from '../secrets/secrets-file.ts';
+import {makeMapping, type Mapping} from '../secrets/mapping/mapping.ts';
+import type {PullRequest} from '../secrets/pull/pull.ts';
 import {confirm} from './prompt/ask.ts';
-import {userEnvironment} from './secrets/environment/user-environment.ts';
-import {requireWritable, vaultHere} from './vault/inside.ts';
-import {currentFolder, locateImage} from './vault/location.ts';
-import {openOrCreate} from './vault/session.ts';
-import {imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from './vault/vault-flags.ts';
+import {userEnvironment} from '../secrets/environment/user-environment.ts';
+import {requireWritable, vaultHere} from '../vault/inside.ts';
+import {currentFolder, locateImage} from '../vault/location.ts';
+import {openOrCreate} from '../vault/session.ts';
+import {imageFlags, joinFlags, keyFlags, openFlags, shareFlags} from './vault-flags.ts';
 
 /** Which vault is filled, where that is not the one that this shell is in. */
 export const vaultFlags = {...imageFlags, ...keyFlags, ...openFlags, ...joinFlags, ...shareFlags};

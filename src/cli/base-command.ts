@@ -8,29 +8,31 @@ import {
   requireSettings,
   type Surroundings,
   surroundingsHere,
-} from './config/config.ts';
-import {findOwnHome} from './config/own-home.ts';
-import {internalError, unknownFlag, wrongUsage} from './help/failures.ts';
-import {shellEnvironment} from './shell/environment.ts';
-import {isOfUse} from './extensions/bridge-use.ts';
-import {findContributions} from './extensions/contributions.ts';
-import {defaultsFiles} from './extensions/packs.ts';
-import {pluginProblems} from './extensions/start.ts';
-import type {Failure} from './foundation/failure.ts';
-import {shellWord} from './foundation/shell-word.ts';
-import type {RunningVault} from './kernel/open-vaults.ts';
-import {inForeground} from './kernel/terminal.ts';
-import {nearest} from './config/nearest.ts';
+} from '../config/config.ts';
+import {findOwnHome} from '../config/own-home.ts';
+import {internalError, unknownFlag, wrongUsage} from './failures.ts';
+import {shellEnvironment} from '../shell/environment.ts';
+import {isOfUse} from '../extensions/bridge-use.ts';
+import {findContributions} from '../extensions/contributions.ts';
+import {defaultsFiles} from '../extensions/packs.ts';
+import {pluginProblems} from '../extensions/start.ts';
+import type {Failure} from '../foundation/failure.ts';
+import {shellWord} from '../foundation/shell-word.ts';
+import type {RunningVault} from '../kernel/open-vaults.ts';
+import {inForeground} from '../kernel/terminal.ts';
+import {nearest} from '../config/nearest.ts';
+import {confirm} from './prompt/ask.ts';
 import {renderFailure, renderWarning} from './report/render-failure.ts';
-import {isImageOf, type NamedVault, requireThisVault, vaultHere} from './vault/inside.ts';
-import type {DeclaredBridge} from './vault/bridges.ts';
-import {refuseInexactArguments} from './vault/exact-words.ts';
-import {askMeanwhile, isForPeople, isNoticeDue, versionToAnnounce} from './update/notice.ts';
-import {otherVault} from './vault/failures.ts';
-import {forGivenImage} from './vault/given-image.ts';
-import type {KeyFlags} from './vault/key-flags.ts';
-import {locateImage} from './vault/location.ts';
-import type {Presentation} from './vault/open-vault.ts';
+import {columnsOf, wrapText} from './report/wrap.ts';
+import {isImageOf, type NamedVault, requireThisVault, vaultHere} from '../vault/inside.ts';
+import type {DeclaredBridge} from '../vault/bridges.ts';
+import {refuseInexactArguments} from '../vault/exact-words.ts';
+import {askMeanwhile, isForPeople, isNoticeDue, versionToAnnounce} from '../update/notice.ts';
+import {otherVault} from '../vault/failures.ts';
+import {forGivenImage} from '../vault/given-image.ts';
+import type {KeyFlags} from '../vault/key-flags.ts';
+import {locateImage} from '../vault/location.ts';
+import type {Presentation} from '../vault/open-vault.ts';
 
 /** The envelope of every `--json` answer; `docs/json.md` has the shape of each command's `result`. */
 export type JsonEnvelope<T> = {
@@ -194,7 +196,16 @@ export abstract class BaseCommand<T> extends Command {
   /** How this command shows the lifecycle; a quiet one shows it with `--debug` only. */
   protected presentation(flags: {debug: boolean}, quiet = false): Presentation {
     const style = this.jsonEnabled() || (quiet && !flags.debug) ? 'silent' : canRedraw() ? 'live' : 'lines';
-    return {style, debug: flags.debug, remark: (text) => this.remark(text), notice: (text) => this.notice(text)};
+    return {
+      style,
+      debug: flags.debug,
+      remark: (text) => this.remark(text),
+      notice: (text) => this.notice(text),
+      tell: (text) => {
+        if (style !== 'silent') process.stderr.write(`${wrapText(text, columnsOf(process.stderr), '', '  ')}\n`);
+      },
+      confirm,
+    };
   }
 
   /** Every error ends here, once: as sentences or as JSON, and with its exit code. */

@@ -1,11 +1,11 @@
 import {Flags} from '@oclif/core';
 import {BaseCommand} from './base-command.ts';
-import {loadConfig, requireSettings, surroundingsHere} from './config/config.ts';
-import {userDataFolder} from './config/own-home.ts';
-import {findContributions} from './extensions/contributions.ts';
-import {lockDataFolder} from './extensions/data-folder.ts';
-import {type Shop, shopOf} from './extensions/install.ts';
-import {defaultsFiles} from './extensions/packs.ts';
+import {loadConfig, requireSettings, surroundingsHere} from '../config/config.ts';
+import {userDataFolder} from '../config/own-home.ts';
+import {findContributions} from '../extensions/contributions.ts';
+import {lockDataFolder} from '../extensions/data-folder.ts';
+import {type Shop, shopOf} from '../extensions/install.ts';
+import {defaultsFiles} from '../extensions/packs.ts';
 import {confirm} from './prompt/ask.ts';
 
 /** For what may switch off other plugins. */
