@@ -24,8 +24,6 @@ export type ObservedVault = {
   readonly mappings: readonly {readonly name: string; readonly openCount: number; readonly deferredRemove: boolean}[];
   /** Loop devices on its image's inode. */
   readonly loops: readonly {readonly name: string; readonly autoclear: boolean}[];
-  /** FUSE connections that serve it. */
-  readonly connections: readonly {readonly id: string; readonly serverPid?: number}[];
 };
 
 export type Holder = {readonly pid: number; readonly startTicks: number; readonly command: string};
@@ -40,5 +38,4 @@ export type CleanupAction =
   | {readonly do: 'close-mapping'; readonly name: string; readonly deferred: boolean}
   /** Replaces the mapping's table by one of errors, so that it can be removed under whoever holds it. */
   | {readonly do: 'force-remove-mapping'; readonly name: string}
-  | {readonly do: 'detach-loop'; readonly name: string}
-  | {readonly do: 'abort-connection'; readonly id: string};
+  | {readonly do: 'detach-loop'; readonly name: string};

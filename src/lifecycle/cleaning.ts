@@ -10,7 +10,6 @@ export type Observation = {
   readonly mounts: readonly {readonly mountPoint: string; readonly pid: number; readonly shared: boolean}[];
   readonly mappings: readonly {readonly name: string; readonly openCount: number; readonly deferredRemove: boolean}[];
   readonly loops: readonly {readonly name: string; readonly autoclear: boolean}[];
-  readonly connections: readonly {readonly id: string; readonly serverPid?: number}[];
 };
 
 export type ObservedProcess = {readonly pid: number; readonly startTicks: number; readonly command: string};
@@ -22,8 +21,7 @@ export type CleanAction =
   | {readonly do: 'unmount'; readonly mountPoint: string; readonly pid: number; readonly lazy: boolean}
   | {readonly do: 'close-mapping'; readonly name: string; readonly deferred: boolean}
   | {readonly do: 'force-remove-mapping'; readonly name: string}
-  | {readonly do: 'detach-loop'; readonly name: string}
-  | {readonly do: 'abort-connection'; readonly id: string};
+  | {readonly do: 'detach-loop'; readonly name: string};
 
 /** What became of an action. */
 export type CleanOutcome =
@@ -44,7 +42,6 @@ const fields: Readonly<Record<CleanAction['do'], Readonly<Record<string, (value:
   'close-mapping': {name: isName, deferred: isBoolean},
   'force-remove-mapping': {name: isName},
   'detach-loop': {name: (value) => typeof value === 'string' && /^loop\d{1,7}$/.test(value)},
-  'abort-connection': {id: isName},
 };
 
 /** Whether a value is one of the actions, with their fields and no other. */
@@ -81,7 +78,7 @@ function isPath(value: unknown): boolean {
   );
 }
 
-/** Names of mappings and connections: what begins like an option is not one. */
+/** Names of mappings: what begins like an option is not one. */
 function isName(value: unknown): boolean {
   return typeof value === 'string' && /^[\w+:@.][\w+:@.-]{0,126}$/.test(value);
 }

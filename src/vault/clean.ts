@@ -125,8 +125,6 @@ function sentenceOf(action: CleanAction): string {
       return `empty the mapping ${quote(action.name)} for the processes that have it open`;
     case 'detach-loop':
       return `detach the loop device ${action.name}`;
-    case 'abort-connection':
-      return `abort the FUSE connection ${quote(action.id)}`;
   }
 }
 

@@ -28,8 +28,7 @@ describe('the module of a plugin', () => {
     const {plugin, module} = await load('export default {contract: 1, plan: () => []};');
 
     expect(plugin.name).to.equal('tazpod-tidy');
-    expect(module.plan({image: '', ghosts: [], holders: [], mounts: [], mappings: [], loops: [], connections: []})).to
-      .be.empty;
+    expect(module.plan({image: '', ghosts: [], holders: [], mounts: [], mappings: [], loops: []})).to.be.empty;
   });
 
   const faults: [string, string, RegExp][] = [

@@ -13,7 +13,6 @@ describe('An action of a cleanup', () => {
       {do: 'close-mapping', name: 'luks-1', deferred: true},
       {do: 'force-remove-mapping', name: 'x'},
       {do: 'detach-loop', name: 'loop12'},
-      {do: 'abort-connection', id: '42'},
     ];
     for (const action of actions) {
       expect(isCleanAction(action), action.do).to.equal(true);
@@ -32,6 +31,7 @@ describe('An action of a cleanup', () => {
     ['a text', 'sync'],
     ['a list', []],
     ['a word of every object', {do: 'constructor'}],
+    ['an action on a FUSE connection', {do: 'abort-connection', id: '42'}],
     ['another signal', {do: 'signal', holder, signal: 'SIGSTOP'}],
     ['a process with more to it', {do: 'signal', holder: {...holder, uid: 0}, signal: 'SIGHUP'}],
     ['a negative pid, which would be a group', {do: 'signal', holder: {...holder, pid: -1}, signal: 'SIGHUP'}],

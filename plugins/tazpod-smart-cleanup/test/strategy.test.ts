@@ -10,7 +10,6 @@ const nothing: ObservedVault = {
   mounts: [],
   mappings: [],
   loops: [],
-  connections: [],
 };
 const holder: Holder = {pid: 7, startTicks: 70, command: 'bash'};
 const mount = {mountPoint: '/mnt/v', pid: 1, shared: true};
@@ -79,7 +78,6 @@ describe('The smart strategy', () => {
       mounts: fc.array(fc.record({mountPoint: name, pid: fc.nat(), shared: fc.boolean()})),
       mappings: fc.array(fc.record({name, openCount: fc.nat(), deferredRemove: fc.boolean()})),
       loops: fc.array(fc.record({name, autoclear: fc.boolean()})),
-      connections: fc.constant([]),
     });
     fc.assert(
       fc.property(vault, (observed) => {
@@ -104,7 +102,6 @@ describe('The smart strategy', () => {
               expect(observed.loops.map((each) => each.name)).to.include(action.name);
               break;
             case 'wait':
-            case 'abort-connection':
           }
         }
       }),

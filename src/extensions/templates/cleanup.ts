@@ -37,7 +37,7 @@ export default strategy;
 import {test} from 'node:test';
 import strategy from '../dist/strategy.js';
 
-const nothing = {image: '/v.img', ghosts: [], holders: [], mounts: [], mappings: [], loops: [], connections: []};
+const nothing = {image: '/v.img', ghosts: [], holders: [], mounts: [], mappings: [], loops: []};
 
 test('does nothing where nothing is left', () => {
   assert.deepEqual(strategy.plan(nothing), []);

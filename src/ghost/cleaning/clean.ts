@@ -118,8 +118,6 @@ async function perform(
       const isThere = readLoopDevices().some(({name}) => name === action.name);
       return isThere ? refused('it is not on this image') : nothing;
     }
-    case 'abort-connection':
-      return refused('it does not serve this image');
   }
 }
 

@@ -63,8 +63,6 @@ export function describeBelongings(image: string, {ghosts, holders, mounts, mapp
     })),
     mappings: mappings.map(({name, openCount, deferredRemove}) => ({name, openCount, deferredRemove})),
     loops: loops.map(({name, autoclear}) => ({name, autoclear})),
-    // A FUSE connection of a vault ends with the ghost that serves it, and has no life of its own.
-    connections: [],
   };
 }
 
