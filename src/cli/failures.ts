@@ -1,4 +1,4 @@
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import {exitCode} from '../foundation/exit-code.ts';
 import {Failure} from '../foundation/failure.ts';
 

@@ -1,6 +1,6 @@
 import {type Stats, statSync} from 'node:fs';
 import {dirname, join} from 'node:path';
-import {printable} from './printable.ts';
+import {printable} from '../foundation/printable.ts';
 
 /** Where one place of the configuration is, or would be. */
 export type FoundFile =

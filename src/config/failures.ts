@@ -1,6 +1,6 @@
 import {exitCode} from '../foundation/exit-code.ts';
 import {Failure} from '../foundation/failure.ts';
-import {printable} from './printable.ts';
+import {printable} from '../foundation/printable.ts';
 
 export function noOwnHome(reasons: readonly string[]): Failure {
   return new Failure(exitCode.noInput, 'You have no home directory.', {

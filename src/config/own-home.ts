@@ -2,7 +2,7 @@ import {realpathSync, statSync} from 'node:fs';
 import {userInfo} from 'node:os';
 import {join} from 'node:path';
 import {noOwnHome} from './failures.ts';
-import {printable} from './printable.ts';
+import {printable} from '../foundation/printable.ts';
 
 /** The user's home, and a warning about it. */
 export type OwnHome = {readonly home: string; readonly remark?: string};

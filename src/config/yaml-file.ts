@@ -4,7 +4,7 @@ import type {Failure} from '../foundation/failure.ts';
 import {invalidYaml, nestedTooDeeply, tooDeep} from './failures.ts';
 import {knownKeys, toJsonSchema, type YamlPath} from './json-schema.ts';
 import {nearest} from './nearest.ts';
-import {printable} from './printable.ts';
+import {printable} from '../foundation/printable.ts';
 import {readText} from './read-text.ts';
 import {sentenceOf} from './schema-sentence.ts';
 

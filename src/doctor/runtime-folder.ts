@@ -1,4 +1,4 @@
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import {findRuntimeFolders} from '../vault/runtime-folder.ts';
 import type {DoctorContext} from './context.ts';
 import type {Finding} from './finding.ts';

@@ -2,7 +2,7 @@ import {dirname} from 'node:path';
 import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
 import {Failure} from '../foundation/failure.ts';
 import type {EngineId} from '../lifecycle/plan.ts';
-import {shellWord} from '../luks/untrusted-text.ts';
+import {shellWord} from '../foundation/shell-word.ts';
 import type {LossReason, Refusal} from './engine.ts';
 import type {Feature} from './ext4-features.ts';
 

@@ -1,7 +1,7 @@
 import {realpathSync, statSync} from 'node:fs';
 import {join, sep} from 'node:path';
 import type {Interfaces} from '@oclif/core';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import type {Contributions} from '../contract/index.ts';
 import {kindWords, type ModuleKind, moduleKinds} from './kinds.ts';
 

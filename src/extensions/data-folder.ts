@@ -1,6 +1,6 @@
 import {mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import {Failure} from '../foundation/failure.ts';
 import {folderLocked, folderNotTrusted, folderNotWritable, notJson} from './failures.ts';
 import {distrust, type InstalledEntry, readEntries} from './installed-packages.ts';

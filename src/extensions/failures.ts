@@ -1,4 +1,4 @@
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import {whyUnread} from '../config/read-text.ts';
 import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
 import {Failure} from '../foundation/failure.ts';

@@ -2,7 +2,7 @@ import {existsSync, realpathSync, rmSync} from 'node:fs';
 import {join, resolve} from 'node:path';
 import type {Interfaces} from '@oclif/core';
 import {userDataFolder} from '../config/own-home.ts';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import {exitCode} from '../foundation/exit-code.ts';
 import {Failure} from '../foundation/failure.ts';
 import {bundledArchive} from './bundled.ts';

@@ -1,7 +1,7 @@
 import {readFileSync, realpathSync, statSync} from 'node:fs';
 import {dirname, join, relative} from 'node:path';
 import type {Interfaces} from '@oclif/core';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 
 /** A package that is installed or linked as a plugin, as its package.json tells it. None of its code has run. */
 export type InstalledPackage = {

@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 import {execa} from 'execa';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import type {Failure} from '../foundation/failure.ts';
 import {npmFailed} from './failures.ts';
 

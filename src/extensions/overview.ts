@@ -1,5 +1,5 @@
 import type {Interfaces} from '@oclif/core';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import type {Contributions} from '../contract/index.ts';
 import type {FoundContributions} from './contributions.ts';
 import {moduleKinds} from './kinds.ts';

@@ -1,7 +1,7 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {type Interfaces, Plugin} from '@oclif/core';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import type {InstalledPackage} from './installed-packages.ts';
 import {plainTexts} from './plugin-text.ts';
 

@@ -1,4 +1,4 @@
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 
 /** What one place of the configuration says about plugins: those in the list, and no others. */
 export type Policy = {

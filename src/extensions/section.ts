@@ -1,5 +1,5 @@
 import {z} from 'zod';
-import {printable} from '../config/printable.ts';
+import {isPrintable, printable} from '../foundation/printable.ts';
 import {sentenceOf} from '../config/schema-sentence.ts';
 import type {Contributions} from '../contract/index.ts';
 import {contractVersion} from './kinds.ts';
@@ -29,7 +29,7 @@ const program = z
 const remark = z
   .string()
   .max(200)
-  .refine((text) => !/[\p{C}\u2028\u2029]/u.test(text), {error: 'must be one line without control characters.'});
+  .refine(isPrintable, {error: 'must be one line without control characters.'});
 
 const modules = z.record(name, pathInPackage).optional();
 

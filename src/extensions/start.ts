@@ -1,6 +1,6 @@
 import {Config, type Interfaces, type Plugin} from '@oclif/core';
 import {userDataFolder} from '../config/own-home.ts';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import {Failure} from '../foundation/failure.ts';
 import {distrust, installedIntegrity, readInstalledPackages} from './installed-packages.ts';
 import {type CoreNames, instantiate} from './plugin-instance.ts';

@@ -9,6 +9,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import {quotedWord} from '../foundation/shell-word.ts';
 import {readKernelText} from '../kernel/kernel-file.ts';
 import {type Mount, readMounts} from '../kernel/mountinfo.ts';
 import type {Caller} from './caller.ts';
@@ -63,7 +64,7 @@ export function leaveCallersGroups({isolation}: Caller, stuck: (why: string) => 
 export function intoSessionGroups(sessionGroups: SessionGroups): string {
   return sessionGroups
     .map((groups) => {
-      const tries = groups.map((group) => `echo 0 >${quote(`${group}/cgroup.procs`)}`);
+      const tries = groups.map((group) => `echo 0 >${quotedWord(`${group}/cgroup.procs`)}`);
       return `{ ${tries.join(' || ')}; } 2>/dev/null || exit 126; `;
     })
     .join('');
@@ -160,8 +161,4 @@ function shows(
 function groupsOf({root, mountPoint}: Mount, path: string): string[] {
   const names = (root === '/' ? path : path.slice(root.length)).split('/').filter((name) => name !== '');
   return names.reduce((groups, name) => [...groups, `${groups.at(-1)!}/${name}`], [mountPoint]);
-}
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,8 +1,8 @@
 import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
 import {Failure} from '../foundation/failure.ts';
 import type {Isolation} from '../lifecycle/plan.ts';
-import {shellWord} from '../luks/untrusted-text.ts';
-import {printablePath} from './printable-path.ts';
+import {shellWord} from '../foundation/shell-word.ts';
+import {printablePath} from '../foundation/printable.ts';
 
 // Who starts the ghost, and where
 

@@ -1,5 +1,5 @@
 import type {TopDirectory} from '../engines/top-directory.ts';
-import {shellWord} from '../luks/untrusted-text.ts';
+import {shellWord} from '../foundation/shell-word.ts';
 import type {Caller} from './caller.ts';
 import {foreignOwner} from './failures.ts';
 

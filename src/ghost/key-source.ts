@@ -16,7 +16,7 @@ import {
   passphrasesDiffer,
 } from './failures.ts';
 import {roughWeaknessOf, weaknessOf} from './passphrase-strength.ts';
-import {printablePath} from './printable-path.ts';
+import {printablePath} from '../foundation/printable.ts';
 
 const read = promisify(readWithCallback);
 

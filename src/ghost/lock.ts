@@ -18,7 +18,7 @@ import type {LockPlan} from '../lifecycle/plan.ts';
 import {asCaller, type Caller} from './caller.ts';
 import {lockedByProcess, noCopyOfRemovedImage} from './failures.ts';
 import {openImageForLock} from './plan/check-plan.ts';
-import {printablePath} from './printable-path.ts';
+import {printablePath} from '../foundation/printable.ts';
 import {lockedMarker} from '../lifecycle/init-label.ts';
 import {atMostEvery, isOwn, wakeAround, withDescendants} from './stopped.ts';
 

@@ -27,7 +27,7 @@ import {type ImagePlace, nameOf, placeOf, watchImage} from './image-place.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
 import {keyReader} from './key-source.ts';
 import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
-import {printablePath} from './printable-path.ts';
+import {printablePath} from '../foundation/printable.ts';
 import {saveRemovedImage} from './save-image.ts';
 import {supervise} from './session/supervise.ts';
 import {joinSession, openVaultOf} from './session/join.ts';

@@ -5,7 +5,7 @@ import type {Failure} from '../foundation/failure.ts';
 import {asCaller, type Caller} from './caller.ts';
 import {imageNotSaved, imageSaved} from './failures.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
-import {printablePath} from './printable-path.ts';
+import {printablePath} from '../foundation/printable.ts';
 
 const chunkBytes = 4 * 1024 * 1024;
 /** How many names are tried. */

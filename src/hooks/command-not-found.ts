@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import type {Hook, Interfaces} from '@oclif/core';
 import type {JsonEnvelope} from '../cli/base-command.ts';
 import {nearest} from '../config/nearest.ts';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import {didYouMean, flagWithoutCommand, unexpectedArgument, unknownCommand} from '../cli/failures.ts';
 import {meaningOf} from '../help/synonyms.ts';
 import type {Failure} from '../foundation/failure.ts';

@@ -1,6 +1,6 @@
 import {exitCode} from '../foundation/exit-code.ts';
 import type {ExitCode} from '../foundation/exit-code.ts';
-import {shellWord} from './untrusted-text.ts';
+import {shellWord} from '../foundation/shell-word.ts';
 
 export type VettingLimits = {
   readonly imageSizeBytes: number;

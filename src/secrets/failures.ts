@@ -1,5 +1,5 @@
 import {dirname} from 'node:path';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 import type {BackendError} from '../contract/index.ts';
 import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
 import {Failure} from '../foundation/failure.ts';

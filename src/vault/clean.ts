@@ -3,6 +3,7 @@ import {type FoundContributions} from '../extensions/contributions.ts';
 import {loadModule} from '../extensions/load.ts';
 import {type CleanAction, type CleanOutcome, isCleanAction, type Observation} from '../lifecycle/cleaning.ts';
 import {maximumActions} from '../lifecycle/cleaning.ts';
+import {printablePath} from '../foundation/printable.ts';
 import type {GhostMessage} from '../lifecycle/message.ts';
 import {type GhostPlan, planVersion} from '../lifecycle/plan.ts';
 import {chooseEscalation} from './escalation.ts';
@@ -88,11 +89,11 @@ export function isClean({ghosts, holders, mounts, mappings, loops}: Observation)
 export function describeObservation({ghosts, holders, mounts, mappings, loops}: Observation): string[] {
   return [
     ...ghosts.map(({pid}) => `a ghost, with init process ${pid}`),
-    ...holders.map(({pid, command}) => `process ${pid}, ${quote(command)}, uses it`),
-    ...mounts.map(({mountPoint, pid}) => `mounted at ${quote(mountPoint)}, as process ${pid} sees it`),
+    ...holders.map(({pid, command}) => `process ${pid}, ${printablePath(command)}, uses it`),
+    ...mounts.map(({mountPoint, pid}) => `mounted at ${printablePath(mountPoint)}, as process ${pid} sees it`),
     ...mappings.map(
       ({name, openCount, deferredRemove}) =>
-        `the mapping ${quote(name)}, open ${openCount} times${deferredRemove ? ', marked for removal' : ''}`,
+        `the mapping ${printablePath(name)}, open ${openCount} times${deferredRemove ? ', marked for removal' : ''}`,
     ),
     ...loops.map(({name, autoclear}) => `the loop device ${name}${autoclear ? ', which detaches itself' : ''}`),
   ];
@@ -112,25 +113,20 @@ export function describeAction({action, outcome, why}: CleanedAction): string {
 function sentenceOf(action: CleanAction): string {
   switch (action.do) {
     case 'sync':
-      return `sync ${quote(action.mountPoint)}`;
+      return `sync ${printablePath(action.mountPoint)}`;
     case 'signal':
-      return `${action.signal} to process ${action.holder.pid}, ${quote(action.holder.command)}`;
+      return `${action.signal} to process ${action.holder.pid}, ${printablePath(action.holder.command)}`;
     case 'wait':
       return `wait up to ${action.ms / 1000} s for the processes`;
     case 'unmount':
-      return `unmount ${quote(action.mountPoint)}${action.lazy ? ' lazily' : ''}`;
+      return `unmount ${printablePath(action.mountPoint)}${action.lazy ? ' lazily' : ''}`;
     case 'close-mapping':
-      return `remove the mapping ${quote(action.name)}${action.deferred ? ', or mark it for removal when no process has it open' : ''}`;
+      return `remove the mapping ${printablePath(action.name)}${action.deferred ? ', or mark it for removal when no process has it open' : ''}`;
     case 'force-remove-mapping':
-      return `empty the mapping ${quote(action.name)} for the processes that have it open`;
+      return `empty the mapping ${printablePath(action.name)} for the processes that have it open`;
     case 'detach-loop':
       return `detach the loop device ${action.name}`;
   }
-}
-
-/** Names of processes and paths may hold anything. */
-function quote(text: string): string {
-  return text.replace(/[\p{C}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }
 
 async function observeVault(image: string, presentation: Presentation): Promise<Observation> {

@@ -1,4 +1,4 @@
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 
 /** How many names the warning has. */
 const mostNames = 5;

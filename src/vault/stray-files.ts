@@ -1,5 +1,5 @@
 import {readdirSync} from 'node:fs';
-import {printable} from '../config/printable.ts';
+import {printable} from '../foundation/printable.ts';
 
 /**
  * What lies in a mount point while no vault covers it: files that somebody has put there in the belief that the vault

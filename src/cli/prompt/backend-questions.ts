@@ -1,4 +1,4 @@
-import {printable} from '../../config/printable.ts';
+import {printable} from '../../foundation/printable.ts';
 import {ask as askOnTerminal} from './ask.ts';
 import {askSecret as askSecretOnTerminal} from './ask-secret.ts';
 import {noTerminalForSecret} from '../../secrets/failures.ts';

@@ -2,7 +2,7 @@ import {Flags} from '@oclif/core';
 import {toJsonSchema} from '../../config/json-schema.ts';
 import {mappingFlags, SecretsCommand} from '../../cli/secrets-command.ts';
 import {checkSettings} from '../../secrets/backends/backends.ts';
-import {count} from '../../secrets/count.ts';
+import {count} from '../../foundation/count.ts';
 import {makeMapping} from '../../secrets/mapping/mapping.ts';
 import {secretsSchema} from '../../secrets/mapping/secrets-schema.ts';
 

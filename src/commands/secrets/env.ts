@@ -1,7 +1,7 @@
 import {Flags} from '@oclif/core';
 import {isatty} from 'node:tty';
+import {describeAge} from '../../foundation/age.ts';
 import {SecretsCommand} from '../../cli/secrets-command.ts';
-import {describeAge} from '../../secrets/age.ts';
 import {exportShells, loadCommand, printExports} from '../../secrets/session/exports.ts';
 import {userEnvironment} from '../../secrets/environment/user-environment.ts';
 import {lastChecked} from '../../secrets/installed/checked.ts';

@@ -1,10 +1,10 @@
 import {Flags} from '@oclif/core';
-import {printable} from '../../config/printable.ts';
+import {printable} from '../../foundation/printable.ts';
+import {count} from '../../foundation/count.ts';
+import {describeAge} from '../../foundation/age.ts';
 import {mappingFlags, SecretsCommand, storeFlags, vaultFlags} from '../../cli/secrets-command.ts';
-import {count} from '../../secrets/count.ts';
 import {findClearCopies, removeClearCopies} from '../../secrets/pull/clear-copies.ts';
 import {confirm} from '../../cli/prompt/ask.ts';
-import {describeAge} from '../../secrets/age.ts';
 import {pullGraph} from '../../cli/report/pull-graph.ts';
 import {openTrusted} from '../../secrets/consent/open-trusted.ts';
 import {pull, type PullResult} from '../../secrets/pull/pull.ts';

@@ -1,6 +1,6 @@
 import {Args} from '@oclif/core';
+import {printable} from '../../foundation/printable.ts';
 import {BaseCommand} from '../../cli/base-command.ts';
-import {printable} from '../../config/printable.ts';
 import {installShell, type ShellInstallResult} from '../../shell/install.ts';
 import {whichShells} from '../../shell/which-shell.ts';
 import {usersShell} from '../../vault/open-vault.ts';

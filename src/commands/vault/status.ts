@@ -1,6 +1,6 @@
+import {describeAge} from '../../foundation/age.ts';
+import {count} from '../../foundation/count.ts';
 import {BaseCommand} from '../../cli/base-command.ts';
-import {describeAge} from '../../secrets/age.ts';
-import {count} from '../../secrets/count.ts';
 import {summarizePulled} from '../../secrets/installed/summary.ts';
 import {vaultHere} from '../../vault/inside.ts';
 import {defaultMountPoint, locateImage} from '../../vault/location.ts';

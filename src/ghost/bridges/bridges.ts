@@ -10,7 +10,7 @@ import {bridgeNotMounted, bridgeRefused, bridgesNotPrepared} from '../failures.t
 import type {BridgeOrder, BridgeReport} from './bridge-worker.ts';
 import type {Caller} from '../caller.ts';
 import {openBridge} from '../plan/check-plan.ts';
-import {printablePath} from '../printable-path.ts';
+import {printablePath} from '../../foundation/printable.ts';
 import {runAsCaller} from '../run-as-caller.ts';
 import type {SessionNamespaces} from '../session/session.ts';
 

@@ -6,7 +6,7 @@ import {Failure} from '../../foundation/failure.ts';
 import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
 import {asCaller, type Caller} from '../caller.ts';
 import {cannotOpen, imageExists, ofAnotherUser, onlyReadable, refused} from '../failures.ts';
-import {printablePath} from '../printable-path.ts';
+import {printablePath} from '../../foundation/printable.ts';
 import {openTakenTerminal} from '../guarded-terminal.ts';
 
 /**

@@ -8,7 +8,7 @@ import {Directory} from '../directory.ts';
 import {asCaller, type Caller} from '../caller.ts';
 import {noOwnSockets} from '../failures.ts';
 import type {OpenedPlan} from '../plan/check-plan.ts';
-import {printablePath} from '../printable-path.ts';
+import {printablePath} from '../../foundation/printable.ts';
 
 /*
  * The kernel finds a socket by its inode, with any mounts: a program that listens in a directory which is there

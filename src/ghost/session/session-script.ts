@@ -1,3 +1,4 @@
+import {quotedWord} from '../../foundation/shell-word.ts';
 import {readProcessStat} from '../../kernel/process-record.ts';
 import {findProgram, onlyBelow} from '../../kernel/program.ts';
 import {joinedName, lockedMarker} from '../../lifecycle/init-label.ts';
@@ -72,8 +73,8 @@ export const stoppedWord = 'stopped';
 
 /** A terminal of the session's own, in the private devpts, relayed to the one outside. */
 export function relay(program: string): string {
-  const script = `script --quiet --return --command ${quote(withJobControl(program))} /dev/null`;
-  return sudoRelays() ? `sh -c ${quote(`trap '' TTOU; exec ${script}`)}` : script;
+  const script = `script --quiet --return --command ${quotedWord(withJobControl(program))} /dev/null`;
+  return sudoRelays() ? `sh -c ${quotedWord(`trap '' TTOU; exec ${script}`)}` : script;
 }
 
 /**
@@ -110,12 +111,14 @@ export function withoutPrivileges(caller: Caller, orderPath: string, sessionGrou
   const start = `${newKeyring()} exec "$@"`;
   const drop = [
     `exec 3<&- 4<&-; ${callersLimits()} ${newKeyring()} exec setpriv ${caller.isolation === 'sealed' ? ids : ''}`,
-    `--inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- /bin/sh -c ${quote(start)} sh`,
-    [process.execPath, nodeWithoutDebugger, launchPath, orderPath].map(quote).join(' '),
+    `--inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- /bin/sh -c ${quotedWord(start)} sh`,
+    [process.execPath, nodeWithoutDebugger, launchPath, orderPath].map(quotedWord).join(' '),
   ].join(' ');
-  if (caller.isolation === 'private') return `/bin/sh -c ${quote(drop)}`;
-  const way = `nsenter --user=/proc/self/fd/4 -- /bin/sh -c ${quote(drop)}`;
-  return sessionGroups.length === 0 ? way : `/bin/sh -c ${quote(`${intoSessionGroups(sessionGroups)}exec ${way}`)}`;
+  if (caller.isolation === 'private') return `/bin/sh -c ${quotedWord(drop)}`;
+  const way = `nsenter --user=/proc/self/fd/4 -- /bin/sh -c ${quotedWord(drop)}`;
+  return sessionGroups.length === 0
+    ? way
+    : `/bin/sh -c ${quotedWord(`${intoSessionGroups(sessionGroups)}exec ${way}`)}`;
 }
 
 /**
@@ -126,7 +129,7 @@ export function withoutPrivileges(caller: Caller, orderPath: string, sessionGrou
  */
 function newKeyring(): string {
   const e4crypt = findProgram('e4crypt');
-  return e4crypt === undefined ? '' : `${quote(e4crypt)} new_session </dev/null >/dev/null 2>&1;`;
+  return e4crypt === undefined ? '' : `${quotedWord(e4crypt)} new_session </dev/null >/dev/null 2>&1;`;
 }
 
 /** A command that ends with this process: see `startBound`. */
@@ -135,7 +138,3 @@ export function bound(command: readonly string[]): string[] {
 }
 
 const launchPath = ownProgram('ghost/session/launch');
-
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}

@@ -1,4 +1,4 @@
-import {printable} from '../../config/printable.ts';
+import {printable} from '../../foundation/printable.ts';
 import type {BackendContext, BackendError, SecretBackend} from '../../contract/index.ts';
 import {Failure} from '../../foundation/failure.ts';
 import {backendError, backendMisbehaved, backendTimedOut, requestInterrupted} from '../failures.ts';

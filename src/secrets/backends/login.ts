@@ -1,4 +1,4 @@
-import {printable} from '../../config/printable.ts';
+import {printable} from '../../foundation/printable.ts';
 import type {LoginAnswer, LoginRequest} from '../../contract/index.ts';
 import {Failure} from '../../foundation/failure.ts';
 import {audit} from '../vault-directory/audit.ts';

@@ -1,6 +1,6 @@
 import {readFileSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
-import {printable} from '../../config/printable.ts';
+import {printable} from '../../foundation/printable.ts';
 import type {OpenedBackend} from '../backends/backends.ts';
 import type {Mapping} from '../mapping/mapping.ts';
 import {digestOf} from '../mapping/settings-digest.ts';

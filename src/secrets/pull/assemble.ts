@@ -1,5 +1,5 @@
 import {join, resolve} from 'node:path';
-import {printable} from '../../config/printable.ts';
+import {printable} from '../../foundation/printable.ts';
 import {readText} from '../../config/read-text.ts';
 import type {Secret} from '../../contract/index.ts';
 import type {Failure} from '../../foundation/failure.ts';

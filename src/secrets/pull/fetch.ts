@@ -1,7 +1,7 @@
-import {printable} from '../../config/printable.ts';
+import {printable} from '../../foundation/printable.ts';
 import type {Secret} from '../../contract/index.ts';
 import {callBackend} from '../backends/backends.ts';
-import {count} from '../count.ts';
+import {count} from '../../foundation/count.ts';
 import {backendMisbehaved} from '../failures.ts';
 import type {FolderRequest} from './plan.ts';
 import {type PullProgress, progressStep} from './progress.ts';

@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import {isKnownVault} from '../../lifecycle/vault-mark.ts';
 import {isUnreachable, type OpenedBackend} from '../backends/backends.ts';
 import {adoptVault, type TrustRequest} from '../consent/open-trusted.ts';
-import {count} from '../count.ts';
+import {count} from '../../foundation/count.ts';
 import {otherSecretsFile} from '../failures.ts';
 import {lastChecked, markChecked} from '../installed/checked.ts';
 import {compareSet, type Difference} from '../installed/compare.ts';

@@ -1,3 +1,5 @@
+import {count} from './count.ts';
+
 const units = [
   ['day', 86_400_000],
   ['hour', 3_600_000],
@@ -8,7 +10,5 @@ const units = [
 export function describeAge(then: Date, now = new Date()): string {
   const ms = now.getTime() - then.getTime();
   const unit = units.find(([, each]) => ms >= each);
-  if (unit === undefined) return 'just now';
-  const count = Math.floor(ms / unit[1]);
-  return `${count} ${unit[0]}${count === 1 ? '' : 's'} ago`;
+  return unit === undefined ? 'just now' : `${count(Math.floor(ms / unit[1]), unit[0])} ago`;
 }
