@@ -1,4 +1,5 @@
-import {closeSync, constants, openSync, readSync} from 'node:fs';
+import {closeSync, constants, openSync} from 'node:fs';
+import {readWhole} from '../foundation/whole-bytes.ts';
 import {exitCode} from '../foundation/exit-code.ts';
 import {quoteUntrusted} from '../luks/untrusted-text.ts';
 import type {Refusal} from './engine.ts';
@@ -68,7 +69,7 @@ function readSuperblock(path: string): Buffer {
   const fd = openSync(path, constants.O_RDONLY);
   try {
     const bytes = Buffer.alloc(superblockAt.sizeBytes);
-    return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, superblockAt.offsetBytes));
+    return bytes.subarray(0, readWhole(fd, bytes, superblockAt.offsetBytes));
   } catch (error) {
     throw superblockUnreadable(error);
   } finally {

@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
-import {closeSync, constants, fstatSync, fsyncSync, openSync, readlinkSync, readSync, writeSync} from 'node:fs';
+import {closeSync, constants, fstatSync, fsyncSync, openSync, readlinkSync} from 'node:fs';
 import {setImmediate as nextTurn} from 'node:timers/promises';
+import {readWhole, writeWhole} from '../foundation/whole-bytes.ts';
 import type {Failure} from '../foundation/failure.ts';
 import {asCaller, type Caller} from './caller.ts';
 import {imageNotSaved, imageSaved} from './failures.ts';
@@ -62,19 +63,14 @@ async function digestOf(
   const hash = createHash('sha256');
   const buffer = Buffer.alloc(chunkBytes);
   for (let at = 0; at < sizeBytes;) {
-    const count = readSync(fd, buffer, 0, Math.min(chunkBytes, sizeBytes - at), at);
-    if (count === 0) throw new Error('The image is shorter than it was.');
-    const chunk = buffer.subarray(0, count);
+    const chunk = buffer.subarray(0, Math.min(chunkBytes, sizeBytes - at));
+    if (readWhole(fd, chunk, at) < chunk.length) throw new Error('The image is shorter than it was.');
     hash.update(chunk);
     take(chunk, at);
-    at += count;
+    at += chunk.length;
     await nextTurn();
   }
   return hash.digest('hex');
-}
-
-function writeWhole(fd: number, chunk: Buffer, atBytes: number): void {
-  for (let done = 0; done < chunk.length;) done += writeSync(fd, chunk, done, chunk.length - done, atBytes + done);
 }
 
 /** `vault.img.saved`, or with a number behind it. Who takes it meanwhile keeps it: a link replaces nothing. */

@@ -1,4 +1,5 @@
-import {closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync} from 'node:fs';
+import {closeSync, fstatSync, fsyncSync, ftruncateSync} from 'node:fs';
+import {readWhole, writeWhole} from '../foundation/whole-bytes.ts';
 import {exitCode} from '../foundation/exit-code.ts';
 import {type ConfinedOptions, runConfined} from '../confined/run-confined.ts';
 import type {ProgramResult} from '../kernel/program.ts';
@@ -92,8 +93,7 @@ function copyHeader(headerFd: number, imageFd: number): void {
   const bytes = Buffer.alloc(2 ** 20);
   try {
     for (let offset = 0; offset < headerSizeBytes; offset += bytes.length) {
-      const count = readSync(headerFd, bytes, 0, bytes.length, offset);
-      for (let done = 0; done < count;) done += writeSync(imageFd, bytes, done, count - done, offset + done);
+      writeWhole(imageFd, bytes.subarray(0, readWhole(headerFd, bytes, offset)), offset);
     }
     fsyncSync(imageFd);
   } catch (error) {

@@ -1,5 +1,6 @@
 import {createHash} from 'node:crypto';
-import {fstatSync, readSync} from 'node:fs';
+import {fstatSync} from 'node:fs';
+import {readWhole} from '../foundation/whole-bytes.ts';
 import {
   binaryHeaderSizeBytes,
   checksumMatches,
@@ -85,11 +86,5 @@ function fingerprintOf(binary: BinaryHeader, area: Buffer): string {
 
 function readAt(fd: number, offsetBytes: number, sizeBytes: number): Buffer {
   const buffer = Buffer.alloc(sizeBytes);
-  let done = 0;
-  while (done < sizeBytes) {
-    const count = readSync(fd, buffer, done, sizeBytes - done, offsetBytes + done);
-    if (count === 0) break;
-    done += count;
-  }
-  return buffer.subarray(0, done);
+  return buffer.subarray(0, readWhole(fd, buffer, offsetBytes));
 }

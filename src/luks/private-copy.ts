@@ -1,4 +1,5 @@
-import {closeSync, constants, ftruncateSync, openSync, readSync, writeSync} from 'node:fs';
+import {closeSync, constants, ftruncateSync, openSync} from 'node:fs';
+import {readWhole, writeWhole} from '../foundation/whole-bytes.ts';
 import {splitKeySizeBytes} from './anti-forensic.ts';
 import {imageRefused, keySlotCutShort} from './failures.ts';
 import {readHeaderCopies} from './header-reader.ts';
@@ -62,7 +63,7 @@ export function discardVettedHeader(vettedHeader: VettedHeader): void {
 }
 
 function writeCopy(imageFd: number, copyFd: number, header: LuksHeader): void {
-  writeAll(copyFd, renderHeader(header), 0);
+  writeWhole(copyFd, renderHeader(header), 0);
   for (const {area, keySizeBytes} of header.keyslots) {
     copyRange(imageFd, copyFd, area.offsetBytes, splitKeySizeBytes(keySizeBytes));
   }
@@ -72,16 +73,6 @@ function writeCopy(imageFd: number, copyFd: number, header: LuksHeader): void {
 
 function copyRange(fromFd: number, toFd: number, offsetBytes: number, sizeBytes: number): void {
   const bytes = Buffer.alloc(sizeBytes);
-  for (let done = 0; done < sizeBytes;) {
-    const count = readSync(fromFd, bytes, done, sizeBytes - done, offsetBytes + done);
-    if (count === 0) throw keySlotCutShort();
-    done += count;
-  }
-  writeAll(toFd, bytes, offsetBytes);
-}
-
-function writeAll(fd: number, bytes: Buffer, offsetBytes: number): void {
-  for (let done = 0; done < bytes.length;) {
-    done += writeSync(fd, bytes, done, bytes.length - done, offsetBytes + done);
-  }
+  if (readWhole(fromFd, bytes, offsetBytes) < sizeBytes) throw keySlotCutShort();
+  writeWhole(toFd, bytes, offsetBytes);
 }

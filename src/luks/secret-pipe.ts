@@ -1,5 +1,6 @@
 import {randomBytes} from 'node:crypto';
-import {closeSync, constants, openSync, readSync, unlinkSync} from 'node:fs';
+import {closeSync, constants, openSync, unlinkSync} from 'node:fs';
+import {readWhole} from '../foundation/whole-bytes.ts';
 import {run} from '../kernel/program.ts';
 import {noPrivatePipe} from './failures.ts';
 import {allocateSecret} from './secret-buffer.ts';
@@ -38,12 +39,8 @@ export async function openSecretPipe(privateDirectory: string): Promise<SecretPi
  */
 export function drainSecretPipe(readFd: number, limitBytes: number): Buffer | undefined {
   const bytes = allocateSecret(limitBytes);
-  let length = 0;
-  while (length < limitBytes) {
-    const count = readSync(readFd, bytes, length, limitBytes - length, null);
-    if (count === 0) return bytes.subarray(0, length);
-    length += count;
-  }
+  const length = readWhole(readFd, bytes);
+  if (length < limitBytes) return bytes.subarray(0, length);
   bytes.fill(0);
   return undefined;
 }

@@ -15,9 +15,9 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import {dirname, resolve} from 'node:path';
+import {writeWhole} from '../foundation/whole-bytes.ts';
 import {Failure} from '../foundation/failure.ts';
 import {fileUnchangeable, notAFile, tooManyLinks} from './failures.ts';
 
@@ -58,8 +58,7 @@ export function replaceFile(path: string, content: string, newMode = 0o644): voi
     mkdirSync(dirname(path), {recursive: true, mode: 0o700});
     const fd = openSync(beside, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     try {
-      const bytes = Buffer.from(content, 'latin1');
-      for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+      writeWhole(fd, Buffer.from(content, 'latin1'));
       fchmodSync(fd, mode & 0o7777);
       fsyncSync(fd);
     } finally {

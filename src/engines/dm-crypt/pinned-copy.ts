@@ -1,4 +1,5 @@
-import {closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync} from 'node:fs';
+import {closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync} from 'node:fs';
+import {readWhole, writeWhole} from '../../foundation/whole-bytes.ts';
 import {openNamelessFile} from '../../luks/private-copy.ts';
 import {imageCutShort} from '../failures.ts';
 import {pinnedBytes} from '../superblock.ts';
@@ -42,10 +43,6 @@ export class PinnedCopy {
 
 function copyBytes(fromFd: number, fromBytes: number, toFd: number, toBytes: number): void {
   const bytes = Buffer.alloc(pinnedBytes);
-  for (let done = 0; done < bytes.length;) {
-    const count = readSync(fromFd, bytes, done, bytes.length - done, fromBytes + done);
-    if (count === 0) throw imageCutShort();
-    done += count;
-  }
-  for (let done = 0; done < bytes.length;) done += writeSync(toFd, bytes, done, bytes.length - done, toBytes + done);
+  if (readWhole(fromFd, bytes, fromBytes) < bytes.length) throw imageCutShort();
+  writeWhole(toFd, bytes, toBytes);
 }

@@ -1,4 +1,4 @@
-import {readSync} from 'node:fs';
+import {readWhole} from '../../foundation/whole-bytes.ts';
 import {pinnedBytes} from '../superblock.ts';
 import type {ServedSegment} from './segment.ts';
 
@@ -23,11 +23,8 @@ export class PinnedBlocks {
   static read(imageFd: number, {offsetBytes, sizeBytes}: ServedSegment): PinnedBlocks {
     const memory = new SharedArrayBuffer(Math.min(pinnedBytes, sizeBytes));
     const bytes = Buffer.from(memory);
-    for (let done = 0; done < bytes.length;) {
-      const count = readSync(imageFd, bytes, done, bytes.length - done, offsetBytes + done);
-      if (count === 0) throw new Error('the image ends before its data segment begins');
-      done += count;
-    }
+    const count = readWhole(imageFd, bytes, offsetBytes);
+    if (count < bytes.length) throw new Error('the image ends before its data segment begins');
     return new PinnedBlocks(memory);
   }
 

@@ -1,5 +1,6 @@
 import type {KeyObject} from 'node:crypto';
-import {fdatasyncSync, readSync, writeSync} from 'node:fs';
+import {fdatasyncSync} from 'node:fs';
+import {readWhole, writeWhole} from '../../foundation/whole-bytes.ts';
 import type {PinnedBlocks} from './pinned-blocks.ts';
 import {maxRangeBytes, type RangeLocks} from './range-locks.ts';
 import {SectorCipher} from './sector-cipher.ts';
@@ -124,20 +125,13 @@ export class SegmentFile {
   }
 
   #readImage(sectors: Buffer, start: number): void {
-    for (let done = 0; done < sectors.length;) {
-      const position = this.#segment.offsetBytes + start + done;
-      const count = readSync(this.#imageFd, sectors, done, sectors.length - done, position);
-      if (count === 0) throw new TruncatedImage('the image ends before its data segment does');
-      done += count;
-    }
+    const count = readWhole(this.#imageFd, sectors, this.#segment.offsetBytes + start);
+    if (count < sectors.length) throw new TruncatedImage('the image ends before its data segment does');
     this.#pinned.overlay(sectors, start);
   }
 
   #writeImage(sectors: Buffer, start: number): void {
-    for (let done = 0; done < sectors.length;) {
-      const position = this.#segment.offsetBytes + start + done;
-      done += writeSync(this.#imageFd, sectors, done, sectors.length - done, position);
-    }
+    writeWhole(this.#imageFd, sectors, this.#segment.offsetBytes + start);
     this.#pinned.update(sectors, start);
   }
 

@@ -1,5 +1,6 @@
-import {readSync, writeSync} from 'node:fs';
+import {writeSync} from 'node:fs';
 import {Worker} from 'node:worker_threads';
+import {readWhole} from '../../foundation/whole-bytes.ts';
 import {ownProgram} from '../../lifecycle/own-files.ts';
 import {fuseFd, imageFd, lossExitCode, ready, type ServerOrder} from './server-order.ts';
 import type {WatchData} from './orphan-watch.ts';
@@ -58,11 +59,7 @@ function becomeNobodyElse({uid, gid}: NonNullable<ServerOrder['ids']>): void {
 /** Reads the key from standard input, straight to the place from where it is wiped. */
 function readKey(sizeBytes: number): Uint8Array<SharedArrayBuffer> {
   const key = new Uint8Array(new SharedArrayBuffer(sizeBytes));
-  for (let done = 0; done < sizeBytes;) {
-    const count = readSync(0, key, done, sizeBytes - done, null);
-    if (count === 0) throw new Error('standard input ended before the key did');
-    done += count;
-  }
+  if (readWhole(0, key) < sizeBytes) throw new Error('standard input ended before the key did');
   return key;
 }
 

@@ -7,13 +7,12 @@ import {
   mkdirSync,
   openSync,
   readlinkSync,
-  readSync,
   rmdirSync,
   symlinkSync,
   unlinkSync,
-  writeSync,
   type BigIntStats,
 } from 'node:fs';
+import {readWhole, writeWhole} from '../../foundation/whole-bytes.ts';
 import type {Directory} from '../directory.ts';
 
 /** What a tree holds. Sockets and FIFOs hold nothing and are not counted. */
@@ -195,7 +194,7 @@ function copyFile(from: Directory, to: Directory, name: Buffer, path: string): v
     const target = openSync(to.at(name), writable, 0o600);
     try {
       const chunk = Buffer.alloc(chunkBytes);
-      for (let count; (count = readSync(source, chunk, 0, chunkBytes, null)) > 0;) writeWhole(target, chunk, count);
+      for (let count; (count = readWhole(source, chunk)) > 0;) writeWhole(target, chunk.subarray(0, count));
       takeOver(target, fstatSync(source, {bigint: true}));
       chunk.fill(0);
     } finally {
@@ -204,10 +203,6 @@ function copyFile(from: Directory, to: Directory, name: Buffer, path: string): v
   } finally {
     closeSync(source);
   }
-}
-
-function writeWhole(fd: number, chunk: Buffer, count: number): void {
-  for (let done = 0; done < count;) done += writeSync(fd, chunk, done, count - done);
 }
 
 function openFile(from: Directory, name: Buffer, path: string): number {
@@ -255,12 +250,4 @@ function haveSameBytes(one: Buffer, other: Buffer): boolean {
     for (const fd of fds) closeSync(fd);
     for (const chunk of chunks) chunk.fill(0);
   }
-}
-
-function readWhole(fd: number, chunk: Buffer): number {
-  let length = 0;
-  for (let count = 1; count > 0 && length < chunk.length; length += count) {
-    count = readSync(fd, chunk, length, chunk.length - length, null);
-  }
-  return length;
 }

@@ -1,5 +1,6 @@
-import {closeSync, constants, fstatSync, openSync, readSync, rmdirSync, unlinkSync} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, rmdirSync, unlinkSync} from 'node:fs';
 import {dirname} from 'node:path';
+import {readWhole} from '../../foundation/whole-bytes.ts';
 import {isCleanAction, maximumActions} from '../../lifecycle/cleaning.ts';
 import {
   type BridgePlan,
@@ -35,7 +36,7 @@ export function readPlan(caller: Caller, planPath: string): GhostPlan {
   const bytes = asCaller(caller, () => {
     const fd = openPrivateFile(caller, planPath);
     try {
-      return readWhole(fd);
+      return readPlanFile(fd);
     } finally {
       closeSync(fd);
       unlinkSync(planPath);
@@ -340,12 +341,8 @@ function openPrivateFile(caller: Caller, path: string): number {
   return fd;
 }
 
-function readWhole(fd: number): Buffer {
+function readPlanFile(fd: number): Buffer {
   // One byte more than allowed: a file that grew meanwhile is then refused as malformed, not read without end.
   const buffer = Buffer.alloc(Math.min(fstatSync(fd).size, maximumPlanBytes) + 1);
-  let length = 0;
-  for (let count = 1; count > 0 && length < buffer.length; length += count) {
-    count = readSync(fd, buffer, length, buffer.length - length, null);
-  }
-  return buffer.subarray(0, length);
+  return buffer.subarray(0, readWhole(fd, buffer));
 }
