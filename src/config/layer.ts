@@ -1,4 +1,5 @@
 import {dirname, resolve} from 'node:path';
+import {isBelow} from '../foundation/path-within.ts';
 import {type ConfigDocument, configSchema} from './config-schema.ts';
 import {invalidVariable} from './failures.ts';
 import type {YamlPath} from './json-schema.ts';
@@ -34,7 +35,7 @@ export function fileLayer(
   if (file === undefined) return undefined;
   const document = withAbsolutePaths(file.value, {relativeTo, home});
   const mountPoint = document['mount-point'];
-  if (mountPoint !== undefined && !resolved(mountPoint).startsWith(`${resolved(home)}/`)) {
+  if (mountPoint !== undefined && !isBelow(resolved(mountPoint), resolved(home))) {
     throw file.failure(['mount-point'], 'must be below your home directory.');
   }
   if (whose.from === 'project') {

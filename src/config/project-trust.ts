@@ -1,5 +1,6 @@
 import {existsSync, realpathSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
+import {isBelow} from '../foundation/path-within.ts';
 import type {ConfigDocument} from './config-schema.ts';
 import type {YamlPath} from './json-schema.ts';
 
@@ -31,7 +32,7 @@ export function distrustProject(document: ConfigDocument, projectFolder: string,
     faults.push({path, sentence: `${rule}; the user's own config.yaml, environment or flags can override this.`});
   };
   const project = resolved(projectFolder);
-  const below = (path: string) => resolved(path).startsWith(project === '/' ? '/' : `${project}/`);
+  const below = (path: string) => isBelow(resolved(path), project);
   const {image, 'mount-point': mountPoint, size} = document;
   if (image !== undefined && !below(image)) refuse(['image'], 'must be in the project’s directory');
   if (mountPoint !== undefined && !below(mountPoint) && !isSecretsFolder(resolved(mountPoint), resolved(home))) {

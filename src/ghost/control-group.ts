@@ -9,6 +9,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import {isWithin} from '../foundation/path-within.ts';
 import {quotedWord} from '../foundation/shell-word.ts';
 import {readKernelText} from '../kernel/kernel-file.ts';
 import {type Mount, readMounts} from '../kernel/mountinfo.ts';
@@ -144,7 +145,7 @@ function shows(
   controllers: string,
   path: string,
 ): boolean {
-  if (fsType !== kind || (root !== '/' && path !== root && !path.startsWith(`${root}/`))) return false;
+  if (fsType !== kind || !isWithin(path, root)) return false;
   // Outside of the control group namespace: not shown under any path.
   if (path.split('/').includes('..')) return false;
   if (kind === 'cgroup' && !controllers.split(',').every((each) => superOptions.includes(each))) return false;

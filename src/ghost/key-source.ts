@@ -1,6 +1,7 @@
 import {closeSync, fstatSync, openSync, read as readWithCallback, writeSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {promisify} from 'node:util';
+import {fromHome} from '../foundation/path-within.ts';
 import type {KeySource, OpenPlan} from '../lifecycle/plan.ts';
 import {restoreTerminal, saveTerminal, setTerminal} from '../kernel/terminal.ts';
 import type {Caller} from './caller.ts';
@@ -63,7 +64,7 @@ export function keyReader(
   channel: CliChannel,
 ): KeyReader {
   if (source.from === 'terminal') {
-    const shown = printablePath(image.startsWith(`${home}/`) ? `~${image.slice(home.length)}` : image);
+    const shown = printablePath(fromHome(image, home));
     return {
       tries,
       doubt: () => undefined,

@@ -1,3 +1,4 @@
+import {isWithin} from '../foundation/path-within.ts';
 import {kernelRoots, type KernelRoots, listKernelFolder, readKernelLink, readKernelText} from './kernel-file.ts';
 import {type Mount, readMounts} from './mountinfo.ts';
 import {readNamespace, readProcessStat, readProcessStatus} from './process-record.ts';
@@ -83,7 +84,7 @@ function mapsFileOf(maps: string, devices: ReadonlySet<string>): boolean {
 /** The mount that a path of its namespace is on: the one with the longest mount point above it, of several the last. */
 function mountOf(path: string, table: readonly Mount[]): Mount | undefined {
   return table
-    .filter(({mountPoint}) => path === mountPoint || path.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`))
+    .filter(({mountPoint}) => isWithin(path, mountPoint))
     .reduce<Mount | undefined>(
       (best, each) => (best !== undefined && best.mountPoint.length > each.mountPoint.length ? best : each),
       undefined,

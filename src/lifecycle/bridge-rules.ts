@@ -1,3 +1,4 @@
+import {isWithin} from '../foundation/path-within.ts';
 import type {BridgePlan} from './plan.ts';
 
 /** What decides whether bridges can be. All paths are absolute and have no symbolic link in them. */
@@ -61,18 +62,18 @@ function refuseShape(path: string, what: string): string | undefined {
 }
 
 function refuseReserved({home, vault}: BridgePlan): string | undefined {
-  if (reservedInVault.some((reserved) => contains(reserved, vault))) {
+  if (reservedInVault.some((reserved) => isWithin(vault, reserved))) {
     return `\`${reservedInVault.join('` and `')}\` in the vault are not for bridges`;
   }
-  const own = reservedInHome.find((reserved) => contains(home, reserved) || contains(reserved, home));
+  const own = reservedInHome.find((reserved) => isWithin(reserved, home) || isWithin(home, reserved));
   return own === undefined ? undefined : `TazPod itself needs ~/${own} while the vault is closed`;
 }
 
 function refuseSurroundings(path: string, mountPoint: string, kept: readonly string[]): string | undefined {
-  if (contains(path, mountPoint) || contains(mountPoint, path)) {
+  if (isWithin(mountPoint, path) || isWithin(path, mountPoint)) {
     return `the mount point ${path === mountPoint ? 'is the same directory' : 'overlaps it'}`;
   }
-  return kept.some((each) => contains(path, each))
+  return kept.some((each) => isWithin(each, path))
     ? 'the image, the key file or TazPod itself is in that directory'
     : undefined;
 }
@@ -80,14 +81,9 @@ function refuseSurroundings(path: string, mountPoint: string, kept: readonly str
 function refuseNeighbour(bridge: BridgePlan, other: BridgePlan): string | undefined {
   for (const end of ['home', 'vault'] as const) {
     if (bridge[end] === other[end]) return `another bridge has the same path in the ${end}`;
-    if (contains(bridge[end], other[end]) || contains(other[end], bridge[end])) {
+    if (isWithin(other[end], bridge[end]) || isWithin(bridge[end], other[end])) {
       return `in the ${end} it overlaps another bridge`;
     }
   }
   return undefined;
-}
-
-/** Whether a path is a directory's own or lies below it. */
-function contains(directory: string, path: string): boolean {
-  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
 }

@@ -1,3 +1,4 @@
+import {isBelow} from '../foundation/path-within.ts';
 import {kernelRoots, readKernelNumber, readKernelText} from '../kernel/kernel-file.ts';
 import type {KernelRoots} from '../kernel/kernel-file.ts';
 import {readMounts} from '../kernel/mountinfo.ts';
@@ -95,7 +96,7 @@ function controlGroupMounts(mounts: readonly Mount[]): readonly GroupMount[] {
  * the root, under a path that only the host knows: what the mount does not show is left away.
  */
 function levelsOf({root, mountPoint}: GroupMount, path: string): string[] {
-  const below = root === '/' ? path : path === root ? '/' : path.startsWith(`${root}/`) ? path.slice(root.length) : '/';
+  const below = root === '/' ? path : isBelow(path, root) ? path.slice(root.length) : '/';
   const names = below.split('/').filter((name) => name !== '' && name !== '..');
   return names.reduce((levels, name) => [...levels, `${levels.at(-1)!}/${name}`], [mountPoint]);
 }

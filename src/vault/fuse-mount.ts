@@ -1,3 +1,4 @@
+import {isWithin} from '../foundation/path-within.ts';
 import {type Mount, readMounts} from '../kernel/mountinfo.ts';
 import type {KeySource} from '../lifecycle/plan.ts';
 import {rootCannotAccessImage, rootCannotAccessKey} from './failures.ts';
@@ -22,9 +23,8 @@ export function refuseWhatRootCannotSee(
 
 /** The mount point of the file system that a path is on, if it is such a mount. */
 function closedMount(path: string, mounts: readonly Mount[]): string | undefined {
-  const above = ({mountPoint}: Mount) => mountPoint === '/' || path === mountPoint || path.startsWith(`${mountPoint}/`);
   let found: Mount | undefined;
-  for (const mount of mounts.filter(above)) {
+  for (const mount of mounts.filter(({mountPoint}) => isWithin(path, mountPoint))) {
     if (found === undefined || mount.mountPoint.length >= found.mountPoint.length) found = mount;
   }
   if (found === undefined || !/^fuse(\.|$)/.test(found.fsType)) return undefined;

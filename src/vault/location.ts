@@ -1,5 +1,6 @@
 import {existsSync, mkdirSync, realpathSync, statSync} from 'node:fs';
 import {basename, dirname, isAbsolute, join, resolve} from 'node:path';
+import {isBelow} from '../foundation/path-within.ts';
 import {findOwnHome} from '../config/own-home.ts';
 import {refuseInexactFolder} from './exact-words.ts';
 import {mountPointIsFile, mountPointNotCreated, mountPointOutsideHome, noWorkingDirectory} from './failures.ts';
@@ -40,7 +41,7 @@ export function defaultMountPoint(): string | undefined {
 export function prepareMountPoint(named: string | undefined, home: string): string {
   const path = named ?? join(home, 'secrets');
   const mountPoint = resolveLinks(isAbsolute(path) ? path : resolve(currentFolder(), path));
-  if (!mountPoint.startsWith(home === '/' ? '/' : `${home}/`) || mountPoint === '/') {
+  if (!isBelow(mountPoint, home)) {
     throw mountPointOutsideHome(mountPoint, home);
   }
   try {

@@ -1,10 +1,11 @@
+import {fromHome} from '../foundation/path-within.ts';
 import {countShells, type RunningVault} from '../kernel/open-vaults.ts';
 import type {OpenVault} from '../lifecycle/message.ts';
 
 /** The first line of a session: which vault it is, how to leave, how to look. */
 export function describeOpen({image, mountPoint}: OpenVault, home: string): string {
-  const name = shorten(nameOf(image), home);
-  return `Vault ${name} is open at ${shorten(mountPoint, home)}. Leave: exit. State: tazpod status.`;
+  const name = fromHome(nameOf(image), home);
+  return `Vault ${name} is open at ${fromHome(mountPoint, home)}. Leave: exit. State: tazpod status.`;
 }
 
 /** The sentence for a user who leaves a vault that other sessions still use. */
@@ -21,8 +22,4 @@ export function nameShells(shells: number): string {
 function nameOf(image: string): string {
   const folder = /^(.+)\/\.tazpod(?:-vault|\/vault)\/vault\.img$/.exec(image)?.[1];
   return folder ?? image;
-}
-
-function shorten(path: string, home: string): string {
-  return path === home || path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
 }

@@ -1,5 +1,6 @@
 import {closeSync, constants, fstatSync, openSync, realpathSync, type Stats} from 'node:fs';
 import {basename, dirname} from 'node:path';
+import {isBelow} from '../../foundation/path-within.ts';
 import {refuseBridges} from '../../lifecycle/bridge-rules.ts';
 import {exitCode, type ExitCode} from '../../foundation/exit-code.ts';
 import {Failure} from '../../foundation/failure.ts';
@@ -54,7 +55,7 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
   const {home} = plan;
   if (caller.home !== undefined && home !== realHome(caller, caller.home)) refuseForeignHome(caller, home);
   for (const path of [plan.mountPoint, ...plan.bridges.map((bridge) => `${home}/${bridge.home}`)]) {
-    if (!path.startsWith(home === '/' ? '/' : `${home}/`)) {
+    if (!isBelow(path, home)) {
       throw refused('mount point', `it is not below the home directory ${printablePath(home)}`);
     }
   }

@@ -1,5 +1,6 @@
 import {chownSync, closeSync, existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
+import {isWithin} from '../../foundation/path-within.ts';
 import {bareMount} from '../../engines/bare-mount.ts';
 import {findProgram, run} from '../../kernel/program.ts';
 import type {OpenPlan} from '../../lifecycle/plan.ts';
@@ -92,10 +93,6 @@ async function coverSocketFolder(
 const sharedKeyring =
   'The session shares the kernel keyring of your login, because e4crypt (e2fsprogs) is not installed: other processes ' +
   'of yours can read the keys that it puts there.';
-
-function isWithin(path: string, other: string): boolean {
-  return path === other || path.startsWith(`${other}/`);
-}
 
 function options(mode: number): string {
   return `mode=0${mode.toString(8)},nosuid,nodev`;
