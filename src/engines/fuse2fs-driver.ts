@@ -1,5 +1,6 @@
 import type {ChildProcess} from 'node:child_process';
 import {chownSync, closeSync, constants, openSync, statSync} from 'node:fs';
+import {pollUntil} from '../foundation/poll.ts';
 import {mountsAt, readMounts} from '../kernel/mountinfo.ts';
 import {childrenOf, descendantsOf, signalProcess} from '../kernel/process.ts';
 import {ownIds} from '../confined/ids.ts';
@@ -9,7 +10,6 @@ import {fuse2fsDidNotMount, stillInUse} from './failures.ts';
 import {Fuse2fsFlusher} from './fuse2fs-flusher.ts';
 import {
   unmountEverywhere,
-  waitFor,
   type DeviceNumber,
   type MountedFileSystem,
   type UnmountPatience,
@@ -147,7 +147,7 @@ function foreground({readOnly}: AttachedDevice): string[] {
 async function mountOf(fuse2fs: Fuse2fsProcess, pid: number | 'self', folder: string): Promise<DeviceNumber> {
   const mount = (): DeviceNumber | undefined =>
     mountsAt(readMounts(pid), folder).findLast(({fsType}) => fsType.startsWith('fuse'));
-  await waitFor(() => fuse2fs.over || mount() !== undefined, performance.now() + mountTimeoutMs);
+  await pollUntil(() => fuse2fs.over || mount() !== undefined, mountTimeoutMs);
   const mounted = fuse2fs.over ? undefined : mount();
   if (mounted !== undefined) return {major: mounted.major, minor: mounted.minor};
   fuse2fs.kill();
@@ -236,10 +236,11 @@ class Fuse2fsFileSystem extends FlushedFileSystem {
 
   async unmount({graceMs = 0, busyMs = graceMs}: UnmountPatience = {}): Promise<void> {
     await this.stopFlushing(graceMs);
-    const startMs = performance.now();
-    const unmounted = await unmountEverywhere(this.#device, startMs + busyMs);
+    const deadlineMs = performance.now() + graceMs;
+    const unmounted = await unmountEverywhere(this.#device, busyMs);
     // It writes the last of the metadata after the kernel has released the mount.
-    if (!unmounted || !(await waitFor(() => this.#process.over, startMs + graceMs))) throw stillInUse();
+    const ended = unmounted && (await pollUntil(() => this.#process.over, deadlineMs - performance.now()));
+    if (!ended) throw stillInUse();
   }
 }
 
@@ -257,6 +258,6 @@ class PrivateFuse2fsFileSystem extends FlushedFileSystem {
   async unmount({graceMs = 0}: UnmountPatience = {}): Promise<void> {
     await this.stopFlushing(graceMs);
     this.#process.end();
-    if (!(await waitFor(() => this.#process.over, performance.now() + graceMs))) throw stillInUse();
+    if (!(await pollUntil(() => this.#process.over, graceMs))) throw stillInUse();
   }
 }

@@ -1,4 +1,5 @@
 import {release} from 'node:os';
+import {pollUntil} from '../foundation/poll.ts';
 import {readKernelText} from '../kernel/kernel-file.ts';
 import {findKernelModule} from '../kernel/kernel-module.ts';
 import {readLoopDevices} from '../kernel/loop.ts';
@@ -13,7 +14,6 @@ import {hasLegacyMemoryLimit} from './legacy-memory-limit.ts';
 import {hasLoopDevices, prepareFreeLoop} from './loop-nodes.ts';
 import {
   unmountEverywhere,
-  waitFor,
   type DeviceNumber,
   type MountedFileSystem,
   type UnmountPatience,
@@ -115,9 +115,8 @@ class KernelFileSystem implements MountedFileSystem {
    * The last umount(2) comes back when all is written: a device that is still held after it is open in some process.
    */
   async unmount({graceMs = 0, busyMs = graceMs}: UnmountPatience = {}): Promise<void> {
-    const unmounted = await unmountEverywhere(this.device, performance.now() + busyMs);
-    const deadlineMs = performance.now() + busyMs;
-    if (!unmounted || !(await waitFor(() => !this.#isLoopSetUp(), deadlineMs))) throw stillInUse();
+    const unmounted = await unmountEverywhere(this.device, busyMs);
+    if (!unmounted || !(await pollUntil(() => !this.#isLoopSetUp(), busyMs))) throw stillInUse();
   }
 
   /** A loop device clears itself with its last user: a mount in another namespace, udev for a moment. */

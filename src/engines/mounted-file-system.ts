@@ -1,4 +1,4 @@
-import {setTimeout as sleep} from 'node:timers/promises';
+import {pollUntil} from '../foundation/poll.ts';
 import {readMounts, type Mount} from '../kernel/mountinfo.ts';
 import {run} from '../kernel/program.ts';
 import {bareMount} from './bare-mount.ts';
@@ -31,9 +31,6 @@ export type UnmountPatience = {
 /** What all mounts of one file system have in common. */
 export type DeviceNumber = {readonly major: number; readonly minor: number};
 
-/** How often the kernel is asked again. */
-const retryMs = 20;
-
 /**
  * Unmounts every mount of a file system in this namespace, those on others first, until none is left or the time is
  * over. Says whether none is left.
@@ -41,24 +38,11 @@ const retryMs = 20;
  * Safe as root: it takes the paths from the kernel's own table. A path through a user's directories may lead elsewhere the
  * next moment, but not out of this namespace, where every mount but the machine's is the vault's.
  */
-export async function unmountEverywhere(device: DeviceNumber, deadlineMs: number): Promise<boolean> {
-  for (;;) {
-    const mounts = mountsOf(device);
-    if (mounts.length === 0) return true;
-    for (const {mountPoint} of mounts.toReversed()) await run('umount', [...bareMount, mountPoint]);
-    if (mountsOf(device).length === 0) return true;
-    if (performance.now() >= deadlineMs) return false;
-    await sleep(retryMs);
-  }
-}
-
-/** Waits until the kernel says so, or the time is over. */
-export async function waitFor(fact: () => boolean, deadlineMs: number): Promise<boolean> {
-  while (!fact()) {
-    if (performance.now() >= deadlineMs) return false;
-    await sleep(retryMs);
-  }
-  return true;
+export function unmountEverywhere(device: DeviceNumber, withinMs: number): Promise<boolean> {
+  return pollUntil(async () => {
+    for (const {mountPoint} of mountsOf(device).toReversed()) await run('umount', [...bareMount, mountPoint]);
+    return mountsOf(device).length === 0;
+  }, withinMs);
 }
 
 function mountsOf({major, minor}: DeviceNumber): Mount[] {

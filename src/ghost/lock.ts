@@ -1,6 +1,6 @@
 import {closeSync, constants, fstatSync, openSync, readdirSync, writeFileSync} from 'node:fs';
 import {basename, dirname} from 'node:path';
-import {setTimeout as sleep} from 'node:timers/promises';
+import {pollUntil} from '../foundation/poll.ts';
 import {formatFileIdentity, identifyFile, parseFileIdentity} from '../kernel/file-identity.ts';
 import {isLocked, lockHolders} from '../kernel/file-lock.ts';
 import {listKernelFolder} from '../kernel/kernel-file.ts';
@@ -26,7 +26,6 @@ import {atMostEvery, isOwn, wakeAround, withDescendants} from './stopped.ts';
 const teardownTimeoutMs = {asked: 15_000, killed: 10_000};
 /** A copy is written, synced and read back. */
 const slowestCopyBytesPerMs = 5 * 1024;
-const pollMs = 20;
 /** How often what is stopped is continued. */
 const wakeMs = 500;
 
@@ -133,27 +132,25 @@ function listCopies(caller: Caller, image: string): string[] {
 /** The ghosts of the image. One that is being opened has no session to end yet, and is waited for. */
 async function openVaultsOf(imageFd: number, imageId: string, caller: Caller, waitMs: number): Promise<RunningVault[]> {
   const wake = atMostEvery(wakeMs, () => wakeAround(imageFd, []));
-  for (const deadline = Date.now() + waitMs; ; await sleep(pollMs)) {
-    const vaults = readOpenVaults().filter(
+  let vaults: RunningVault[] = [];
+  const isOpenOrFree = async () => {
+    vaults = readOpenVaults().filter(
       ({imageId: id, uid, isolation}) => id === imageId && uid === caller.sessionUid && isolation === caller.isolation,
     );
-    if (vaults.length > 0 || Date.now() >= deadline || !(await isLocked(imageFd))) return vaults;
-    wake();
-  }
+    return vaults.length > 0 || !(await isLocked(imageFd));
+  };
+  await pollUntil(isOpenOrFree, waitMs, wake);
+  return vaults;
 }
 
 async function endVault(vault: RunningVault, ghosts: readonly ProcessIdentity[], graceMs: number): Promise<void> {
   markLocked(vault);
   for (const member of membersOfPidNamespace(vault.init.pid).slice(1)) signalProcess(member, 'SIGHUP');
-  const deadline = Date.now() + graceMs;
   // Who is stopped acts on SIGHUP only when it goes on.
   const wake = atMostEvery(wakeMs, () => {
     continueStopped([...membersOfPidNamespace(vault.init.pid), ...withDescendants(ghosts)]);
   });
-  while (isAlive(vault.init) && Date.now() < deadline) {
-    wake();
-    await sleep(pollMs);
-  }
+  await pollUntil(() => !isAlive(vault.init), graceMs, wake);
   // The end of its init is, for the kernel, the end of the whole namespace.
   signalProcess(vault.init, 'SIGKILL');
 }
@@ -176,19 +173,9 @@ function teardownTimeoutOf(imageFd: number): number {
   return teardownTimeoutMs.asked + (nlink === 0 ? size / slowestCopyBytesPerMs : 0);
 }
 
-async function unlockedWithin(
-  imageFd: number,
-  ghosts: readonly ProcessIdentity[],
-  timeoutMs: number,
-): Promise<boolean> {
-  const deadline = Date.now() + timeoutMs;
+function unlockedWithin(imageFd: number, ghosts: readonly ProcessIdentity[], timeoutMs: number): Promise<boolean> {
   const wake = atMostEvery(wakeMs, () => wakeAround(imageFd, ghosts));
-  while (await isLocked(imageFd)) {
-    if (Date.now() >= deadline) return false;
-    wake();
-    await sleep(pollMs);
-  }
-  return true;
+  return pollUntil(async () => !(await isLocked(imageFd)), timeoutMs, wake);
 }
 
 /** The ghost that opened the vault: the parent of the unshare that waits for the init. */

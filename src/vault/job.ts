@@ -1,4 +1,4 @@
-import {setTimeout as sleep} from 'node:timers/promises';
+import {pollUntil} from '../foundation/poll.ts';
 import type {CliMessage} from '../lifecycle/message.ts';
 import {readProcessStat} from '../kernel/process-record.ts';
 import {inForeground, restoreTerminal, saveTerminal, type Terminal} from '../kernel/terminal.ts';
@@ -8,7 +8,6 @@ export type SavedTerminal = {readonly terminal: Terminal; readonly settings: str
 
 /** How long sudo may take to stop after Ctrl-Z, or after the session's program has stopped. */
 const stopTimeoutMs = 1000;
-const pollMs = 20;
 const showCursor = '\u001b[?25h';
 
 /**
@@ -70,11 +69,8 @@ export class Job {
     }
   }
 
-  async #ghostStops(): Promise<boolean> {
-    for (const deadline = Date.now() + stopTimeoutMs; Date.now() < deadline; await sleep(pollMs)) {
-      if (readProcessStat(this.#ghostPid)?.state === 'T') return true;
-    }
-    return false;
+  #ghostStops(): Promise<boolean> {
+    return pollUntil(() => readProcessStat(this.#ghostPid)?.state === 'T', stopTimeoutMs);
   }
 
   /** The relay has put the terminal into raw mode; the shell needs it as it was. sudo has seen to that where it relays. */

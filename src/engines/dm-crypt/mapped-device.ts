@@ -1,5 +1,5 @@
 import {closeSync, fstatSync, statSync} from 'node:fs';
-import {setTimeout as sleep} from 'node:timers/promises';
+import {pollUntil} from '../../foundation/poll.ts';
 import {readMapping} from '../../kernel/device-mapper.ts';
 import {readLoopDevices} from '../../kernel/loop.ts';
 import {run} from '../../kernel/program.ts';
@@ -9,8 +9,6 @@ import type {HeldMapping} from './hold.ts';
 import type {MappingNames} from './names.ts';
 import type {PinnedCopy} from './pinned-copy.ts';
 
-/** How often the kernel is asked again. */
-const retryMs = 10;
 /** The least time for what the kernel does by itself after a last unmount, and for udev, which looks at new devices. */
 const settleMs = 500;
 
@@ -72,17 +70,10 @@ export function mappedDevice(
     if (pinned) copy.close();
     closeSync(mappingFd);
     const isThere = (): boolean => readMapping(device)?.uuid === names.uuid;
-    if (!(await settles(() => !isThere(), Math.max(graceMs, settleMs)))) await cutOff(names);
+    if (!(await pollUntil(() => !isThere(), Math.max(graceMs, settleMs)))) await cutOff(names);
     // The kernel releases the image a moment after the mapping has gone.
-    await settles(() => backingPathOf(loop) !== backingPath, settleMs);
+    await pollUntil(() => backingPathOf(loop) !== backingPath, settleMs);
   }
-}
-
-async function settles(fact: () => boolean, withinMs: number): Promise<boolean> {
-  for (const deadlineMs = performance.now() + withinMs; !fact(); await sleep(retryMs)) {
-    if (performance.now() >= deadlineMs) return false;
-  }
-  return true;
 }
 
 function backingPathOf(loop: string): string | undefined {

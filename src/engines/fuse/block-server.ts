@@ -3,6 +3,7 @@ import {once} from 'node:events';
 import {closeSync, existsSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {pollUntil} from '../../foundation/poll.ts';
 import {ownIds} from '../../confined/ids.ts';
 import {ownNode} from '../../kernel/own-node.ts';
 import {programPath, run, start} from '../../kernel/program.ts';
@@ -26,9 +27,6 @@ const threads = 2;
 
 /** For the kernel, which releases a file system a moment after it was unmounted. */
 const defaultGraceMs = 1000;
-
-/** How often the kernel is asked again whether a block file is free. */
-const retryMs = 20;
 
 /** How long the kernel may take to end a connection that nobody uses. */
 const settleMs = 100;
@@ -196,8 +194,7 @@ class BlockFileServer implements AttachedDevice {
 
   async detach({graceMs = defaultGraceMs}: {readonly graceMs?: number} = {}): Promise<void> {
     this.#detached = true;
-    const deadline = performance.now() + graceMs;
-    while (!(await this.#isReleased()) && performance.now() < deadline) await sleep(retryMs);
+    await pollUntil(() => this.#isReleased(), graceMs);
     // Its death closes the connection: a process that still uses the file gets errors, in any namespace.
     if (!this.#over) this.#server.kill('SIGKILL');
     await this.ended;

@@ -1,6 +1,6 @@
 import {closeSync, openSync, readFileSync} from 'node:fs';
 import {basename, dirname} from 'node:path';
-import {setTimeout as sleep} from 'node:timers/promises';
+import {pollUntil} from '../../foundation/poll.ts';
 import {bareMount} from '../../engines/bare-mount.ts';
 import {readMapping, readMappings} from '../../kernel/device-mapper.ts';
 import type {SeenMount} from '../../kernel/file-system-users.ts';
@@ -21,7 +21,6 @@ import {type Belongings, describeBelongings, observe} from './observe.ts';
 
 /** Programs that wait for a device may never end. */
 const patienceMs = 10_000;
-const pollMs = 20;
 /** How long what was seen of the processes may be believed, when many of them get a signal one after the other. */
 const freshMs = 500;
 
@@ -189,10 +188,8 @@ function mountIdOf(path: string): number | undefined {
 }
 
 async function untilEnded(processes: readonly ProcessIdentity[], ms: number): Promise<CleanOutcome> {
-  for (const deadlineMs = performance.now() + ms; processes.some((each) => isAlive(each)); await sleep(pollMs)) {
-    if (performance.now() >= deadlineMs) return {outcome: 'failed', why: 'some processes have not ended'};
-  }
-  return done;
+  const ended = await pollUntil(() => !processes.some((each) => isAlive(each)), ms);
+  return ended ? done : {outcome: 'failed', why: 'some processes have not ended'};
 }
 
 function missingMapping(name: string): CleanOutcome {

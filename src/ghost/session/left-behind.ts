@@ -1,11 +1,10 @@
 import {basename} from 'node:path';
-import {setTimeout as sleep} from 'node:timers/promises';
+import {pollUntil} from '../../foundation/poll.ts';
 import {isAlive, membersOfPidNamespace} from '../../kernel/process.ts';
 import {readCommandLine, readProcessStat} from '../../kernel/process-record.ts';
 
 /** How long what is ending already may take, such as the rest of a pipeline. */
 const settleMs = 300;
-const pollMs = 10;
 
 /** More are not told: the number of processes is the session's to choose. */
 const mostNames = 200;
@@ -17,12 +16,13 @@ const mostNames = 200;
  * Safe as root: it reads what the kernel shows everybody of a process, and decides nothing by it.
  */
 export async function programsLeftBehind(initPid: number): Promise<string[]> {
-  for (const deadlineMs = performance.now() + settleMs; ; await sleep(pollMs)) {
-    const running = membersOfPidNamespace(initPid)
+  const running = () =>
+    membersOfPidNamespace(initPid)
       .slice(1)
       .filter((member) => isAlive(member));
-    if (running.length === 0 || performance.now() >= deadlineMs) return running.slice(0, mostNames).map(nameOf);
-  }
+  let seen = running();
+  await pollUntil(() => (seen = running()).length === 0, settleMs);
+  return seen.slice(0, mostNames).map(nameOf);
 }
 
 /** As it was called, without its arguments; a thread of its own may have given the kernel another name. */

@@ -1,4 +1,4 @@
-import {setTimeout as sleep} from 'node:timers/promises';
+import {pollUntil} from '../../foundation/poll.ts';
 import {readProcessStat} from '../../kernel/process-record.ts';
 import {start} from '../../kernel/program.ts';
 import type {CliChannel} from '../cli-channel.ts';
@@ -10,7 +10,6 @@ type Stop = (typeof stops)[number];
 
 /** How long a program may take to stop after Ctrl-Z before it counts as one that does not. */
 const stopTimeoutMs = 500;
-const pollMs = 20;
 
 /**
  * Lets a session be stopped and continued like any other job of the user's shell. The ghost itself goes on: it watches
@@ -38,11 +37,8 @@ let onStop: (signal: Stop) => void = () => {};
 const handlers = Object.fromEntries(stops.map((signal) => [signal, () => onStop(signal)])) as Record<Stop, () => void>;
 
 /** Ctrl-Z has reached the session's program too. It may take a moment to stop, or not stop at all. */
-async function stopped(session: Session): Promise<boolean> {
-  for (const deadline = Date.now() + stopTimeoutMs; Date.now() < deadline; await sleep(pollMs)) {
-    if (session.isStopped()) return true;
-  }
-  return false;
+function stopped(session: Session): Promise<boolean> {
+  return pollUntil(() => session.isStopped(), stopTimeoutMs);
 }
 
 /**
