@@ -14,6 +14,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import {restoreSignalDefaults} from '../../foundation/signal-defaults.ts';
 import {fallbackRuntimeFolder, runtimeFolderOf} from '../../lifecycle/runtime-folder.ts';
 import {isKnownVault} from '../../lifecycle/vault-mark.ts';
 import type {SessionPlan} from '../../lifecycle/plan.ts';
@@ -228,18 +229,6 @@ function ownRuntimeFolder(environment: LaunchOrder['environment']): Record<strin
 function removeUnless(kind: 'isDirectory' | 'isFile', path: string): void {
   const there = lstatSync(path, {throwIfNoEntry: false});
   if (there !== undefined && !there[kind]()) unlinkSync(path);
-}
-
-/**
- * Gives the signals that Node ignores for itself their usual meaning back: what is ignored stays so across an exec, and
- * `yes | head` would not end quietly. Node has no call for it, but takes its handler away with the last listener.
- */
-function restoreSignalDefaults(): void {
-  for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) {
-    const listener = () => {};
-    process.on(signal, listener);
-    process.removeListener(signal, listener);
-  }
 }
 
 /** Closes every descriptor that survived an exec on the way here; Node's own are marked to be closed by the next. */

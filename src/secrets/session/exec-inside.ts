@@ -1,5 +1,6 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {restoreSignalDefaults} from '../../foundation/signal-defaults.ts';
 import {audit} from '../vault-directory/audit.ts';
 import {parseEnvironment} from '../environment/environment-files.ts';
 import {userEnvironment} from '../environment/user-environment.ts';
@@ -75,14 +76,5 @@ function readEnvironment(mountPoint: string): Buffer | undefined {
 function letStreamsBlock(): void {
   for (const stream of [process.stdin, process.stdout, process.stderr]) {
     (stream as {_handle?: {setBlocking?(blocking: boolean): number}})._handle?.setBlocking?.(true);
-  }
-}
-
-/** Gives the signals that Node ignores for itself their usual meaning back: what is ignored stays so across an exec. */
-function restoreSignalDefaults(): void {
-  for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) {
-    const listener = () => {};
-    process.on(signal, listener);
-    process.removeListener(signal, listener);
   }
 }
