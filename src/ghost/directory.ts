@@ -1,12 +1,8 @@
-import {closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, type BigIntStats} from 'node:fs';
+import {closeSync, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, type BigIntStats} from 'node:fs';
+import {directory, openStepwise} from '../foundation/open-beneath.ts';
 
 /** A name in a directory. File names are bytes; those that a program chose itself may be text. */
 export type Name = Buffer | string;
-
-const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-
-/** O_PATH of asm-generic/fcntl.h: on the way, search permission is enough. */
-const onTheWay = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
  * A directory that is worked in by its descriptor: names are looked up in it one at a time, and none of them is
@@ -21,29 +17,24 @@ export class Directory {
 
   /** Opens an absolute path through no symbolic link. Throws the error of the kernel. */
   static open(path: string): Directory {
-    const names = path.split('/').filter((name) => name !== '');
-    let directory = new Directory(openSync('/', names.length === 0 ? flags : onTheWay));
-    for (const [index, name] of names.entries()) {
-      directory = directory.#step(name, index === names.length - 1 ? flags : onTheWay);
-    }
-    return directory;
+    return new Directory(openStepwise(path, directory));
   }
 
   /** Opens what lies below, a relative path, and makes what is missing on the way, 0700. */
   make(path: string): Directory {
     const names = path.split('/');
-    let directory = this.#making(names[0]!);
+    let below = this.#making(names[0]!);
     for (const name of names.slice(1)) {
-      const above = directory;
-      directory = above.#making(name);
+      const above = below;
+      below = above.#making(name);
       above.close();
     }
-    return directory;
+    return below;
   }
 
   /** Opens a directory in this one. */
   enter(name: Name): Directory {
-    return new Directory(openSync(this.at(name), flags));
+    return new Directory(openSync(this.at(name), directory));
   }
 
   /** The path of a name in here. As the last name of a path it is followed only by calls that follow links. */
@@ -75,13 +66,5 @@ export class Directory {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     return this.enter(name);
-  }
-
-  #step(name: string, how: number): Directory {
-    try {
-      return new Directory(openSync(this.at(name), how));
-    } finally {
-      this.close();
-    }
   }
 }

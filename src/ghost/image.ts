@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import {randomUUID} from 'node:crypto';
+import {nameless} from '../foundation/open-beneath.ts';
 import {isLocked, tryLockExclusive} from '../kernel/file-lock.ts';
 import {asCaller, type Caller} from './caller.ts';
 import {directoryNotWritable, imageNotPublished, noSpace} from './failures.ts';
@@ -24,8 +25,6 @@ export type NewImage = {
   readonly temporaryName: string | undefined;
 };
 
-/** O_TMPFILE of asm-generic/fcntl.h, which Node does not name: a file in a directory, without a name. */
-const withoutName = 0o20000000 | constants.O_DIRECTORY;
 const temporaryPrefix = '.vault-in-the-making-';
 const zerosBytes = 4 * 1024 * 1024;
 
@@ -130,7 +129,7 @@ function openNewFile(folderFd: number, named: boolean): NewImage {
   try {
     if (named) return openNamedFile(folderFd);
     return {
-      fd: openSync(`/proc/self/fd/${folderFd}`, withoutName | constants.O_RDWR, 0o600),
+      fd: openSync(`/proc/self/fd/${folderFd}`, nameless | constants.O_RDWR, 0o600),
       temporaryName: undefined,
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
-import {closeSync, constants, fstatSync, fsyncSync, openSync, readlinkSync} from 'node:fs';
+import {closeSync, fstatSync, fsyncSync, readlinkSync} from 'node:fs';
 import {setImmediate as nextTurn} from 'node:timers/promises';
+import {isTaken} from '../foundation/open-beneath.ts';
 import {readWhole, writeWhole} from '../foundation/whole-bytes.ts';
 import type {Failure} from '../foundation/failure.ts';
 import {asCaller, type Caller} from './caller.ts';
@@ -77,16 +78,7 @@ async function digestOf(
 function freeName(caller: Caller, folderFd: number, imageName: string): string {
   for (let count = 1; count < maximumCopies; count++) {
     const name = `${imageName}.saved${count === 1 ? '' : `-${count}`}`;
-    if (!asCaller(caller, () => isThere(`/proc/self/fd/${folderFd}/${name}`))) return name;
+    if (!asCaller(caller, () => isTaken(folderFd, name))) return name;
   }
   throw new Error('There are too many copies already.');
-}
-
-function isThere(path: string): boolean {
-  try {
-    closeSync(openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
-  }
 }

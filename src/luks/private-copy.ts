@@ -1,4 +1,5 @@
 import {closeSync, constants, ftruncateSync, openSync} from 'node:fs';
+import {nameless} from '../foundation/open-beneath.ts';
 import {readWhole, writeWhole} from '../foundation/whole-bytes.ts';
 import {splitKeySizeBytes} from './anti-forensic.ts';
 import {imageRefused, keySlotCutShort} from './failures.ts';
@@ -23,15 +24,12 @@ export type VettedHeader = {
   readonly [vetted]: true;
 };
 
-/** `O_TMPFILE` of asm-generic/fcntl.h, which Node does not name. */
-const temporaryFile = 0o20000000 | constants.O_DIRECTORY;
-
 /**
  * Opens a file without a name in a directory, for the private copy. It goes away with its last descriptor in
  * any case, and no other process can ever open it by a path of this directory. A tmpfs can make one; `/dev/shm` is one.
  */
 export function openNamelessFile(directory: string): number {
-  return openSync(directory, temporaryFile | constants.O_RDWR | constants.O_EXCL, 0o600);
+  return openSync(directory, nameless | constants.O_RDWR | constants.O_EXCL, 0o600);
 }
 
 /**

@@ -1,5 +1,6 @@
 import {closeSync, openSync, readFileSync} from 'node:fs';
 import {basename, dirname} from 'node:path';
+import {onTheWay} from '../../foundation/open-beneath.ts';
 import {pollUntil} from '../../foundation/poll.ts';
 import {bareMount} from '../../engines/bare-mount.ts';
 import {readMapping, readMappings} from '../../kernel/device-mapper.ts';
@@ -14,7 +15,7 @@ import {maximumWaitMs} from '../../lifecycle/cleaning.ts';
 import {exitCode} from '../../foundation/exit-code.ts';
 import type {CleanPlan, ObservePlan} from '../../lifecycle/plan.ts';
 import type {Caller} from '../caller.ts';
-import {onTheWay, openImageForLock, openStepwise} from '../plan/check-plan.ts';
+import {openImageForLock, openNamed} from '../plan/check-plan.ts';
 import type {CliChannel} from '../cli-channel.ts';
 import {markLocked} from '../lock.ts';
 import {type Belongings, describeBelongings, observe} from './observe.ts';
@@ -161,7 +162,7 @@ async function onMount(
     }
     return mountsAt(readMounts('self'), mountPoint).length > 0 ? refused('it does not belong to this image') : nothing;
   }
-  const folderFd = openFolder(dirname(mountPoint));
+  const folderFd = openNamed(dirname(mountPoint), 'mount point', onTheWay, exitCode.noInput);
   const folder = `/proc/${process.pid}/fd/${folderFd}`;
   try {
     const name = basename(mountPoint);
@@ -170,10 +171,6 @@ async function onMount(
   } finally {
     closeSync(folderFd);
   }
-}
-
-function openFolder(path: string): number {
-  return path === '/' ? openSync('/', onTheWay) : openStepwise(path, 'mount point', onTheWay, exitCode.noInput);
 }
 
 /** The kernel's number of the mount that a path leads to; no link is followed, and no file system is asked. */

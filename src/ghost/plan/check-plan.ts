@@ -1,5 +1,6 @@
 import {closeSync, constants, fstatSync, openSync, realpathSync, type Stats} from 'node:fs';
 import {basename, dirname} from 'node:path';
+import {directory, isTaken, onTheWay, openBeneath, openStepwise, placeOnly} from '../../foundation/open-beneath.ts';
 import {isBelow} from '../../foundation/path-within.ts';
 import {refuseBridges} from '../../lifecycle/bridge-rules.ts';
 import {exitCode, type ExitCode} from '../../foundation/exit-code.ts';
@@ -32,14 +33,6 @@ export type OpenedPlan = {
 
 export type OpenedShare = {readonly fd: number; readonly name: string};
 
-const directory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-
-/** O_PATH of asm-generic/fcntl.h, which Node does not name. On the way, search permission is enough: /home may be 0711. */
-export const onTheWay = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-
-/** O_PATH again: a socket cannot be opened in any other way. */
-const placeOnly = 0o10000000 | constants.O_NOFOLLOW;
-
 /**
  * Opens what the plan names, step by step, with the caller's own ids, and follows no symbolic link.
  *
@@ -61,7 +54,7 @@ export function openPlan(caller: Caller, plan: OpenPlan): OpenedPlan {
   }
   refuseHostileBridges(plan);
   const opened = asCaller(caller, () => {
-    const imageFolderFd = openStepwise(dirname(plan.image), 'directory of the image', directory, exitCode.noInput);
+    const imageFolderFd = openNamed(dirname(plan.image), 'directory of the image', directory, exitCode.noInput);
     return {
       imageFolderFd,
       imageName: basename(plan.image),
@@ -93,7 +86,7 @@ function realHome(caller: Caller, path: string): string | undefined {
  */
 function refuseForeignHome(caller: Caller, home: string): void {
   for (let path = dirname(home); ; path = dirname(path)) {
-    const fd = asCaller(caller, () => openStepwise(path, 'home', onTheWay, exitCode.noInput));
+    const fd = asCaller(caller, () => openNamed(path, 'home', onTheWay, exitCode.noInput));
     const {uid, mode} = fstatSync(fd);
     closeSync(fd);
     if (uid !== 0 && uid !== caller.uid) throw refused('home', `${printablePath(path)} belongs to another user`);
@@ -115,7 +108,11 @@ function refuseHostileBridges({bridges, home, mountPoint, image, key}: OpenPlan)
 /** Opens both ends of a bridge, in the home and in the mounted vault, as `openPlan` opens the rest. */
 export function openBridge(caller: Caller, homeFd: number, mountPoint: string, bridge: BridgePlan): [number, number] {
   return asCaller(caller, () => [
-    requireOwned(caller, descend(homeFd, bridge.home, 'bridge'), 'bridge'),
+    requireOwned(
+      caller,
+      orRefuse('bridge', exitCode.noInput, () => openBeneath(homeFd, bridge.home, directory)),
+      'bridge',
+    ),
     openOwned(caller, `${mountPoint}/${bridge.vault}`, 'bridge'),
   ]);
 }
@@ -123,7 +120,7 @@ export function openBridge(caller: Caller, homeFd: number, mountPoint: string, b
 /** Opens the image of a plan for the lock operation, which needs no more of it than its identity. */
 export function openImageForLock(caller: Caller, image: string): number {
   return asCaller(caller, () => {
-    const folderFd = openStepwise(dirname(image), 'directory of the image', directory, exitCode.noInput);
+    const folderFd = openNamed(dirname(image), 'directory of the image', directory, exitCode.noInput);
     try {
       return openOwnedImage(caller, folderFd, image, 'reading');
     } finally {
@@ -135,7 +132,7 @@ export function openImageForLock(caller: Caller, image: string): number {
 function openImage(caller: Caller, plan: OpenPlan, folderFd: number): number | undefined {
   if (plan.create === undefined)
     return openOwnedImage(caller, folderFd, plan.image, plan.readOnly ? 'reading' : 'writing');
-  if (!exists(folderFd, basename(plan.image))) return undefined;
+  if (!isTaken(folderFd, basename(plan.image))) return undefined;
   throw imageExists(plan.image);
 }
 
@@ -180,7 +177,7 @@ function ownerIfOpened(open: () => number): number | undefined {
 }
 
 function openOwned(caller: Caller, path: string, what: string): number {
-  return requireOwned(caller, openStepwise(path, what, directory, exitCode.cannotCreate), what);
+  return requireOwned(caller, openNamed(path, what, directory, exitCode.cannotCreate), what);
 }
 
 function requireOwned(caller: Caller, fd: number, what: string, stat: Stats = fstatSync(fd)): number {
@@ -209,7 +206,7 @@ function openTerminal(caller: Caller, path: string): number | undefined {
 function openShared(caller: Caller, from: string, name: string): OpenedShare | undefined {
   let fd: number;
   try {
-    fd = openStepwise(from, 'shared file', placeOnly, exitCode.noInput);
+    fd = openNamed(from, 'shared file', placeOnly, exitCode.noInput);
   } catch (error) {
     if (error instanceof Failure && error.code === exitCode.noInput) return undefined;
     throw error;
@@ -232,50 +229,17 @@ function openKeyFile(path: string): number {
 }
 
 /**
- * Opens an absolute path component by component, each relative to the one before, none through a symbolic link. The
- * CLI has resolved the user's own links; one that appears since is somebody's race.
+ * Opens an absolute path, none of its names through a symbolic link. The CLI has resolved the user's own links; one that
+ * appears since is somebody's race.
  */
-export function openStepwise(path: string, what: string, flags: number, missing: ExitCode): number {
-  const root = openSync('/', onTheWay);
-  try {
-    return descend(root, path.slice(1), what, flags, missing);
-  } finally {
-    closeSync(root);
-  }
+export function openNamed(path: string, what: string, flags: number, missing: ExitCode): number {
+  return orRefuse(what, missing, () => openStepwise(path, flags));
 }
 
-function descend(
-  fromFd: number,
-  path: string,
-  what: string,
-  flags: number = directory,
-  missing: ExitCode = exitCode.noInput,
-): number {
-  const names = path === '' ? ['.'] : path.split('/');
-  let fd = fromFd;
-  names.forEach((name, index) => {
-    const last = index === names.length - 1;
-    let next: number;
-    try {
-      next = openSync(`/proc/self/fd/${fd}/${name}`, last ? flags : onTheWay);
-    } catch (error) {
-      if (fd !== fromFd) closeSync(fd);
-      throw cannotOpen(what, `/${names.slice(0, index + 1).join('/')}`, error, missing);
-    }
-    if (fd !== fromFd) closeSync(fd);
-    fd = next;
-  });
-  return fd;
-}
-
-function exists(folderFd: number, name: string): boolean {
+function orRefuse(what: string, missing: ExitCode, open: () => number): number {
   try {
-    // A name that is a link is something too: O_NOFOLLOW fails with ELOOP then.
-    closeSync(
-      openSync(`/proc/self/fd/${folderFd}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-    );
-    return true;
+    return open();
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+    throw cannotOpen(what, `/${(error as NodeJS.ErrnoException).path ?? ''}`, error, missing);
   }
 }
