@@ -1,5 +1,6 @@
-import {mkdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {replaceAtomically} from '../foundation/atomic-file.ts';
 import {printable} from '../foundation/printable.ts';
 import {Failure} from '../foundation/failure.ts';
 import {folderLocked, folderNotTrusted, folderNotWritable, notJson} from './failures.ts';
@@ -101,9 +102,8 @@ function read(folder: string): DataPackage | undefined {
 
 /** Whole or not at all: the next command reads it. */
 function write(folder: string, pjson: DataPackage): void {
-  const path = join(folder, 'package.json');
-  writeFileSync(`${path}.${process.pid}`, `${JSON.stringify({name: 'tazpod', ...pjson}, undefined, 2)}\n`);
-  renameSync(`${path}.${process.pid}`, path);
+  const text = `${JSON.stringify({name: 'tazpod', ...pjson}, undefined, 2)}\n`;
+  replaceAtomically(join(folder, 'package.json'), text);
 }
 
 function shown(path: string): string {

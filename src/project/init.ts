@@ -2,11 +2,12 @@ import {lstatSync, mkdirSync, readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {findProjectConfig} from '../config/discover.ts';
 import {readText} from '../config/read-text.ts';
+import {removeAbandoned} from '../foundation/atomic-file.ts';
 import {type EditorSchemaName, editorSchema, editorSchemaNames, madeByTazPod} from './editor-schemas.ts';
 import {directoryNotCreated} from './failures.ts';
 import {vaultLine, withVaultIgnored} from './git-ignore.ts';
 import {configTemplate, secretsTemplate} from './templates.ts';
-import {makeWholeFile, removeAbandoned, replaceWholeFile} from './whole-file.ts';
+import {makeWholeFile, replaceWholeFile} from './whole-file.ts';
 
 /** The `result` of `init --json`. */
 export type InitResult = {

@@ -1,23 +1,16 @@
-import {randomBytes} from 'node:crypto';
 import {
-  closeSync,
   constants,
   copyFileSync,
   existsSync,
-  fchmodSync,
-  fsyncSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readFileSync,
   readlinkSync,
-  renameSync,
-  rmSync,
   statSync,
   unlinkSync,
 } from 'node:fs';
 import {dirname, resolve} from 'node:path';
-import {writeWhole} from '../foundation/whole-bytes.ts';
+import {replaceAtomically, syncFolder} from '../foundation/atomic-file.ts';
 import {Failure} from '../foundation/failure.ts';
 import {fileUnchangeable, notAFile, tooManyLinks} from './failures.ts';
 
@@ -47,27 +40,13 @@ export function targetOf(path: string): string {
   throw tooManyLinks(path);
 }
 
-/**
- * Replaces a file, or makes it: written beside, synced and renamed, so that a program that reads it at any moment, also
- * after a crash, finds the old one or the new one. The mode stays. Throws a Failure (77).
- */
+/** Replaces a file, or makes it (`replaceAtomically`). The mode stays. Throws a Failure (77). */
 export function replaceFile(path: string, content: string, newMode = 0o644): void {
-  const mode = statSync(path, {throwIfNoEntry: false})?.mode ?? newMode;
-  const beside = `${path}.tazpod-${randomBytes(6).toString('hex')}`;
   try {
     mkdirSync(dirname(path), {recursive: true, mode: 0o700});
-    const fd = openSync(beside, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-    try {
-      writeWhole(fd, Buffer.from(content, 'latin1'));
-      fchmodSync(fd, mode & 0o7777);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(beside, path);
-    syncFolder(path);
+    const mode = statSync(path, {throwIfNoEntry: false})?.mode ?? newMode;
+    replaceAtomically(path, Buffer.from(content, 'latin1'), mode);
   } catch (error) {
-    rmSync(beside, {force: true});
     throw asFailure(error, path);
   }
 }
@@ -76,7 +55,7 @@ export function replaceFile(path: string, content: string, newMode = 0o644): voi
 export function removeFile(path: string): void {
   try {
     unlinkSync(path);
-    syncFolder(path);
+    syncFolder(dirname(path));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw asFailure(error, path);
   }
@@ -101,15 +80,6 @@ export function dropEqualCopies(path: string, content: string): void {
 
 function copyName(path: string, count: number): string {
   return `${path}.before-tazpod${count === 0 ? '' : `-${count}`}`;
-}
-
-function syncFolder(path: string): void {
-  const fd = openSync(dirname(path), 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function asFailure(error: unknown, path: string): unknown {

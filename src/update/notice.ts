@@ -1,5 +1,6 @@
-import {mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {replaceAtomically} from '../foundation/atomic-file.ts';
 import {isNewer} from './newer.ts';
 
 /** What is known of newer versions, between commands. */
@@ -99,9 +100,7 @@ function remember(folder: string, nowMs: number): Memory {
 function note(folder: string, memory: Memory): boolean {
   try {
     mkdirSync(folder, {recursive: true, mode: 0o700});
-    const half = `${fileIn(folder)}.${process.pid}`;
-    writeFileSync(half, `${JSON.stringify(memory)}\n`, {mode: 0o600});
-    renameSync(half, fileIn(folder));
+    replaceAtomically(fileIn(folder), `${JSON.stringify(memory)}\n`, 0o600);
     return true;
   } catch {
     return false;

@@ -1,9 +1,8 @@
-import {mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect} from 'chai';
-import {makeWholeFile, removeAbandoned, replaceWholeFile} from '../../src/project/whole-file.ts';
-import {failureOf} from '../failure-of.ts';
+import {createAtomically, removeAbandoned, replaceAtomically} from '../../src/foundation/atomic-file.ts';
 
 describe('A file that is whole or not there', () => {
   let folder: string;
@@ -16,27 +15,42 @@ describe('A file that is whole or not there', () => {
   afterEach(() => rmSync(folder, {recursive: true}));
 
   it('takes no other’s place, even one that came in this moment', () => {
-    expect(makeWholeFile(path(), 'first')).to.equal(true);
-    expect(makeWholeFile(path(), 'second')).to.equal(false);
+    expect(createAtomically(path(), 'first')).to.equal(true);
+    expect(createAtomically(path(), 'second')).to.equal(false);
     expect(readFileSync(path(), 'utf8')).to.equal('first');
     rmSync(path());
     symlinkSync(join(folder, 'elsewhere'), path());
-    expect(makeWholeFile(path(), 'third')).to.equal(false);
+    expect(createAtomically(path(), 'third')).to.equal(false);
     expect(readdirSync(folder)).to.deep.equal(['file']);
   });
 
   it('gets new content at once, with the permissions that it had', () => {
     writeFileSync(path(), 'old', {mode: 0o600});
     const {ino} = statSync(path());
-    replaceWholeFile(path(), 'new', 0o100640);
+    replaceAtomically(path(), 'new', 0o100640);
     expect(readFileSync(path(), 'utf8')).to.equal('new');
     expect(statSync(path()).mode & 0o7777).to.equal(0o640);
     expect(statSync(path()).ino).not.to.equal(ino);
     expect(readdirSync(folder)).to.deep.equal(['file']);
   });
 
-  it('is reported as 73 where it cannot be', async () => {
-    expect(await failureOf(() => makeWholeFile(join(folder, 'missing/file'), 'x'))).to.include({code: 73});
+  it('gets the usual permissions if none are asked for', () => {
+    replaceAtomically(path(), 'new');
+    writeFileSync(join(folder, 'usual'), '');
+    expect(statSync(path()).mode).to.equal(statSync(join(folder, 'usual')).mode);
+  });
+
+  it('is made although an earlier process with this number has left half of it', () => {
+    writeFileSync(join(folder, `.file.tazpod-new-${process.pid}`), 'ha');
+    replaceAtomically(path(), 'whole', 0o600);
+    expect(readFileSync(path(), 'utf8')).to.equal('whole');
+    expect(readdirSync(folder)).to.deep.equal(['file']);
+  });
+
+  it('leaves nothing behind if it cannot get its name', () => {
+    mkdirSync(path());
+    expect(() => replaceAtomically(path(), 'new', 0o600)).to.throw(/EISDIR/);
+    expect(readdirSync(folder)).to.deep.equal(['file']);
   });
 
   it('has what killed ones have left taken away, and nothing of those that live', () => {
