@@ -1,4 +1,5 @@
 import {z} from 'zod';
+import {isObject} from '../foundation/shape.ts';
 import {isPrintable, printable} from '../foundation/printable.ts';
 import {sentenceOf} from '../config/schema-sentence.ts';
 import type {Contributions} from '../contract/index.ts';
@@ -26,10 +27,7 @@ const program = z
   .regex(/^[\w][\w.+-]*$/, {error: 'must be a program name without a path.'})
   .refine((command) => command !== 'tazpod', {error: 'must not be TazPod itself.'});
 
-const remark = z
-  .string()
-  .max(200)
-  .refine(isPrintable, {error: 'must be one line without control characters.'});
+const remark = z.string().max(200).refine(isPrintable, {error: 'must be one line without control characters.'});
 
 const modules = z.record(name, pathInPackage).optional();
 
@@ -49,8 +47,7 @@ export type CheckedSection =
 
 /** Checks a `tazpod` section. Each fault names key and value; who the plugin is stands before it. */
 export function checkSection(section: unknown): CheckedSection {
-  const contract: unknown =
-    typeof section === 'object' && section !== null && 'contract' in section && section.contract;
+  const contract = isObject(section) && section['contract'];
   if (typeof contract === 'number' && contract !== contractVersion) {
     const older = contract < contractVersion ? 'tazpod plugins update' : 'update TazPod';
     return {

@@ -1,6 +1,8 @@
-import {closeSync, constants, fstatSync, openSync} from 'node:fs';
+import {closeSync, fstatSync, openSync} from 'node:fs';
 import {connect, type Socket} from 'node:net';
 import {dirname} from 'node:path';
+import {isObject} from '../foundation/shape.ts';
+import {placeOnly} from '../foundation/open-beneath.ts';
 import type {CliMessage, GhostMessage, SessionSignal} from '../lifecycle/message.ts';
 import {sessionSignals} from '../lifecycle/message.ts';
 import {asCaller, type Caller} from './caller.ts';
@@ -42,11 +44,11 @@ export async function connectToCli(caller: Caller, planPath: string): Promise<Cl
   return connected ? channelOver(socket) : undefined;
 }
 
-/** Opened and looked at first: by its name, it could be another one a moment later. */
+/** Opened and looked at first: by its name, it could be another one a moment later. A socket opens in no other way. */
 function connectToOwn(caller: Caller, path: string): Socket | undefined {
   let fd: number;
   try {
-    fd = openSync(path, byItself);
+    fd = openSync(path, placeOnly);
   } catch {
     return undefined;
   }
@@ -58,9 +60,6 @@ function connectToOwn(caller: Caller, path: string): Socket | undefined {
     closeSync(fd);
   }
 }
-
-/** O_PATH of asm-generic/fcntl.h, which Node does not name: a socket can be opened in no other way. */
-const byItself = 0o10000000 | constants.O_NOFOLLOW;
 
 function channelOver(socket: Socket): CliChannel {
   const gone = new AbortController();
@@ -124,7 +123,7 @@ function parse(line: string): CliMessage | undefined {
   } catch {
     return undefined;
   }
-  if (typeof message !== 'object' || message === null || !('say' in message)) return undefined;
+  if (!isObject(message)) return undefined;
   if (message.say === 'clear' || message.say === 'resumed') return {say: message.say};
   const signal = 'signal' in message ? sessionSignals.find((known) => known === message.signal) : undefined;
   return message.say === 'signal' && signal !== undefined ? {say: 'signal', signal} : undefined;

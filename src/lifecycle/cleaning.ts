@@ -1,3 +1,5 @@
+import {isObject} from '../foundation/shape.ts';
+
 /**
  * What both sides of the privilege line know of cleaning: what was observed of a vault, and what can be done about it.
  * The same as in `src/contract/cleanup-strategy.ts`, which plugins compile against.
@@ -46,14 +48,14 @@ const fields: Readonly<Record<CleanAction['do'], Readonly<Record<string, (value:
 
 /** Whether a value is one of the actions, with their fields and no other. */
 export function isCleanAction(value: unknown): value is CleanAction {
-  if (typeof value !== 'object' || value === null || !('do' in value) || typeof value.do !== 'string') return false;
-  const expected = Object.hasOwn(fields, value.do) ? fields[value.do as CleanAction['do']] : undefined;
+  if (!isObject(value) || typeof value['do'] !== 'string') return false;
+  const expected = Object.hasOwn(fields, value['do']) ? fields[value['do'] as CleanAction['do']] : undefined;
   return expected !== undefined && hasExactly(value, {...expected, do: () => true});
 }
 
 function isProcess(value: unknown): boolean {
   const expected = {pid: isNumber, startTicks: isNumber, command: (command: unknown) => typeof command === 'string'};
-  return typeof value === 'object' && value !== null && hasExactly(value, expected);
+  return isObject(value) && hasExactly(value, expected);
 }
 
 function hasExactly(value: object, expected: Readonly<Record<string, (value: unknown) => boolean>>): boolean {

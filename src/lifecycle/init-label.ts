@@ -1,3 +1,4 @@
+import {isObject} from '../foundation/shape.ts';
 import type {OpenVault} from './message.ts';
 import type {VolumeKeyDigest} from './plan.ts';
 import {parseStrictJson} from '../foundation/strict-json.ts';
@@ -29,7 +30,7 @@ export function parseInitLabel(argv: readonly string[]): OpenVault | undefined {
 }
 
 function isOpenVault(label: unknown): label is OpenVault {
-  if (typeof label !== 'object' || label === null) return false;
+  if (!isObject(label)) return false;
   const fields = label as Partial<Record<keyof OpenVault, unknown>>;
   return (
     typeof fields.uuid === 'string' &&
@@ -46,7 +47,7 @@ function isOpenVault(label: unknown): label is OpenVault {
 }
 
 function isDigest(label: unknown): label is VolumeKeyDigest {
-  if (typeof label !== 'object' || label === null) return false;
+  if (!isObject(label)) return false;
   const fields = label as Partial<Record<keyof VolumeKeyDigest, unknown>>;
   return (
     typeof fields.hash === 'string' &&

@@ -1,5 +1,6 @@
 import {closeSync, constants, fstatSync, openSync, rmdirSync, unlinkSync} from 'node:fs';
 import {dirname} from 'node:path';
+import {isObject} from '../../foundation/shape.ts';
 import {readWhole} from '../../foundation/whole-bytes.ts';
 import {isCleanAction, maximumActions} from '../../lifecycle/cleaning.ts';
 import {
@@ -259,8 +260,8 @@ function strictJson(bytes: Buffer): unknown {
 }
 
 function record(value: unknown, field: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(field);
-  return value as Fields;
+  if (!isObject(value)) throw malformed(field);
+  return value;
 }
 
 function only(fields: Fields, name: string, required: readonly string[], optional: readonly string[] = []): void {
