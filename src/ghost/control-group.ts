@@ -12,7 +12,7 @@ import {
 import {isWithin} from '../foundation/path-within.ts';
 import {quotedWord} from '../foundation/shell-word.ts';
 import {readKernelText} from '../kernel/kernel-file.ts';
-import {type Mount, readMounts} from '../kernel/mountinfo.ts';
+import {type Mount, readMounts, shownLevels} from '../kernel/mountinfo.ts';
 import type {Caller} from './caller.ts';
 
 /** The name of the control group that ghosts share; there is at most one below each group of root's. */
@@ -135,7 +135,7 @@ function readPlaces(): Place[] {
     if (controllers === undefined || path === undefined) return [];
     const fsType = controllers === '' ? 'cgroup2' : 'cgroup';
     const mount = mounts.findLast((each) => shows(each, fsType, controllers, path));
-    return mount === undefined ? [] : [{fsType, groups: groupsOf(mount, path)}];
+    return mount === undefined ? [] : [{fsType, groups: shownLevels(mount, path)}];
   });
 }
 
@@ -157,9 +157,4 @@ function shows(
   } catch {
     return false;
   }
-}
-
-function groupsOf({root, mountPoint}: Mount, path: string): string[] {
-  const names = (root === '/' ? path : path.slice(root.length)).split('/').filter((name) => name !== '');
-  return names.reduce((groups, name) => [...groups, `${groups.at(-1)!}/${name}`], [mountPoint]);
 }

@@ -1,6 +1,5 @@
-import {isWithin} from '../foundation/path-within.ts';
 import {kernelRoots, type KernelRoots, listKernelFolder, readKernelLink, readKernelText} from './kernel-file.ts';
-import {type Mount, readMounts} from './mountinfo.ts';
+import {type Mount, mountOf, readMounts} from './mountinfo.ts';
 import {readNamespace, readProcessStat, readProcessStatus} from './process-record.ts';
 import {allPids, type ProcessIdentity} from './process.ts';
 
@@ -79,16 +78,6 @@ function mapsFileOf(maps: string, devices: ReadonlySet<string>): boolean {
     const [, major, minor] = /^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) /.exec(line) ?? [];
     return major !== undefined && devices.has(`${parseInt(major, 16)}:${parseInt(minor!, 16)}`);
   });
-}
-
-/** The mount that a path of its namespace is on: the one with the longest mount point above it, of several the last. */
-function mountOf(path: string, table: readonly Mount[]): Mount | undefined {
-  return table
-    .filter(({mountPoint}) => isWithin(path, mountPoint))
-    .reduce<Mount | undefined>(
-      (best, each) => (best !== undefined && best.mountPoint.length > each.mountPoint.length ? best : each),
-      undefined,
-    );
 }
 
 function mountsSeenBy(pid: number, roots: KernelRoots): Mount[] | undefined {

@@ -1,4 +1,5 @@
 import {readFileSync} from 'node:fs';
+import {isBelow, isWithin} from '../foundation/path-within.ts';
 import {kernelRoots, type KernelRoots} from './kernel-file.ts';
 import {decodeOctalEscapes} from './octal-escape.ts';
 
@@ -67,6 +68,26 @@ export function mountsAt(mounts: readonly Mount[], path: string | Buffer): Mount
   const stack = visibleStack(mounts, target);
   const buried = mounts.filter((mount) => mount.mountPointBytes.equals(target) && !stack.includes(mount));
   return [...buried, ...stack];
+}
+
+/** The mount that a path of its namespace is on: the one with the longest mount point above it, of several the last. */
+export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
+  return mounts
+    .filter(({mountPoint}) => isWithin(path, mountPoint))
+    .reduce<Mount | undefined>(
+      (best, each) => (best !== undefined && best.mountPoint.length > each.mountPoint.length ? best : each),
+      undefined,
+    );
+}
+
+/**
+ * Directories of a control group and of all groups above it that are mounted, from the top. A container often sees its
+ * own group mounted as the root, under a path that only the host knows: what the mount does not show is left away.
+ */
+export function shownLevels({root, mountPoint}: Pick<Mount, 'root' | 'mountPoint'>, path: string): string[] {
+  const below = root === '/' ? path : isBelow(path, root) ? path.slice(root.length) : '/';
+  const names = below.split('/').filter((name) => name !== '' && name !== '..');
+  return names.reduce((levels, name) => [...levels, `${levels.at(-1)!}/${name}`], [mountPoint]);
 }
 
 /** The mounts at `path` that are not buried, bottom first. The last one is what a path lookup reaches. */

@@ -1,7 +1,6 @@
-import {isBelow} from '../foundation/path-within.ts';
 import {kernelRoots, readKernelNumber, readKernelText} from '../kernel/kernel-file.ts';
 import type {KernelRoots} from '../kernel/kernel-file.ts';
-import {readMounts} from '../kernel/mountinfo.ts';
+import {readMounts, shownLevels} from '../kernel/mountinfo.ts';
 import type {Mount} from '../kernel/mountinfo.ts';
 import {inMiB, tooLittleMemory} from './failures.ts';
 
@@ -62,7 +61,7 @@ function controlGroupsLeftKiB(roots: KernelRoots): number[] {
   return controlGroupMounts(readMounts('self', roots)).flatMap((mount) => {
     const path = groups.get(mount.version);
     if (path === undefined) return [];
-    return levelsOf(mount, path).map((directory) => groupLeftKiB(directory, mount.version));
+    return shownLevels(mount, path).map((directory) => groupLeftKiB(directory, mount.version));
   });
 }
 
@@ -89,16 +88,6 @@ function controlGroupMounts(mounts: readonly Mount[]): readonly GroupMount[] {
     const accountsMemory = fsType === 'cgroup' && superOptions.includes('memory');
     return accountsMemory ? [{version: 'v1', root, mountPoint}] : [];
   });
-}
-
-/**
- * Directories of a group and of all groups above it that are mounted. A container often sees its own group mounted as
- * the root, under a path that only the host knows: what the mount does not show is left away.
- */
-function levelsOf({root, mountPoint}: GroupMount, path: string): string[] {
-  const below = root === '/' ? path : isBelow(path, root) ? path.slice(root.length) : '/';
-  const names = below.split('/').filter((name) => name !== '' && name !== '..');
-  return names.reduce((levels, name) => [...levels, `${levels.at(-1)!}/${name}`], [mountPoint]);
 }
 
 /**

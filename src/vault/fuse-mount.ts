@@ -1,5 +1,4 @@
-import {isWithin} from '../foundation/path-within.ts';
-import {type Mount, readMounts} from '../kernel/mountinfo.ts';
+import {type Mount, mountOf, readMounts} from '../kernel/mountinfo.ts';
 import type {KeySource} from '../lifecycle/plan.ts';
 import {rootCannotAccessImage, rootCannotAccessKey} from './failures.ts';
 
@@ -23,10 +22,7 @@ export function refuseWhatRootCannotSee(
 
 /** The mount point of the file system that a path is on, if it is such a mount. */
 function closedMount(path: string, mounts: readonly Mount[]): string | undefined {
-  let found: Mount | undefined;
-  for (const mount of mounts.filter(({mountPoint}) => isWithin(path, mountPoint))) {
-    if (found === undefined || mount.mountPoint.length >= found.mountPoint.length) found = mount;
-  }
+  const found = mountOf(path, mounts);
   if (found === undefined || !/^fuse(\.|$)/.test(found.fsType)) return undefined;
   return found.superOptions.includes('allow_other') || found.superOptions.includes('user_id=0')
     ? undefined
