@@ -1,3 +1,4 @@
+import {isPrintable} from '../foundation/printable.ts';
 import {z} from 'zod';
 import {shareNames} from '../foundation/share.ts';
 
@@ -35,10 +36,8 @@ const programName = z
   .regex(/^\w[\w.+-]*$/, {error: 'must be the name of a program: letters, digits, "_", ".", "+" and "-", no path.'})
   .refine((name) => !wordsOfShells.has(name), {error: 'is a keyword or a builtin of shells.'});
 
-const remark = z
-  .string()
-  .max(200)
-  .refine((text) => !/[\p{C}\u2028\u2029]/u.test(text), {error: 'must be one line without control characters.'});
+/** One line that goes to a terminal. */
+export const remark = z.string().max(200).refine(isPrintable, {error: 'must be one line without control characters.'});
 
 /** `tazpod-infisical`, `@team/tazpod-pack`. */
 const packageName = z

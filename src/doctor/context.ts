@@ -1,5 +1,6 @@
-import {accessSync, closeSync, constants, existsSync, openSync} from 'node:fs';
+import {closeSync, constants, existsSync, openSync} from 'node:fs';
 import {userInfo} from 'node:os';
+import {isWritable} from '../foundation/access.ts';
 import {kernelRoots, type KernelRoots} from '../kernel/kernel-file.ts';
 import {modulesFolder} from '../kernel/kernel-module.ts';
 import {probeUserNamespace, type UserNamespaceVerdict} from '../kernel/namespaces.ts';
@@ -60,7 +61,7 @@ export function thisMachine(entry: string, mountPoint?: string): DoctorContext {
     // Of a parser it asks the version, and gives it nothing to parse.
     run: (name, args) => run(name as ToolName, args, {timeoutMs: 10_000}),
     tryOpen,
-    mayWrite: (path) => (uid === 0 ? undefined : mayWrite(path)),
+    mayWrite: (path) => (uid === 0 ? undefined : isWritable(path)),
     probeUserNamespace,
     terminal: standardTerminal,
     environment: process.env,
@@ -84,14 +85,5 @@ function tryOpen(path: string): string | undefined {
     return undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? 'unknown';
-  }
-}
-
-function mayWrite(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

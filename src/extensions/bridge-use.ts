@@ -1,5 +1,6 @@
-import {accessSync, constants, existsSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import {delimiter, isAbsolute, join} from 'node:path';
+import {isExecutable} from '../foundation/access.ts';
 import type {BridgeDeclaration} from '../contract/index.ts';
 
 /**
@@ -9,13 +10,4 @@ import type {BridgeDeclaration} from '../contract/index.ts';
 export function isOfUse({home, command}: BridgeDeclaration, path: string, homeFolder: string): boolean {
   if (command === undefined || existsSync(join(homeFolder, home))) return true;
   return path.split(delimiter).some((folder) => isAbsolute(folder) && isExecutable(join(folder, command)));
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -4,7 +4,7 @@ import {replaceAtomically} from '../foundation/atomic-file.ts';
 import {printable} from '../foundation/printable.ts';
 import {Failure} from '../foundation/failure.ts';
 import {folderLocked, folderNotTrusted, folderNotWritable, notJson} from './failures.ts';
-import {distrust, type InstalledEntry, readEntries} from './installed-packages.ts';
+import {distrust, type InstalledEntry, readEntries, readJson} from './installed-packages.ts';
 
 /** The package.json of the folder in which plugins are installed. oclif's form. */
 type DataPackage = {
@@ -92,9 +92,8 @@ function writeEntries(folder: string, plugins: readonly InstalledEntry[]): void 
 
 function read(folder: string): DataPackage | undefined {
   try {
-    return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as DataPackage;
+    return readJson(join(folder, 'package.json')) as DataPackage | undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     if (!(error instanceof SyntaxError)) throw error;
     throw notJson(shown(join(folder, 'package.json')));
   }

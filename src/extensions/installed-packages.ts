@@ -158,7 +158,8 @@ function findUpwards(from: string, name: string): string | undefined {
   }
 }
 
-function readJson(path: string): unknown {
+/** JSON out of a file; undefined if there is none. */
+export function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {

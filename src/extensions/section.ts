@@ -1,6 +1,7 @@
 import {z} from 'zod';
 import {isObject} from '../foundation/shape.ts';
-import {isPrintable, printable} from '../foundation/printable.ts';
+import {printable} from '../foundation/printable.ts';
+import {remark} from '../config/config-schema.ts';
 import {sentenceOf} from '../config/schema-sentence.ts';
 import type {Contributions} from '../contract/index.ts';
 import {contractVersion} from './kinds.ts';
@@ -26,8 +27,6 @@ const program = z
   .max(64)
   .regex(/^[\w][\w.+-]*$/, {error: 'must be a program name without a path.'})
   .refine((command) => command !== 'tazpod', {error: 'must not be TazPod itself.'});
-
-const remark = z.string().max(200).refine(isPrintable, {error: 'must be one line without control characters.'});
 
 const modules = z.record(name, pathInPackage).optional();
 

@@ -129,14 +129,19 @@ function listCopies(caller: Caller, image: string): string[] {
   }
 }
 
+/** The caller's own ghosts of an image. */
+export function ownVaultsOf(imageId: string, caller: Caller): RunningVault[] {
+  return readOpenVaults().filter(
+    ({imageId: id, uid, isolation}) => id === imageId && uid === caller.sessionUid && isolation === caller.isolation,
+  );
+}
+
 /** The ghosts of the image. One that is being opened has no session to end yet, and is waited for. */
 async function openVaultsOf(imageFd: number, imageId: string, caller: Caller, waitMs: number): Promise<RunningVault[]> {
   const wake = atMostEvery(wakeMs, () => wakeAround(imageFd, []));
   let vaults: RunningVault[] = [];
   const isOpenOrFree = async () => {
-    vaults = readOpenVaults().filter(
-      ({imageId: id, uid, isolation}) => id === imageId && uid === caller.sessionUid && isolation === caller.isolation,
-    );
+    vaults = ownVaultsOf(imageId, caller);
     return vaults.length > 0 || !(await isLocked(imageFd));
   };
   await pollUntil(isOpenOrFree, waitMs, wake);

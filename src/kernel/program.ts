@@ -1,5 +1,6 @@
 import {type ChildProcess, spawn, type StdioOptions} from 'node:child_process';
-import {accessSync, constants} from 'node:fs';
+import {existsSync} from 'node:fs';
+import {isExecutable} from '../foundation/access.ts';
 import {notInstalled} from './failures.ts';
 
 /** The system programs that TazPod runs, and the Debian package that brings each. The list is closed. */
@@ -59,7 +60,7 @@ const programEnvironment: Readonly<Record<string, string>> = {
   PATH: directories.join(':'),
   SHELL: '/bin/sh',
   // Where no udev runs, libdevmapper would wait for a semaphore that nobody posts.
-  ...(exists('/run/udev/control') ? {} : {DM_DISABLE_UDEV: '1'}),
+  ...(existsSync('/run/udev/control') ? {} : {DM_DISABLE_UDEV: '1'}),
 };
 
 export type RunOptions = {
@@ -105,7 +106,7 @@ export function traceProgramsTo(listener: (commandLine: string) => void): void {
 
 /** The absolute path of a system program, or undefined where it is not installed. */
 export function findProgram(name: ProgramName): string | undefined {
-  return directories.map((directory) => `${directory}/${name}`).find(executable);
+  return directories.map((directory) => `${directory}/${name}`).find(isExecutable);
 }
 
 /** The Debian package that brings a program. */
@@ -198,22 +199,4 @@ export function bound(command: readonly string[], deathSignal: DeathSignal = 'KI
 /** Shell code that becomes its arguments if its parent is `pid`, and ends otherwise. */
 export function onlyBelow(pid: number): string {
   return `[ "$PPID" -eq ${pid} ] && exec "$@"`;
-}
-
-function executable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    accessSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

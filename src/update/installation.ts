@@ -1,5 +1,6 @@
-import {accessSync, constants, existsSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import {dirname, join} from 'node:path';
+import {isWritable} from '../foundation/access.ts';
 
 /** How this TazPod was installed, and how it is brought up to date. */
 export type Installation = {
@@ -41,13 +42,4 @@ export function describeInstallation(root: string, version: string, repository: 
 
 function debianArchitecture(): string {
   return process.arch === 'x64' ? 'amd64' : process.arch;
-}
-
-function isWritable(directory: string): boolean {
-  try {
-    accessSync(directory, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

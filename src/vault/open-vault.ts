@@ -1,9 +1,10 @@
-import {accessSync, constants, existsSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import {userInfo} from 'node:os';
 import {basename} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {isatty} from 'node:tty';
 import {findOwnHome} from '../config/own-home.ts';
+import {isExecutable} from '../foundation/access.ts';
 import {exitCode} from '../foundation/exit-code.ts';
 import type {GhostMessage} from '../lifecycle/message.ts';
 import {
@@ -15,7 +16,6 @@ import {
   planVersion,
   type SessionPlan,
 } from '../lifecycle/plan.ts';
-import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
 import {displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {displaced, openInOtherMode} from '../lifecycle/failures.ts';
@@ -28,6 +28,7 @@ import {alreadyOpen, noTerminalForPassphrase, shellUnusable} from './failures.ts
 import {refuseWhatRootCannotSee} from './fuse-mount.ts';
 import {callGhost, type GhostEnd, ghostEntry} from './ghost-call.ts';
 import {vaultHere} from './inside.ts';
+import {imageIdOf} from './state.ts';
 import {absorbCommand, describeStray, strayNames} from './stray-files.ts';
 import {describeLeftBehind} from './left-behind.ts';
 import {type GraphStyle, LifecycleGraph} from './graph.ts';
@@ -86,7 +87,7 @@ const silentMs = 1000;
 
 /** The exit code of the ghost's end, and what is known of the vault. Throws the Failure that the ghost told. */
 export async function openVault(request: OpenRequest, presentation: Presentation): Promise<GhostEnd> {
-  if (displacedVaults(request.image, idOf(request.image), process.getuid!()).length > 0) throw displaced();
+  if (displacedVaults(request.image, imageIdOf(request.image), process.getuid!()).length > 0) throw displaced();
   const escalation = await chooseEscalation(ghostEntry, request.isolation, isatty(0));
   if (escalation.warning !== undefined) presentation.remark(escalation.warning);
   const {home, remark} = findOwnHome();
@@ -202,19 +203,14 @@ async function untilOpenOrFree(image: string, deadlineMs: number, presentation: 
   }
 }
 
-function idOf(image: string): string | undefined {
-  return existsSync(image) ? formatFileIdentity(identifyFile(image)) : undefined;
-}
-
 function openVaultAt(image: string): RunningVault | undefined {
-  const imageId = idOf(image);
+  const imageId = imageIdOf(image);
   return readOpenVaults().find((open) => open.imageId === imageId);
 }
 
 /** What has the image open and can be joined by its own user only. */
 function privateGhostOf(image: string): Pick<OpenPlan, 'privateGhost'> {
-  if (!existsSync(image)) return {};
-  const imageId = formatFileIdentity(identifyFile(image));
+  const imageId = imageIdOf(image);
   const vault = readOpenVaults().find((open) => open.imageId === imageId && open.isolation === 'private');
   if (vault === undefined) return {};
   const {pid, startTicks} = vault.init;
@@ -250,13 +246,7 @@ function loginShell(): string | null {
 
 function isProgram(path: string): boolean {
   // A name without a slash is looked for in PATH, inside.
-  if (!path.includes('/')) return true;
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return !path.includes('/') || isExecutable(path);
 }
 
 function sessionPlan(

@@ -99,7 +99,8 @@ function stateOf(vault: RunningVault): VaultState {
   };
 }
 
-function imageIdOf(image: string): string | undefined {
+/** The identity of an image; undefined if there is none. */
+export function imageIdOf(image: string): string | undefined {
   return existsSync(image) ? formatFileIdentity(identifyFile(image)) : undefined;
 }
 

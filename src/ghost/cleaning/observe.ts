@@ -4,11 +4,12 @@ import {formatFileIdentity, identifyFile} from '../../kernel/file-identity.ts';
 import {type FileSystemUser, fileSystemUse, type SeenMount} from '../../kernel/file-system-users.ts';
 import {kernelRoots, readKernelText} from '../../kernel/kernel-file.ts';
 import {type LoopDevice, loopDevicesOf, readLoopDevices} from '../../kernel/loop.ts';
-import {readOpenVaults, type RunningVault} from '../../kernel/open-vaults.ts';
+import type {RunningVault} from '../../kernel/open-vaults.ts';
 import {readProcessStat, readProcessStatus} from '../../kernel/process-record.ts';
 import {membersOfPidNamespace} from '../../kernel/process.ts';
 import type {Observation} from '../../lifecycle/cleaning.ts';
 import type {Caller} from '../caller.ts';
+import {ownVaultsOf} from '../lock.ts';
 
 /**
  * Everything that this machine has of one image, found by the image's inode and by nothing else: what lies on a loop
@@ -28,9 +29,7 @@ export type Belongings = {
 export async function observe(caller: Caller, imageFd: number): Promise<Belongings> {
   const identity = identifyFile(imageFd);
   const imageId = formatFileIdentity(identity);
-  const ghosts = readOpenVaults().filter(
-    ({imageId: id, uid, isolation}) => id === imageId && uid === caller.sessionUid && isolation === caller.isolation,
-  );
+  const ghosts = ownVaultsOf(imageId, caller);
   const loops = caller.isolation === 'sealed' ? await loopsOn(identity) : [];
   const mappings = loops.length === 0 ? [] : await mappingsOn(loops);
   const devices = new Set([

@@ -14,6 +14,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import {isWritable} from '../../foundation/access.ts';
 import {restoreSignalDefaults} from '../../foundation/signal-defaults.ts';
 import {fallbackRuntimeFolder, runtimeFolderOf} from '../../lifecycle/runtime-folder.ts';
 import {isKnownVault} from '../../lifecycle/vault-mark.ts';
@@ -188,7 +189,7 @@ const historyVariables: Readonly<Record<string, string>> = {
 };
 
 function histories(mountPoint: string): Record<string, string> {
-  const folder = canWrite(`${mountPoint}/.tazpod`) ? `${mountPoint}/.tazpod/` : '/dev/shm/.tazpod-';
+  const folder = isWritable(`${mountPoint}/.tazpod`) ? `${mountPoint}/.tazpod/` : '/dev/shm/.tazpod-';
   const paths = Object.entries(historyVariables).map(([variable, name]) => [variable, `${folder}${name}`]);
   for (const [, path] of paths) {
     try {
@@ -198,15 +199,6 @@ function histories(mountPoint: string): Record<string, string> {
     }
   }
   return {...(Object.fromEntries(paths) as Record<string, string>), fish_history: ''};
-}
-
-function canWrite(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
