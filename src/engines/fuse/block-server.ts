@@ -12,7 +12,7 @@ import {bareMount} from '../bare-mount.ts';
 import type {AttachedDevice, DeviceEnd, LossReason} from '../engine.ts';
 import {fuseMountRefused, serverNotStarted} from '../failures.ts';
 import {openFuseDevice} from './device.ts';
-import {maxTransferBytes} from './protocol.ts';
+import {maxTransferBytes} from './sizes.ts';
 import type {ServedSegment} from './segment.ts';
 import {lossExitCode, lossWord, ready, type ServerOrder} from './server-order.ts';
 

@@ -4,7 +4,7 @@ import type {AttachedDevice, AttachRequest, Engine, Refusal} from '../engine.ts'
 import {refusedFor} from '../failures.ts';
 import {serveSegment} from './block-server.ts';
 import {probeFuse} from './probe.ts';
-import {isVolumeKeySize} from './sector-cipher.ts';
+import {isVolumeKeySize} from './sizes.ts';
 import {measureSegment, refuseKeySize, refuseSegment} from './segment.ts';
 
 /** Serves the segment from user space: no device-mapper, no loop device, no kernel crypto. */

@@ -1,4 +1,5 @@
 import {constants} from 'node:os';
+import {maxTransferBytes} from './sizes.ts';
 
 /**
  * The part of the FUSE protocol that a file system of one regular file needs: requests of the kernel as data, replies
@@ -11,8 +12,6 @@ const protocolMinor = 31;
 /** Older kernels (before 3.15) know a shorter INIT. */
 const oldestMinor = 23;
 
-/** The most that one READ or WRITE moves: what `max_read` and `max_write` are set to. */
-export const maxTransferBytes = 1024 * 1024;
 const pageBytes = 4096;
 
 const requestHeaderBytes = 40;

@@ -1,5 +1,6 @@
 import {createCipheriv, createDecipheriv, type KeyObject} from 'node:crypto';
 import type {ServedSegment} from './segment.ts';
+import {isVolumeKeySize} from './sizes.ts';
 
 /** The unit that initialisation vectors count in, for any size of a sector. */
 const ivUnitBytes = 512;
@@ -50,11 +51,6 @@ export class SectorCipher {
     this.#iv.writeBigUInt64LE(BigInt.asUintN(64, unit), 0);
     return this.#iv;
   }
-}
-
-/** Whether a volume key of this size is one that AES-XTS takes: two keys of 128 or of 256 bits. */
-export function isVolumeKeySize(sizeBytes: number | undefined): sizeBytes is 32 | 64 {
-  return sizeBytes === 32 || sizeBytes === 64;
 }
 
 function algorithmOf(keySizeBytes: number | undefined): 'aes-128-xts' | 'aes-256-xts' {

@@ -1,7 +1,8 @@
 import {createSecretKey, randomBytes} from 'node:crypto';
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {isVolumeKeySize, SectorCipher} from '../../../src/engines/fuse/sector-cipher.ts';
+import {SectorCipher} from '../../../src/engines/fuse/sector-cipher.ts';
+import {isVolumeKeySize} from '../../../src/engines/fuse/sizes.ts';
 
 const sectorSizesBytes = [512, 1024, 2048, 4096] as const;
 
