@@ -33,6 +33,7 @@ const checks = [
     },
   ],
   [{name: 'prose', command: ['scripts/prose.ts']}],
+  [{name: 'unused', command: [installed('knip'), '--no-progress', '--no-config-hints']}],
   [{name: 'lint', command: [installed('eslint'), '.']}],
   [{name: 'types', command: [installed('tsc'), '-p', 'tsconfig.check.json']}],
   [{name: 'format', command: [installed('prettier'), '--check', '--cache', '--log-level=warn', '.']}],
