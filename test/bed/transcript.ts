@@ -20,7 +20,7 @@ export type Recorder = {
   close(): void;
 };
 
-const waitingMs = 60_000;
+const waitingMs = 120_000;
 
 /** Opens the terminal. Each prompt leaves a byte in a file, which tells it from an older one on the screen. */
 export async function openRecorder(user: BedUser): Promise<Recorder> {

@@ -106,7 +106,7 @@ const update = process.env['UPDATE_GOLDEN'] === '1';
 
 /** `UPDATE_GOLDEN=1 npm run test:only -- test/golden` writes the files; the diff is for whoever reads the change. */
 describe('The transcript', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let owner: BedUser;
   let recorder: Recorder;
 
