@@ -1,18 +1,17 @@
-// Compiles src/ to build/ and bundles that into dist/; compiles every plugin to its dist/, and packs the plugins into
+// Compiles src/ to build/ and bundles that into dist/; bundles every plugin into its dist/, and packs the plugins into
 // archives/. Removes what has no source any longer: oclif takes every file that it finds there for a command.
 import {spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {bundle} from './bundle.js';
+import {bundle, bundlePlugins} from './bundle.js';
 import {packPlugins} from './package/plugin-archives.js';
 import {projectNode, root} from './setup.js';
 import {endWith, say, SetUpError} from './terminal.js';
 
 const stampPath = join(root, 'dist', '.built');
 
-/** The core first: its contract is what the plugins are compiled against. */
-const packages = [root, ...pluginFolders()];
+const plugins = pluginFolders();
 
 /**
  * Builds when a source file was added, removed or changed since the last build.
@@ -30,10 +29,9 @@ export function build() {
   const before = fingerprint();
   rmSync(stampPath, {force: true});
   removeOrphans(join(root, 'src'), join(root, 'build'));
-  for (const folder of packages.slice(1)) removeOrphans(join(folder, 'src'), join(folder, 'dist'));
   compile('-p', 'tsconfig.json');
   bundle();
-  compile('-b', ...packages.slice(1));
+  bundlePlugins(plugins.map((folder) => relative(root, folder)));
   packPlugins();
   writeFileSync(stampPath, before);
 }
@@ -45,19 +43,21 @@ function compile(...args) {
   if (result.status !== 0) throw new SetUpError(70, `${result.stdout}${result.stderr}The build failed.`);
 }
 
-/** The plugins of this repository that have something to compile. */
+/** The plugins of this repository that have code. */
 function pluginFolders() {
   const parent = join(root, 'plugins');
   return readdirSync(parent)
     .map((name) => join(parent, name))
-    .filter((folder) => existsSync(join(folder, 'tsconfig.json')));
+    .filter((folder) => existsSync(join(folder, 'src')));
 }
 
 /** One line a file that decides what the dist/ folders hold: its path, size and time. */
 function fingerprint() {
   return [
-    ...packages.flatMap((folder) => [...filesBelow(join(folder, 'src')), join(folder, 'tsconfig.json')]),
-    join(root, 'plugins', 'tsconfig.json'),
+    ...[root, ...plugins].flatMap((folder) => filesBelow(join(folder, 'src'))),
+    ...plugins.map((folder) => join(folder, 'package.json')),
+    ...filesBelow(join(root, 'plugin-kit')),
+    join(root, 'tsconfig.json'),
     join(root, 'package-lock.json'),
   ]
     .map((path) => {

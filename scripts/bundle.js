@@ -39,19 +39,13 @@ export function bundle() {
   const commands = filesBelow(join(root, 'build/commands')).filter((path) => path.endsWith('.js'));
   const hooks = filesBelow(join(root, 'build/hooks')).filter((path) => path.endsWith('.js'));
   const cli = [...commands, ...hooks].map((path) => relative(join(root, 'build'), path));
-  const inputs = [
-    ...esbuild(
-      [...cli, 'cli/run.js', 'help/help.js'],
-      [
-        '--splitting',
-        '--chunk-names=cli/[hash]',
-        `--banner:js=${requireForPackages}`,
-        ...neverNeeded.map((name) => `--external:${name}`),
-      ],
-    ),
-    ...esbuild(programs, []),
+  const splitting = ['--splitting', '--chunk-names=cli/[hash]', `--banner:js=${requireForPackages}`];
+  const without = neverNeeded.map((name) => `--external:${name}`);
+  const outputs = [
+    ...esbuild(built([...cli, 'cli/run.js', 'help/help.js']), [...splitting, ...without, '--outdir=dist']),
+    ...esbuild(built(programs), ['--outdir=dist']),
   ];
-  const packages = [...new Set(inputs.map(packageOf).filter((path) => path !== undefined))].sort();
+  const packages = packagesOf(outputs);
   writeFileSync(bundledPath, `${JSON.stringify(packages, undefined, 2)}\n`);
   writeFileSync(join(root, 'dist/third-party.txt'), packages.map(notice).join('\n'));
   const contract = readdirSync(join(root, 'build/contract')).filter((name) => name.endsWith('.d.ts'));
@@ -59,7 +53,38 @@ export function bundle() {
 }
 
 /**
- * The packages that are in the bundle.
+ * Fills the dist/ of each plugin anew: one file for each module that its package.json names, with the parts of
+ * plugin-kit that it uses. What the plugin depends on stays outside.
+ *
+ * @param {string[]} directories of plugins, relative to the checkout
+ * @throws {SetUpError} 70 with the bundler's words
+ */
+export function bundlePlugins(directories) {
+  const external = new Set();
+  const entries = directories.flatMap((directory) => {
+    rmSync(join(root, directory, 'dist'), {recursive: true, force: true});
+    const {tazpod, dependencies = {}} = JSON.parse(readFileSync(join(root, directory, 'package.json'), 'utf8'));
+    for (const name of Object.keys(dependencies)) external.add(`--external:${name}`);
+    const kinds = [tazpod.secretBackends, tazpod.shells, tazpod.cleanupStrategies];
+    return kinds
+      .flatMap((kind) => Object.values(kind ?? {}))
+      .map((path) => {
+        const name = path.replace(/^(?:[.]\/)?dist\/(.*)[.]js$/, '$1');
+        return `${directory}/dist/${name}=${directory}/src/${name}.ts`;
+      });
+  });
+  const outputs = esbuild(entries, [`--banner:js=${requireForPackages}`, ...external, '--outdir=.']);
+  const packages = directories.flatMap((directory) => {
+    const names = packagesOf(outputs.filter(({path}) => path.startsWith(`${directory}/`)));
+    if (names.length > 0) writeFileSync(join(root, directory, 'dist/third-party.txt'), names.map(notice).join('\n'));
+    return names;
+  });
+  const all = [...new Set([...bundledPackages(), ...packages])].sort();
+  writeFileSync(bundledPath, `${JSON.stringify(all, undefined, 2)}\n`);
+}
+
+/**
+ * The packages that are in the bundle, and in those of the plugins.
  *
  * @returns {string[]} their directories, relative to the checkout
  */
@@ -68,24 +93,30 @@ export function bundledPackages() {
 }
 
 /**
- * Bundles files of build/ to the same places in dist/.
- *
  * @param {string[]} entries
  * @param {string[]} more options
- * @returns {string[]} the files that went in, relative to the checkout
+ * @returns {{path: string, inputs: string[]}[]} the files that were made, and what went in, relative to the checkout
  */
 function esbuild(entries, more) {
   const program = join(root, 'node_modules/esbuild-wasm/bin/esbuild');
   const meta = join(root, 'build', '.meta.json');
-  const args = [...options, ...more, '--outbase=build', '--outdir=dist', `--metafile=${meta}`, '--log-level=warning'];
-  const result = spawnSync(projectNode(), [program, ...entries.map((path) => `build/${path}`), ...args], {
-    cwd: root,
-    encoding: 'utf8',
-  });
+  const args = [...options, ...more, '--outbase=build', `--metafile=${meta}`, '--log-level=warning'];
+  const result = spawnSync(projectNode(), [program, ...entries, ...args], {cwd: root, encoding: 'utf8'});
   if (result.status !== 0) throw new SetUpError(70, `${result.stdout}${result.stderr}The bundling failed.`);
-  const {inputs} = JSON.parse(readFileSync(meta, 'utf8'));
+  const {outputs} = JSON.parse(readFileSync(meta, 'utf8'));
   rmSync(meta);
-  return Object.keys(inputs);
+  return Object.entries(outputs).map(([path, {inputs}]) => ({path, inputs: Object.keys(inputs)}));
+}
+
+/** @param {string[]} paths */
+function built(paths) {
+  return paths.map((path) => `build/${path}`);
+}
+
+/** @param {{inputs: string[]}[]} outputs */
+function packagesOf(outputs) {
+  const packages = outputs.flatMap(({inputs}) => inputs.map(packageOf)).filter((path) => path !== undefined);
+  return [...new Set(packages)].sort();
 }
 
 /**

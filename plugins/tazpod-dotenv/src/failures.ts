@@ -1,6 +1,5 @@
 import type {BackendError} from 'tazpod/contract';
-
-type Details = BackendError['tazpod'];
+import {failure} from '../../../plugin-kit/failure.ts';
 
 /** How many values in doubt a message names. */
 const shownPlaces = 8;
@@ -47,9 +46,4 @@ export function valuesInDoubt(places: readonly string[], readers: readonly strin
     why: `${shown}${more}. Nothing was changed.`,
     next: `write NAME='value', or list the readers that you use in secrets.yml: readers: [dotenv, node]`,
   });
-}
-
-/** An error that the core tells the user in these words. */
-function failure(kind: Details['kind'], what: string, more: Pick<Details, 'why' | 'next'> = {}): BackendError {
-  return Object.assign(new Error(what), {tazpod: {kind, what, ...more}});
 }

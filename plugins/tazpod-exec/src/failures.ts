@@ -1,4 +1,5 @@
 import type {BackendError} from 'tazpod/contract';
+import {failure} from '../../../plugin-kit/failure.ts';
 
 type Details = BackendError['tazpod'];
 
@@ -6,7 +7,7 @@ export function invalidSettings(faults: readonly string[]): BackendError {
   return failure('settings', faults.join(' '), {next: 'tazpod secrets check'});
 }
 
-export function notStarted(program: string, {code}: NodeJS.ErrnoException): BackendError {
+export function notStarted(program: string, code: string | undefined): BackendError {
   const reasons: Readonly<Record<string, string>> = {
     ENOENT: 'It does not exist, or the program in its first line does not.',
     EACCES: 'It is not executable.',
@@ -22,6 +23,10 @@ export function timedOut(name: string, timeoutMs: number): BackendError {
   return failure('unreachable', `The program of the backend ${name} did not answer within ${timeoutMs / 1000} s.`, {
     next: 'try again, with a longer --timeout if it needs one',
   });
+}
+
+export function cancelled(name: string): BackendError {
+  return failure('unreachable', `The program of the backend ${name} was stopped: the request was cancelled.`);
 }
 
 export function tooMuchOutput(name: string): BackendError {
@@ -48,9 +53,4 @@ export function toldByProgram(
   {what = `The program of the backend ${name} refuses.`, ...more}: Partial<Pick<Details, 'what' | 'why' | 'next'>>,
 ): BackendError {
   return failure(kind, what, more);
-}
-
-/** An error that the core tells the user in these words. */
-function failure(kind: Details['kind'], what: string, more: Pick<Details, 'why' | 'next'> = {}): BackendError {
-  return Object.assign(new Error(what), {tazpod: {kind, what, ...more}});
 }

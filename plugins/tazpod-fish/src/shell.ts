@@ -1,5 +1,6 @@
 import {join} from 'node:path';
 import type {LatchDeclaration, Shell, ShellCommand, ShellInput} from 'tazpod/contract';
+import {noRoot, rootPrograms} from '../../../plugin-kit/shell.ts';
 
 /** Fish 3.1 and newer. What a shell runs when it starts is assignments and definitions: no process, no sub-shell. */
 const fish: Shell = {
@@ -20,11 +21,6 @@ export default fish;
 export function quote(word: string): string {
   return `'${word.replaceAll('\\', '\\\\').replaceAll("'", `\\'`)}'`;
 }
-
-/** Programs that need the set-user-ID bit, which the kernel does not honour in a ghost. Their own words blame others. */
-const rootPrograms = ['sudo', 'su', 'doas', 'pkexec'];
-
-const noRoot = (name: string) => `${name} cannot work inside a ghost: no program in it can become root.`;
 
 /*
  * Agents copy the user's functions into a file and leave out those whose names begin with "_". What a user types must

@@ -1,5 +1,6 @@
 import type {BackendError} from 'tazpod/contract';
-import {quoted} from './quoted.ts';
+import {failure} from '../../../plugin-kit/failure.ts';
+import {quoted} from '../../../plugin-kit/quoted.ts';
 
 // Settings and files
 
@@ -297,13 +298,4 @@ export function mayOnlyList(name: string): BackendError {
 
 export function valueIncomplete(name: string): BackendError {
   return failure('unreachable', `The value of ${quoted(name)} arrived incomplete.`);
-}
-
-/** An error that the core shows to the user. No text may hold a secret. */
-function failure(
-  kind: BackendError['tazpod']['kind'],
-  what: string,
-  more: {readonly why?: string; readonly next?: string} = {},
-): BackendError {
-  return Object.assign(new Error(what), {tazpod: {kind, what, ...more}});
 }

@@ -1,6 +1,6 @@
 import type {BackendContext, Folder, FolderAnswer, Secret} from 'tazpod/contract';
 import {type Client, connect, type Listed, type ListedSecret} from './client.ts';
-import {quoted} from './quoted.ts';
+import {quoted} from '../../../plugin-kit/quoted.ts';
 import {mayOnlyList, valueIncomplete} from './failures.ts';
 import {
   type About,

@@ -1,7 +1,7 @@
 import {homedir} from 'node:os';
 import {join, resolve} from 'node:path';
 import type {BackendContext} from 'tazpod/contract';
-import {quoted} from './quoted.ts';
+import {quoted} from '../../../plugin-kit/quoted.ts';
 import {invalidSettings} from './failures.ts';
 
 /** How the backend gets a token: from a client id and secret, as a token that is given, or from the Infisical CLI. */

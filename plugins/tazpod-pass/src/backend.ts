@@ -9,7 +9,7 @@ import type {
   Secret,
   SecretBackend,
 } from 'tazpod/contract';
-import {quoted} from './quoted.ts';
+import {quoted} from '../../../plugin-kit/quoted.ts';
 import {noneOfSecrets, storeEmpty} from './failures.ts';
 import {checkSettings, type Content, contents, readSettings} from './settings.ts';
 import {show} from './show.ts';

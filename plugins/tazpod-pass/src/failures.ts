@@ -1,5 +1,6 @@
 import type {BackendError} from 'tazpod/contract';
-import {quoted} from './quoted.ts';
+import {failure} from '../../../plugin-kit/failure.ts';
+import {quoted} from '../../../plugin-kit/quoted.ts';
 
 export function invalidSettings(problems: readonly string[]): BackendError {
   return failure('settings', 'The settings for pass in secrets.yml are invalid.', {
@@ -10,7 +11,7 @@ export function invalidSettings(problems: readonly string[]): BackendError {
 
 // The programs
 
-export function cannotBeRun(program: string, {code}: NodeJS.ErrnoException): BackendError {
+export function cannotBeRun(program: string, code: string | undefined): BackendError {
   return failure('unavailable', `The program ${program} cannot be run.`, {
     why: code === 'ENOENT' ? 'It is not in PATH.' : 'The system refuses to start it.',
     next: `apt-get install ${program === 'gpg' ? 'gnupg' : program}`,
@@ -97,17 +98,8 @@ export function disappeared(name: string): BackendError {
   return failure('not-found', `${name} has just disappeared from the password store.`, {next: 'pass ls'});
 }
 
-export function notShown(name: string, code: number | null): BackendError {
+export function notShown(name: string, code: number | undefined): BackendError {
   return failure('unavailable', `pass could not show ${name}: it ended with ${code ?? 'a signal'}.`, {
     next: `pass show ${name}`,
   });
-}
-
-/** An error that the core shows to the user. No text may hold a secret. */
-function failure(
-  kind: BackendError['tazpod']['kind'],
-  what: string,
-  more: {readonly why?: string; readonly next?: string} = {},
-): BackendError {
-  return Object.assign(new Error(what), {tazpod: {kind, what, ...more}});
 }

@@ -1,7 +1,7 @@
 import {homedir} from 'node:os';
 import {join, resolve} from 'node:path';
 import type {BackendContext} from 'tazpod/contract';
-import {quoted} from './quoted.ts';
+import {quoted} from '../../../plugin-kit/quoted.ts';
 import {invalidSettings} from './failures.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type {BackendContext} from 'tazpod/contract';
-import {quoted} from './quoted.ts';
+import {quoted} from '../../../plugin-kit/quoted.ts';
 import {disappeared, keyLocked, keyMissing, noAgent, noGpg, notEncrypted, notShown} from './failures.ts';
 import {run} from './program.ts';
 import type {Settings} from './settings.ts';
@@ -51,7 +51,7 @@ async function explain(
   context: BackendContext,
   store: string,
   entry: Entry,
-  code: number | null,
+  code: number | undefined,
   stderr: string,
 ): Promise<Error> {
   const name = quoted(entry.passName);

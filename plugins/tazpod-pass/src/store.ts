@@ -3,7 +3,7 @@ import {constants} from 'node:fs';
 import {access, readdir, readFile, realpath, stat} from 'node:fs/promises';
 import {dirname, join, sep} from 'node:path';
 import type {BackendContext, Folder} from 'tazpod/contract';
-import {quoted} from './quoted.ts';
+import {quoted} from '../../../plugin-kit/quoted.ts';
 import {invalidPath, noStore, noSuchDirectory} from './failures.ts';
 
 /** A file of the store. Its content is not looked at. */

@@ -1,5 +1,6 @@
 import {join} from 'node:path';
 import type {LatchDeclaration, Shell, ShellCommand, ShellInput} from 'tazpod/contract';
+import {noRoot, quotePosix as quote, rootPrograms} from '../../../plugin-kit/shell.ts';
 
 /** Zsh 5.3 and newer. What a shell runs when it starts is assignments and definitions: no process, no sub-shell. */
 const zsh: Shell = {
@@ -14,16 +15,7 @@ const zsh: Shell = {
 };
 
 export default zsh;
-
-/** Any text as one word of the shell. */
-export function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-/** Programs that need the set-user-ID bit, which the kernel does not honour in a ghost. Their own words blame others. */
-const rootPrograms = ['sudo', 'su', 'doas', 'pkexec'];
-
-const noRoot = (name: string) => `${name} cannot work inside a ghost: no program in it can become root.`;
+export {quote};
 
 /*
  * Agents (Claude Code and others) copy the user's functions into a file and leave out those whose names begin with "_".
