@@ -5,16 +5,16 @@ import tseslint from 'typescript-eslint';
 
 /** The files that start processes. Each runs programs by absolute path with an environment it names. */
 /** The CLI starts sudo and the ghost itself: they get its environment, its terminal and its working directory. */
-const mayStartProcesses = ['src/kernel/program.ts', 'src/vault/{escalation,ghost-call}.ts'];
+const mayStartProcesses = ['src/kernel/program.ts', 'src/vault/{escalation,start-ghost}.ts'];
 
 /** The files of src/ that read the environment; they pass it on to the rest. */
 const mayReadEnvironment = [
   'src/ghost/caller.ts',
   'src/ghost/enter.ts',
-  'src/cli/base-command.ts',
+  'src/cli/{base-command,key-source}.ts',
   'src/config/**',
   'src/doctor/context.ts',
-  'src/vault/{escalation,exact-words,ghost-call,key-flags,open-vault,plan-folder,runtime-folder}.ts',
+  'src/vault/{escalation,exact-words,open-vault,plan-folder,runtime-folder,session-plan,users-shell}.ts',
   'src/**/environment.ts',
   'src/secrets/environment/user-environment.ts',
 ];

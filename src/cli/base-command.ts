@@ -1,38 +1,33 @@
-import {Command, Flags, settings} from '@oclif/core';
 import {existsSync} from 'node:fs';
+import {Command, Flags} from '@oclif/core';
 import {
   type Configuration,
   type ConfigValues,
-  formatOrigin,
   loadConfig,
   requireSettings,
   type Surroundings,
   surroundingsHere,
 } from '../config/config.ts';
-import {findOwnHome} from '../config/own-home.ts';
-import {internalError, unknownFlag, wrongUsage} from './failures.ts';
-import {shellEnvironment} from '../shell/environment.ts';
-import {isOfUse} from '../extensions/bridge-use.ts';
 import {findContributions} from '../extensions/contributions.ts';
 import {defaultsFiles} from '../extensions/packs.ts';
 import {pluginProblems} from '../extensions/start.ts';
 import type {Failure} from '../foundation/failure.ts';
-import {shellWord} from '../foundation/shell-word.ts';
 import type {RunningVault} from '../kernel/open-vaults.ts';
 import {inForeground} from '../kernel/terminal.ts';
-import {nearest} from '../config/nearest.ts';
-import {confirm} from './prompt/ask.ts';
-import {renderFailure, renderWarning} from './report/render-failure.ts';
-import {columnsOf, wrapText} from './report/wrap.ts';
-import {isImageOf, type NamedVault, requireThisVault, vaultHere} from '../vault/inside.ts';
+import {isForPeople, isNoticeDue} from '../update/notice.ts';
 import type {DeclaredBridge} from '../vault/bridges.ts';
 import {refuseInexactArguments} from '../vault/exact-words.ts';
-import {askMeanwhile, isForPeople, isNoticeDue, versionToAnnounce} from '../update/notice.ts';
 import {otherVault} from '../vault/failures.ts';
 import {forGivenImage} from '../vault/given-image.ts';
-import type {KeyFlags} from '../vault/key-flags.ts';
+import {isImageOf, type NamedVault, requireThisVault, vaultHere} from '../vault/inside.ts';
 import {locateImage} from '../vault/location.ts';
-import type {Presentation} from '../vault/open-vault.ts';
+import {announceUpdate} from './announce-update.ts';
+import {declaredBridges} from './declared-bridges.ts';
+import {failureOf} from './failure-of.ts';
+import type {KeyFlags} from './key-source.ts';
+import {confirm} from './prompt/ask.ts';
+import {GhostScreen} from './report/ghost-screen.ts';
+import {renderFailure, renderWarning} from './report/render-failure.ts';
 
 /** The envelope of every `--json` answer; `docs/json.md` has the shape of each command's `result`. */
 export type JsonEnvelope<T> = {
@@ -76,29 +71,14 @@ export abstract class BaseCommand<T> extends Command {
     refuseInexactArguments();
     for (const problem of pluginProblems()) this.remark(problem);
     const mayAnnounce = isForPeople(process) && !this.jsonEnabled() && this.id !== 'update';
-    if (mayAnnounce && isNoticeDue(this.config.cacheDir)) await this.#lookForUpdate();
+    if (!mayAnnounce || !isNoticeDue(this.config.cacheDir)) return;
+    const configuration = await this.configuration().catch(() => undefined);
+    if (configuration !== undefined) this.#stopAsking = await announceUpdate(this.config, configuration);
   }
 
   protected override async finally(error: Error | undefined): Promise<void> {
     this.#stopAsking();
     await super.finally(error);
-  }
-
-  /** Announces a newer version, and asks for the newest one while the command runs. No command fails because of it. */
-  async #lookForUpdate(): Promise<void> {
-    const configuration = await this.configuration().catch(() => undefined);
-    if (configuration === undefined) return;
-    const {values, variableFaults} = configuration;
-    const unclear = ['update-notice', 'plugins.registry'].some((key) => variableFaults[key] !== undefined);
-    if (unclear || values['update-notice'] === 'never') return;
-    const {cacheDir: folder, version, npmRegistry} = this.config;
-    const registry = npmRegistry ?? values['plugins.registry'] ?? 'https://registry.npmjs.org/';
-    const options = {folder, version, registry};
-    const newer = await versionToAnnounce(options);
-    if (newer !== undefined) {
-      process.stderr.write(`TazPod ${newer} is available; this is ${version}.\n  Next: tazpod update\n`);
-    }
-    this.#stopAsking = askMeanwhile(options);
   }
 
   /** A warning that does not stop the command: a line on standard error, or a part of the JSON answer. */
@@ -108,10 +88,20 @@ export abstract class BaseCommand<T> extends Command {
   }
 
   /** A warning that reaches the user while a session runs, whose relay has put the terminal into raw mode. */
-  protected notice(text: string): void {
+  #notice(text: string): void {
     this.#warnings.push(text);
     const end = process.stderr.isTTY ? '\r\n' : '\n';
     if (!this.jsonEnabled()) process.stderr.write(`${end}${renderWarning(text).replaceAll('\n', end)}${end}`);
+  }
+
+  /** Whether somebody sits at the terminal who sees a question and can answer it. */
+  protected canAsk(): boolean {
+    return process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
+  }
+
+  /** Asks before something that cannot be taken back; an empty answer means no. */
+  protected async agrees(question: string): Promise<boolean> {
+    return this.canAsk() && (await confirm(question, 'no'));
   }
 
   /** The configuration that holds here, with what plugins bring as defaults. Throws a Failure (78). */
@@ -142,25 +132,9 @@ export abstract class BaseCommand<T> extends Command {
     return {...(Object.fromEntries(said) as Pick<ConfigValues, K>), ...(given as Omit<F, K>)};
   }
 
-  /** The directories of the home that are to live in the vault: the user's own word, and what plugins bring. */
+  /** The directories of the home that are to live in the vault. */
   protected async bridges(): Promise<DeclaredBridge[]> {
-    const [{bridges}, {plugins}] = await Promise.all([this.configuration(), findContributions(this.config)]);
-    return [
-      ...bridges.map(({home, vault, origin}) => ({
-        ...{home, vault},
-        source: formatOrigin(origin),
-        contributed: origin.from === 'pack',
-      })),
-      ...plugins.flatMap(({plugin, contributions}) =>
-        (contributions.bridges ?? [])
-          .filter((bridge) => isOfUse(bridge, shellEnvironment()['PATH'] ?? '', findOwnHome().home))
-          .map(({home, vault}) => ({
-            ...{home, vault},
-            source: `the plugin ${plugin.name}`,
-            contributed: true,
-          })),
-      ),
-    ];
+    return declaredBridges(...(await Promise.all([this.configuration(), findContributions(this.config)])));
   }
 
   /**
@@ -174,38 +148,29 @@ export abstract class BaseCommand<T> extends Command {
     Reflect.deleteProperty(process.env, enteredVariable);
     if (here === undefined || this.entered) return here;
     requireThisVault(here, flags);
-    if (flags.image !== undefined) return here;
-    if (flags['passphrase-file'] !== undefined || flags['key-file'] !== undefined) {
-      // A user who brings a key means the vault that the command would open outside.
-      const image = locateImage((await this.configuration()).values.image);
-      if (existsSync(image) && !isImageOf(here, image)) throw otherVault(here.image, image);
-    } else if (process.env['TAZPOD_IMAGE']) {
-      const image = await this.configuration().then(
-        ({values}) => values.image,
-        () => undefined,
-      );
-      if (image !== undefined && !isImageOf(here, locateImage(image))) {
-        this.remark(
-          `TAZPOD_IMAGE names ${image}, but this command works on the vault that is open here: ${here.image}`,
-        );
-      }
-    }
+    if (flags.image === undefined) await this.#compareWithConfigured(here, flags);
     return here;
   }
 
+  /** What the user may have meant who named no image: the one that the command would open outside. */
+  async #compareWithConfigured(here: RunningVault, flags: KeyFlags): Promise<void> {
+    if (flags['passphrase-file'] !== undefined || flags['key-file'] !== undefined) {
+      const image = locateImage((await this.configuration()).values.image);
+      if (existsSync(image) && !isImageOf(here, image)) throw otherVault(here.image, image);
+    } else if (process.env['TAZPOD_IMAGE']) {
+      const image = (await this.configuration().catch(() => undefined))?.values.image;
+      if (image === undefined || isImageOf(here, locateImage(image))) return;
+      this.remark(`TAZPOD_IMAGE names ${image}, but this command works on the vault that is open here: ${here.image}`);
+    }
+  }
+
   /** How this command shows the lifecycle; a quiet one shows it with `--debug` only. */
-  protected presentation(flags: {debug: boolean}, quiet = false): Presentation {
-    const style = this.jsonEnabled() || (quiet && !flags.debug) ? 'silent' : canRedraw() ? 'live' : 'lines';
-    return {
-      style,
-      debug: flags.debug,
+  protected presentation({debug}: {debug: boolean}, quiet = false): GhostScreen {
+    const style = this.jsonEnabled() || (quiet && !debug) ? 'silent' : canRedraw() ? 'live' : 'lines';
+    return new GhostScreen(style, debug, {
       remark: (text) => this.remark(text),
-      notice: (text) => this.notice(text),
-      tell: (text) => {
-        if (style !== 'silent') process.stderr.write(`${wrapText(text, columnsOf(process.stderr), '', '  ')}\n`);
-      },
-      confirm,
-    };
+      notice: (text) => this.#notice(text),
+    });
   }
 
   /** Every error ends here, once: as sentences or as JSON, and with its exit code. */
@@ -213,7 +178,9 @@ export abstract class BaseCommand<T> extends Command {
     // oclif's own way of leaving with a code, without a message.
     if ('code' in error && error.code === 'EEXIT') throw error;
     if (error.name === 'Cancelled') return this.#endCancelled(error.message, error.exitCode ?? 130);
-    const failure = this.#withGivenImage(this.#asFailure(error));
+    const flags = this.config.findCommand(this.id ?? '')?.flags ?? this.ctor.flags;
+    const typed = {name: (this.id ?? '').replaceAll(':', ' '), words: this.#words, flags};
+    const failure = this.#withGivenImage(failureOf(error, typed));
     if (this.jsonEnabled()) {
       const {code, ...rest} = failure.toJSON();
       this.#printEnvelope({status: code, error: rest, warnings: this.#warnings});
@@ -252,52 +219,9 @@ export abstract class BaseCommand<T> extends Command {
     return exact === next ? failure : failure.withNext(exact);
   }
 
-  /**
-   * Any error as a Failure. oclif's parser errors are the user's (64); what nobody expected is a bug of ours (70), whose
-   * message may hold anything and is shown with `--debug` only.
-   */
-  #asFailure(error: Error & {oclif?: {exit?: number}; flags?: unknown}): Failure {
-    if (error.name === 'Failure' && 'code' in error) return error as Failure;
-    if (error.oclif?.exit !== undefined && !settings.debug) {
-      if (error.constructor.name === 'NonExistentFlagsError')
-        return this.#unknownFlag((error.flags as string[])[0]!.replace(/=.*/s, ''));
-      const lines = error.message
-        .trim()
-        .split('\n')
-        .filter((line) => !line.startsWith('See more help'));
-      return wrongUsage(this.#name(), lines, error);
-    }
-    return internalError(error.name, error);
-  }
-
-  /** A flag that this command does not have, and the command line with the one that was probably meant. */
-  #unknownFlag(typed: string): Failure {
-    const known = this.config.findCommand(this.id ?? '')?.flags ?? this.ctor.flags;
-    const names = Object.values(known).filter(({hidden}) => !hidden);
-    const meant = typed.startsWith('--')
-      ? nearest(
-          typed,
-          names.map(({name}) => `--${name}`),
-        )
-      : undefined;
-    if (meant === undefined) return unknownFlag(this.#name(), typed);
-    const line = this.#words.map((word) => shellWord(withFlag(word, typed, meant)));
-    return unknownFlag(this.#name(), typed, meant, `tazpod ${[this.#name(), ...line].join(' ')}`);
-  }
-
-  /** The command as it was typed. */
-  #name(): string {
-    return (this.id ?? '').replaceAll(':', ' ');
-  }
-
   #printEnvelope(envelope: JsonEnvelope<unknown>): void {
     this.jsonStream().write(`${JSON.stringify(envelope, undefined, 2)}\n`);
   }
-}
-
-/** A word of the command line with another flag in it: alone, or with a value behind it. */
-function withFlag(word: string, typed: string, meant: string): string {
-  return word === typed || word.startsWith(`${typed}=`) ? meant + word.slice(typed.length) : word;
 }
 
 /** In the background, somebody else's lines are between ours. */

@@ -1,12 +1,8 @@
 import {Flags} from '@oclif/core';
 import {BaseCommand} from './base-command.ts';
-import {loadConfig, requireSettings, surroundingsHere} from '../config/config.ts';
 import {userDataFolder} from '../config/own-home.ts';
-import {findContributions} from '../extensions/contributions.ts';
 import {lockDataFolder} from '../extensions/data-folder.ts';
 import {type Shop, shopOf} from '../extensions/install.ts';
-import {defaultsFiles} from '../extensions/packs.ts';
-import {confirm} from './prompt/ask.ts';
 
 /** For what may switch off other plugins. */
 export const yesFlag = {
@@ -22,15 +18,11 @@ export abstract class PluginsCommand<T> extends BaseCommand<T> {
 
   /** Where plugins are installed, and from where, as the configuration has it. Nobody else changes them meanwhile. */
   protected async shop(agreed = false): Promise<Shop> {
-    const packs = defaultsFiles(await findContributions(this.config));
-    const configuration = await loadConfig(surroundingsHere(packs), (text) => this.remark(text));
-    requireSettings(configuration, 'plugins.registry');
-    const {values} = configuration;
+    const {'plugins.registry': registry} = await this.configured({}, 'plugins.registry');
     this.#unlock = lockDataFolder(userDataFolder());
-    const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
-    return shopOf(this.config, values['plugins.registry'], {
+    return shopOf(this.config, registry, {
       agreed,
-      agree: canAsk ? (question) => confirm(question, 'no') : undefined,
+      agree: this.canAsk() ? (question) => this.agrees(question) : undefined,
       progress: (text) => {
         if (!this.jsonEnabled()) process.stderr.write(`${text}\n`);
       },

@@ -7,8 +7,10 @@ import {outsideVault} from '../secrets/failures.ts';
 import type {LoadBackend} from '../secrets/backends/backends.ts';
 import {readSecretsFile} from '../secrets/secrets-file.ts';
 import {makeMapping, type Mapping} from '../secrets/mapping/mapping.ts';
+import type {PullProgress} from '../secrets/pull/progress.ts';
 import type {PullRequest} from '../secrets/pull/pull.ts';
-import {confirm} from './prompt/ask.ts';
+import {pullGraph} from './report/pull-graph.ts';
+import {type SessionFlags, sessionRequest} from './vault-request.ts';
 import {userEnvironment} from '../secrets/environment/user-environment.ts';
 import {requireWritable, vaultHere} from '../vault/inside.ts';
 import {currentFolder, locateImage} from '../vault/location.ts';
@@ -63,7 +65,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
    * it offers to create a vault that does not exist.
    */
   protected async enter(
-    flags: Parameters<typeof openOrCreate>[0] & {debug: boolean},
+    flags: SessionFlags & {debug: boolean},
     wrap: (command: readonly string[]) => readonly string[] = (command) => command,
     mayCreate = false,
   ): Promise<never> {
@@ -72,12 +74,12 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
     // The size is looked at only where one is made: a wrong one must not keep anybody out of a vault that is there.
     const isNew = mayCreate && !existsSync(locateImage(settings.image));
     const making = isNew ? {...(await this.configured({}, 'size')), pbkdf: 'argon2id' as const} : {};
-    const {code} = await openOrCreate(
-      {...settings, ...making},
-      wrap(command),
-      this.presentation(flags, true),
-      await this.bridges(),
-    );
+    const request = {
+      ...sessionRequest({...settings, ...making}),
+      command: wrap(command),
+      bridges: await this.bridges(),
+    };
+    const {code} = await openOrCreate(request, this.presentation(flags, true));
     this.#saidInside = true;
     this.exit(code);
   }
@@ -112,10 +114,7 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
       bridgeEnds: await this.bridgeEnds(),
       load: await this.backendLoader(),
       trust: flags.trust,
-      agree:
-        process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled()
-          ? (demands) => this.#agree(mapping, demands)
-          : undefined,
+      agree: this.canAsk() ? (demands) => this.#agree(mapping, demands) : undefined,
       surroundings: {
         mountPoint,
         projectFolder: mapping.projectFolder,
@@ -125,6 +124,11 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
         warn: (text) => this.remark(text),
       },
     };
+  }
+
+  /** How what is fetched is shown. */
+  protected progress(): PullProgress {
+    return pullGraph(process.stderr.isTTY && !this.jsonEnabled() ? 'live' : 'silent');
   }
 
   protected async backendLoader(): Promise<LoadBackend> {
@@ -140,6 +144,6 @@ export abstract class SecretsCommand<T> extends BaseCommand<T> {
   async #agree(mapping: Mapping, demands: readonly string[]): Promise<boolean> {
     const lines = demands.map((demand) => `  ${demand}\n`).join('');
     process.stderr.write(`${mapping.file.path} asks for more than pulling secrets into the vault:\n${lines}`);
-    return confirm('Allow this only if you trust the author of the file. Allow it?', 'no');
+    return this.agrees('Allow this only if you trust the author of the file. Allow it?');
   }
 }

@@ -10,8 +10,8 @@ import {findContributions} from '../extensions/contributions.ts';
 import {type ShadowingAlias, shadowingAliases} from '../shell/aliases.ts';
 import {collectLatches} from '../shell/latches.ts';
 import {whichShells} from '../shell/which-shell.ts';
-import {usersShell} from '../vault/open-vault.ts';
-import {ghostEntry} from '../vault/ghost-call.ts';
+import {usersShell} from '../vault/users-shell.ts';
+import {ghostEntry} from '../vault/start-ghost.ts';
 import {defaultMountPoint} from '../vault/location.ts';
 import {vaultHere} from '../vault/inside.ts';
 

@@ -1,11 +1,11 @@
 import {rmdirSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import {findOwnHome} from '../config/own-home.ts';
-import type {EngineId, Isolation} from '../lifecycle/plan.ts';
 import {absorbWhileOpen, leftOutside, noVaultAt, notAbsorbed} from './failures.ts';
-import {type KeyFlags, keySource} from './key-flags.ts';
-import {locateImage, prepareMountPoint} from './location.ts';
-import {openVault, type Presentation} from './open-vault.ts';
+import {prepareMountPoint} from './location.ts';
+import type {VaultRequest} from './open-request.ts';
+import {openVault} from './open-vault.ts';
+import type {Presentation} from './presentation.ts';
 import {readVaultState} from './state.ts';
 import {strayNames} from './stray-files.ts';
 
@@ -17,13 +17,6 @@ export type AbsorbResult = {
   readonly absorbed: readonly string[];
 };
 
-export type AbsorbFlags = KeyFlags & {
-  readonly image?: string | undefined;
-  readonly 'mount-point'?: string | undefined;
-  readonly engine?: EngineId | undefined;
-  readonly isolation?: Isolation | undefined;
-};
-
 /** Where the vault is meanwhile: its own mount point must be seen as it is outside. */
 const deskName = '.tazpod-absorb';
 
@@ -33,20 +26,16 @@ const deskName = '.tazpod-absorb';
  * own, so a second step, inside the vault, gives each entry the name that it had. What has that name already stays: the
  * new one is left in the directory, and its place is printed.
  */
-export async function absorb(flags: AbsorbFlags, presentation: Presentation): Promise<AbsorbResult> {
+export async function absorb(request: VaultRequest, presentation: Presentation): Promise<AbsorbResult> {
   const {home, remark} = findOwnHome();
   if (remark !== undefined) presentation.remark(remark);
-  const image = locateImage(flags.image);
-  const mountPoint = prepareMountPoint(flags['mount-point'], home);
+  const {image} = request;
+  const mountPoint = prepareMountPoint(request.mountPoint, home);
   const names = strayNames(mountPoint);
   if (names.length === 0) return {image, mountPoint, absorbed: []};
   const {state} = await readVaultState(image);
-  if (state === 'absent') {
-    throw noVaultAt(image);
-  }
-  if (state === 'open') {
-    throw absorbWhileOpen(mountPoint);
-  }
+  if (state === 'absent') throw noVaultAt(image);
+  if (state === 'open') throw absorbWhileOpen(mountPoint);
 
   const desk = join(home, deskName);
   const now = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
@@ -54,21 +43,16 @@ export async function absorb(flags: AbsorbFlags, presentation: Presentation): Pr
   try {
     const end = await openVault(
       {
-        image,
+        ...request,
         mountPoint: desk,
-        key: keySource(flags),
         ifOpen: 'refuse',
-        engine: flags.engine,
-        isolation: flags.isolation,
         bridges: [{...bridge, source: 'tazpod vault absorb', contributed: false}],
         command: ['/bin/sh', '-c', settle, 'tazpod', desk, mountPoint],
         unattended: true,
       },
       presentation,
     );
-    if (end.code !== 0) {
-      throw notAbsorbed(end.code);
-    }
+    if (end.code !== 0) throw notAbsorbed(end.code);
   } finally {
     removeEmpty(desk);
   }

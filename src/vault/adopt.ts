@@ -1,7 +1,7 @@
-import type {EngineId, Isolation} from '../lifecycle/plan.ts';
 import {nothingAdopted} from './failures.ts';
-import {type KeyFlags, keySource} from './key-flags.ts';
-import {openVault, type Presentation} from './open-vault.ts';
+import type {VaultRequest} from './open-request.ts';
+import {openVault} from './open-vault.ts';
+import type {Presentation} from './presentation.ts';
 
 /** The `result` of `vault adopt --json`. */
 export type AdoptResult = {
@@ -13,19 +13,9 @@ export type AdoptResult = {
 };
 
 /** Makes everything in a vault the user's. An exit code says that it ended before it finished. */
-export async function adoptVault(
-  flags: KeyFlags & {
-    readonly image: string;
-    readonly 'mount-point'?: string | undefined;
-    readonly engine?: EngineId | undefined;
-    readonly isolation?: Isolation | undefined;
-  },
-  presentation: Presentation,
-): Promise<AdoptResult | number> {
-  const {image, 'mount-point': mountPoint, engine, isolation} = flags;
-  const request = {image, mountPoint, key: keySource(flags), ifOpen: 'refuse', engine, isolation, adopt: true} as const;
-  const {code, adopted} = await openVault(request, presentation);
+export async function adoptVault(request: VaultRequest, presentation: Presentation): Promise<AdoptResult | number> {
+  const {code, adopted} = await openVault({...request, ifOpen: 'refuse', adopt: true}, presentation);
   if (code !== 0) return code;
-  if (adopted !== undefined) return {image, ...adopted};
+  if (adopted !== undefined) return {image: request.image, ...adopted};
   throw nothingAdopted();
 }

@@ -4,7 +4,7 @@ import {findWriter} from '../kernel/writers.ts';
 import {type BridgeSurroundings, refuseBridges} from '../lifecycle/bridge-rules.ts';
 import type {BridgePlan, KeySource} from '../lifecycle/plan.ts';
 import {bridgeIgnored, bridgeNotAllowed} from './failures.ts';
-import {ghostEntry} from './ghost-call.ts';
+import {ghostEntry} from './start-ghost.ts';
 
 /** A bridge, and who asks for it. */
 export type DeclaredBridge = BridgePlan & {

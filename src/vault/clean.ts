@@ -1,4 +1,3 @@
-import {isatty} from 'node:tty';
 import {type FoundContributions} from '../extensions/contributions.ts';
 import {loadModule} from '../extensions/load.ts';
 import {type CleanAction, type CleanOutcome, isCleanAction, type Observation} from '../lifecycle/cleaning.ts';
@@ -6,10 +5,9 @@ import {maximumActions} from '../lifecycle/cleaning.ts';
 import {printablePath} from '../foundation/printable.ts';
 import type {GhostMessage} from '../lifecycle/message.ts';
 import {type GhostPlan, planVersion} from '../lifecycle/plan.ts';
-import {chooseEscalation} from './escalation.ts';
 import {ghostEnded, nothingObserved, strategyBroken} from './failures.ts';
-import {callGhost, ghostEntry} from './ghost-call.ts';
-import {type Presentation} from './open-vault.ts';
+import {askGhost} from './ghost-call.ts';
+import type {Presentation} from './presentation.ts';
 import {readVaultState} from './state.ts';
 
 /** The `result` of `vault clean --json`. */
@@ -143,18 +141,9 @@ async function observeVault(image: string, presentation: Presentation): Promise<
 async function converse(
   plan: Extract<GhostPlan, {operation: 'observe' | 'clean'}>,
   presentation: Presentation,
-  onMessage: (message: GhostMessage) => void,
+  listener: (message: GhostMessage) => void,
 ): Promise<void> {
-  // A private ghost is the user's own: root would not believe what it says that it is.
+  // Root would not believe a private ghost what it says that it is.
   const {session} = await readVaultState(plan.image);
-  const escalation = await chooseEscalation(ghostEntry, session?.isolation, isatty(0));
-  const end = await callGhost(plan, escalation, {
-    onMessage: async (message) => {
-      if (message.say === 'warning') presentation.remark(message.text);
-      else if (message.say === 'program' && presentation.debug) process.stderr.write(`+ ${message.commandLine}\n`);
-      else onMessage(message);
-    },
-  });
-  if (end.failure !== undefined) throw end.failure;
-  if (end.code !== 0) throw ghostEnded();
+  await askGhost(plan, session?.isolation, presentation, ghostEnded, listener);
 }

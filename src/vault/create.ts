@@ -1,10 +1,10 @@
 import {accessSync, constants, existsSync, mkdirSync, statfsSync} from 'node:fs';
 import {dirname} from 'node:path';
-import type {CreatePlan, EngineId, Isolation, Pbkdf} from '../lifecycle/plan.ts';
+import type {CreatePlan, Pbkdf} from '../lifecycle/plan.ts';
 import {directoryUnusable, imageExists, noMemoryOfPbkdf2, noSpace, notCreated} from './failures.ts';
-import {type KeyFlags, keySource} from './key-flags.ts';
-import {locateImage} from './location.ts';
-import {openVault, type Presentation} from './open-vault.ts';
+import type {VaultRequest} from './open-request.ts';
+import {openVault} from './open-vault.ts';
+import type {Presentation} from './presentation.ts';
 import {formatSize, parseSize} from './size.ts';
 
 export type CreateFlags = {
@@ -22,27 +22,16 @@ export type CreateResult = {readonly image: string; readonly sizeBytes: number};
  * user broke it off.
  */
 export async function createVault(
-  flags: CreateFlags &
-    KeyFlags & {
-      readonly image?: string | undefined;
-      readonly 'mount-point'?: string | undefined;
-      readonly engine?: EngineId | undefined;
-      readonly isolation?: Isolation | undefined;
-    },
+  request: VaultRequest,
+  flags: CreateFlags,
   presentation: Presentation,
 ): Promise<CreateResult | number> {
-  const image = locateImage(flags.image);
+  const {image} = request;
   const create = createPlan(flags);
-  if (existsSync(image)) {
-    throw imageExists(image);
-  }
+  if (existsSync(image)) throw imageExists(image);
   prepareImageFolder(image, create.sizeBytes);
-  const key = keySource(flags);
-  const {'mount-point': mountPoint, engine, isolation} = flags;
-  const end = await openVault({image, mountPoint, key, engine, isolation, create}, presentation);
-  if (!end.orderly) {
-    throw notCreated(end.code);
-  }
+  const end = await openVault({...request, create}, presentation);
+  if (!end.orderly) throw notCreated(end.code);
   return end.code === 0 ? {image, sizeBytes: create.sizeBytes} : end.code;
 }
 

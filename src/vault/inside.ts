@@ -1,9 +1,8 @@
-import {existsSync} from 'node:fs';
 import {resolve} from 'node:path';
-import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
 import {readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {cannotOpenAgain, onlyOutside, openOtherwise, openReadOnly, otherVault} from './failures.ts';
 import {currentFolder, locateImage, resolveLinks} from './location.ts';
+import {imageIdOf} from './running-vaults.ts';
 
 /** What a command line says about a vault and how it is opened. */
 export type NamedVault = {
@@ -26,7 +25,7 @@ export function vaultHere(): RunningVault | undefined {
 
 /** Whether a path leads to the image of the vault that is open here. */
 export function isImageOf(here: Pick<Here, 'image' | 'imageId'>, path: string): boolean {
-  return path === here.image || (existsSync(path) && formatFileIdentity(identifyFile(path)) === here.imageId);
+  return path === here.image || imageIdOf(path) === here.imageId;
 }
 
 /**

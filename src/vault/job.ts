@@ -1,10 +1,8 @@
 import {pollUntil} from '../foundation/poll.ts';
-import type {CliMessage} from '../lifecycle/message.ts';
 import {readProcessStat} from '../kernel/process-record.ts';
-import {inForeground, restoreTerminal, saveTerminal, type Terminal} from '../kernel/terminal.ts';
-
-/** The user's terminal, and the settings that it had before the ghost was called. */
-export type SavedTerminal = {readonly terminal: Terminal; readonly settings: string};
+import {inForeground, restoreTerminal, saveTerminal} from '../kernel/terminal.ts';
+import type {Conversation} from './conversation.ts';
+import type {SavedTerminal} from './session-terminal.ts';
 
 /** How long sudo may take to stop after Ctrl-Z, or after the session's program has stopped. */
 const stopTimeoutMs = 1000;
@@ -20,7 +18,7 @@ const showCursor = '\u001b[?25h';
 export class Job {
   readonly #ghostPid: number;
   readonly #saved: SavedTerminal | undefined;
-  readonly #say: (message: CliMessage) => void;
+  readonly #conversation: Conversation;
   readonly #onKey = () => void this.#stop();
   readonly #onContinued = () => void this.#takeTerminal();
   /** How the session's relay had the terminal when it was stopped. */
@@ -29,23 +27,24 @@ export class Job {
   /** The ghost waits for our word before it continues the session. */
   #owesWord = false;
 
-  constructor(ghostPid: number, saved: SavedTerminal | undefined, say: (message: CliMessage) => void) {
+  constructor(ghostPid: number, saved: SavedTerminal | undefined, conversation: Conversation) {
     this.#ghostPid = ghostPid;
     this.#saved = saved;
-    this.#say = say;
+    this.#conversation = conversation;
+    conversation.onStopped = () => this.#stopWithSession();
     process.on('SIGTSTP', this.#onKey);
     process.on('SIGCONT', this.#onContinued);
-  }
-
-  /** The ghost says that the session was stopped. */
-  stopWithSession(): void {
-    this.#owesWord = true;
-    void this.#stop();
   }
 
   end(): void {
     process.removeListener('SIGTSTP', this.#onKey);
     process.removeListener('SIGCONT', this.#onContinued);
+  }
+
+  /** The ghost says that the session was stopped. */
+  #stopWithSession(): void {
+    this.#owesWord = true;
+    void this.#stop();
   }
 
   /** sudo's signal and the ghost's message come in any order: one stop is for both. */
@@ -64,7 +63,7 @@ export class Job {
       await this.#takeTerminal();
     } finally {
       this.#stopping = false;
-      if (this.#owesWord) this.#say({say: 'resumed'});
+      if (this.#owesWord) this.#conversation.say({say: 'resumed'});
       this.#owesWord = false;
     }
   }

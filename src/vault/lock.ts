@@ -1,10 +1,8 @@
-import {isatty} from 'node:tty';
 import {planVersion} from '../lifecycle/plan.ts';
 import type {CleanedAction} from './clean.ts';
 import {noVaultAt, notLocked} from './failures.ts';
-import type {Presentation} from './open-vault.ts';
-import {chooseEscalation} from './escalation.ts';
-import {callGhost, ghostEntry} from './ghost-call.ts';
+import {askGhost} from './ghost-call.ts';
+import type {Presentation} from './presentation.ts';
 import {readVaultState} from './state.ts';
 
 /** The `result` of `vault lock --json`. */
@@ -29,15 +27,7 @@ export async function lockFromOutside(
     throw noVaultAt(image);
   }
   if (before.state !== 'open' && before.state !== 'busy') return {image, wasOpen: false};
-  // A private ghost is the user's own, and so is the right to end it.
-  const isolation = before.session?.isolation;
-  const escalation = await chooseEscalation(ghostEntry, isolation, isatty(0));
-  const end = await callGhost({version: planVersion, operation: 'lock', image, graceMs, waitMs}, escalation, {
-    onMessage: async (message) => {
-      if (message.say === 'warning') presentation.remark(message.text);
-    },
-  });
-  if (end.failure !== undefined) throw end.failure;
-  if (end.code !== 0) throw notLocked();
+  const plan = {version: planVersion, operation: 'lock', image, graceMs, waitMs} as const;
+  await askGhost(plan, before.session?.isolation, presentation, notLocked);
   return {image, wasOpen: true, ...(before.session === undefined ? {} : {shells: before.session.shells})};
 }

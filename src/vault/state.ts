@@ -1,10 +1,11 @@
 import {closeSync, constants, existsSync, openSync, readSync, statSync} from 'node:fs';
-import {formatFileIdentity, identifyFile} from '../kernel/file-identity.ts';
+import {identifyFile} from '../kernel/file-identity.ts';
 import {isLocked} from '../kernel/file-lock.ts';
 import {type LoopDevice, loopDevicesOf} from '../kernel/loop.ts';
-import {countShells, displacedVaults, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
+import {countShells, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {membersOfPidNamespace, startedAt} from '../kernel/process.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
+import {displacedVaultOf, imageIdOf, vaultOf} from './running-vaults.ts';
 
 /**
  * What the kernel says of a vault, the `result` of `vault status --json` and an element of that of `vault list --json`.
@@ -66,12 +67,12 @@ export type SessionState = {
 
 /** The state of one image, asked of the kernel. */
 export async function readVaultState(image: string): Promise<VaultState> {
-  const [displaced] = displacedVaults(image, imageIdOf(image), process.getuid!());
+  const displaced = displacedVaultOf(image);
   if (displaced !== undefined) return stateOf(displaced);
   if (!existsSync(image)) return {image, state: 'absent'};
   const identity = identifyFile(image);
   const {size} = statSync(image);
-  const vault = readOpenVaults().find((open) => open.imageId === formatFileIdentity(identity));
+  const vault = vaultOf(image);
   if (vault !== undefined) return {image, state: 'open', sizeBytes: size, session: sessionState(vault)};
   if (await isLocked(image)) return {image, state: 'busy', sizeBytes: size};
   const leftovers = (await loopDevicesOf(identity)).map(describeLoop);
@@ -97,11 +98,6 @@ function stateOf(vault: RunningVault): VaultState {
     session: sessionState(vault),
     ...(imageIdOf(image) === imageId ? {} : {replacedBy: replacementAt(image, uuid)}),
   };
-}
-
-/** The identity of an image; undefined if there is none. */
-export function imageIdOf(image: string): string | undefined {
-  return existsSync(image) ? formatFileIdentity(identifyFile(image)) : undefined;
 }
 
 function replacementAt(image: string, uuid: string): Replacement {

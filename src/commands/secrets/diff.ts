@@ -1,7 +1,6 @@
 import {SecretsCommand, storeFlags, vaultFlags} from '../../cli/secrets-command.ts';
 import {openTrusted} from '../../secrets/consent/open-trusted.ts';
 import type {Difference} from '../../secrets/installed/compare.ts';
-import {pullGraph} from '../../cli/report/pull-graph.ts';
 import {compare} from '../../secrets/pull/pull.ts';
 
 export default class Diff extends SecretsCommand<readonly Difference[]> {
@@ -22,11 +21,10 @@ export default class Diff extends SecretsCommand<readonly Difference[]> {
       await this.mapping(flags);
       return this.enter(flags);
     }
-    const live = process.stderr.isTTY && !this.jsonEnabled();
     // What logs in may renew its session, which lives in the vault.
     const request = await this.request(flags, this.needWritableVault('A diff'));
     const backends = await openTrusted(request);
-    const differences = await compare({...request, progress: pullGraph(live ? 'live' : 'silent')}, backends);
+    const differences = await compare({...request, progress: this.progress()}, backends);
     this.log(differences.length === 0 ? 'A pull would change nothing.' : differences.map(lineOf).join('\n'));
     return differences;
   }

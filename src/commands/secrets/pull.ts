@@ -4,14 +4,12 @@ import {count} from '../../foundation/count.ts';
 import {describeAge} from '../../foundation/age.ts';
 import {mappingFlags, SecretsCommand, storeFlags, vaultFlags} from '../../cli/secrets-command.ts';
 import {findClearCopies, removeClearCopies} from '../../secrets/pull/clear-copies.ts';
-import {confirm} from '../../cli/prompt/ask.ts';
-import {pullGraph} from '../../cli/report/pull-graph.ts';
 import {openTrusted} from '../../secrets/consent/open-trusted.ts';
 import {pull, type PullResult} from '../../secrets/pull/pull.ts';
 import {userEnvironment} from '../../secrets/environment/user-environment.ts';
 import {loadCommand} from '../../secrets/session/exports.ts';
 import {thenWithVariables} from '../../secrets/environment/session-words.ts';
-import {sessionShell, usersShell} from '../../vault/open-vault.ts';
+import {sessionShell, usersShell} from '../../vault/users-shell.ts';
 
 export default class Pull extends SecretsCommand<PullResult> {
   static override aliases = ['pull', 'sync'];
@@ -53,9 +51,8 @@ export default class Pull extends SecretsCommand<PullResult> {
       return this.enter(flags, (command) => (stays ? thenWithVariables(command, [sessionShell()]) : command), true);
     }
     const request = await this.request(flags, this.needWritableVault('A pull'));
-    const live = process.stderr.isTTY && !this.jsonEnabled();
     const backends = await openTrusted(request);
-    const progress = pullGraph(live ? 'live' : 'silent');
+    const progress = this.progress();
     const {'offline-ok': offlineOk, overwrite, replace} = flags;
     const result = await pull({...request, progress, offlineOk, overwrite, replace}, backends);
     for (const path of result.kept) this.remark(`${path} was edited here and is kept; --overwrite replaces it.`);
@@ -83,8 +80,7 @@ export default class Pull extends SecretsCommand<PullResult> {
     const copies = await find();
     if (copies.length === 0) return;
     const list = copies.map((path) => JSON.stringify(path)).join(', ');
-    const canAsk = process.stdin.isTTY && process.stderr.isTTY && !this.jsonEnabled();
-    if (agreed || (canAsk && (await confirm(`Every secret in ${list} is in the vault now. Remove the file?`, 'no')))) {
+    if (agreed || (await this.agrees(`Every secret in ${list} is in the vault now. Remove the file?`))) {
       // Somebody may have changed one while the question stood.
       const unchanged = new Set(await find());
       const removed = copies.filter((path) => unchanged.has(path));

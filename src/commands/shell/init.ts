@@ -2,7 +2,7 @@ import {Args} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {renderShell} from '../../shell/snippet.ts';
 import {whichShells} from '../../shell/which-shell.ts';
-import {usersShell} from '../../vault/open-vault.ts';
+import {usersShell} from '../../vault/users-shell.ts';
 
 /** The `result` of `shell init --json`. */
 export type ShellInitResult = {

@@ -3,7 +3,7 @@ import {printable} from '../../foundation/printable.ts';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {installShell, type ShellInstallResult} from '../../shell/install.ts';
 import {whichShells} from '../../shell/which-shell.ts';
-import {usersShell} from '../../vault/open-vault.ts';
+import {usersShell} from '../../vault/users-shell.ts';
 
 export default class Install extends BaseCommand<ShellInstallResult[]> {
   static override args = {

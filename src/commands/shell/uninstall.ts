@@ -2,7 +2,7 @@ import {Args} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {type ShellInstallResult, uninstallShell} from '../../shell/install.ts';
 import {whichShells} from '../../shell/which-shell.ts';
-import {usersShell} from '../../vault/open-vault.ts';
+import {usersShell} from '../../vault/users-shell.ts';
 
 export default class Uninstall extends BaseCommand<ShellInstallResult[]> {
   static override args = {

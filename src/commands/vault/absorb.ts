@@ -3,6 +3,8 @@ import {absorb, type AbsorbResult} from '../../vault/absorb.ts';
 import {vaultHere} from '../../vault/inside.ts';
 import {absorbInside} from '../../vault/failures.ts';
 import {imageFlags, keyFlags, openFlags} from '../../cli/vault-flags.ts';
+import {vaultRequest} from '../../cli/vault-request.ts';
+import {count} from '../../foundation/count.ts';
 
 export default class Absorb extends BaseCommand<AbsorbResult> {
   static override description = [
@@ -21,16 +23,14 @@ export default class Absorb extends BaseCommand<AbsorbResult> {
 
   async run(): Promise<AbsorbResult> {
     const {flags} = await this.parse(Absorb);
-    if (vaultHere() !== undefined) {
-      throw absorbInside();
-    }
+    if (vaultHere() !== undefined) throw absorbInside();
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
-    const result = await absorb(settings, this.presentation(flags));
-    const count = result.absorbed.length;
+    const result = await absorb(vaultRequest(settings), this.presentation(flags));
+    const {absorbed, mountPoint} = result;
     this.log(
-      count === 0
-        ? `${result.mountPoint} contains no files outside the vault.`
-        : `Moved ${count} ${count === 1 ? 'entry' : 'entries'} from ${result.mountPoint} into the vault.`,
+      absorbed.length === 0
+        ? `${mountPoint} contains no files outside the vault.`
+        : `Moved ${count(absorbed.length, 'entry', 'entries')} from ${mountPoint} into the vault.`,
     );
     return result;
   }

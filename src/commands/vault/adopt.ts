@@ -2,10 +2,10 @@ import {Flags} from '@oclif/core';
 import {existsSync} from 'node:fs';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {adoptVault, type AdoptResult} from '../../vault/adopt.ts';
-import {confirm} from '../../cli/prompt/ask.ts';
 import {adoptionNotAgreed, noVaultAt, onlyOutside} from '../../vault/failures.ts';
-import {locateImage} from '../../vault/location.ts';
 import {imageFlags, keyFlags, openFlags} from '../../cli/vault-flags.ts';
+import {vaultRequest} from '../../cli/vault-request.ts';
+import {count} from '../../foundation/count.ts';
 
 export default class Adopt extends BaseCommand<AdoptResult> {
   static override description = [
@@ -32,23 +32,17 @@ export default class Adopt extends BaseCommand<AdoptResult> {
   async run(): Promise<AdoptResult> {
     const {flags} = await this.parse(Adopt);
     if ((await this.inside({})) !== undefined) throw onlyOutside('A vault cannot be adopted inside a ghost.');
-    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation');
-    const image = locateImage(settings.image);
-    if (!existsSync(image)) {
-      throw noVaultAt(image);
+    const request = vaultRequest(await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation'));
+    const {image} = request;
+    if (!existsSync(image)) throw noVaultAt(image);
+    if (!flags.yes && !(await this.agrees(`Change the owner of everything in ${image} to you?`))) {
+      throw adoptionNotAgreed(this.canAsk());
     }
-    if (!flags.yes) await this.#agree(image);
-    const result = await adoptVault({...settings, image}, this.presentation(flags));
+    const result = await adoptVault(request, this.presentation(flags));
     if (typeof result === 'number') this.exit(result);
     const {changed, left} = result;
     const kept = left === 0 ? '' : ` ${left} ${left === 1 ? 'device keeps its' : 'devices keep their'} owner.`;
-    this.log(`Changed the owner of ${changed} ${changed === 1 ? 'entry' : 'entries'} in ${image}.${kept}`);
+    this.log(`Changed the owner of ${count(changed, 'entry', 'entries')} in ${image}.${kept}`);
     return result;
-  }
-
-  async #agree(image: string): Promise<void> {
-    const canAsk = process.stdin.isTTY && !this.jsonEnabled();
-    if (canAsk && (await confirm(`Change the owner of everything in ${image} to you?`, 'no'))) return;
-    throw adoptionNotAgreed(canAsk);
   }
 }

@@ -10,7 +10,6 @@ import {
   isClean,
   planCleaning,
 } from '../../vault/clean.ts';
-import {confirm} from '../../cli/prompt/ask.ts';
 import {cleaningNotAgreed, onlyOutside} from '../../vault/failures.ts';
 import {locateImage} from '../../vault/location.ts';
 import {imageFlags} from '../../cli/vault-flags.ts';
@@ -58,7 +57,9 @@ export default class Clean extends BaseCommand<CleanResult> {
     }
     if (found.ghosts.length + found.holders.length > 0 && !flags.yes) {
       this.#show('These actions will run:', planned.actions.map(describeAction));
-      await this.#agree(describeObservation(found));
+      if (!(await this.agrees('Running processes use the vault. Continue?'))) {
+        throw cleaningNotAgreed(describeObservation(found));
+      }
     }
     const result = await carryOutCleaning(strategy, cleaning, presentation);
     this.#show('Done:', result.actions.map(describeAction));
@@ -67,12 +68,6 @@ export default class Clean extends BaseCommand<CleanResult> {
       process.exitCode = exitCode.busy;
     }
     return result;
-  }
-
-  async #agree(found: readonly string[]): Promise<void> {
-    const canAsk = process.stdin.isTTY && !this.jsonEnabled();
-    if (canAsk && (await confirm('Running processes use the vault. Continue?', 'no'))) return;
-    throw cleaningNotAgreed(found);
   }
 
   #show(heading: string, lines: readonly string[]): void {

@@ -4,6 +4,7 @@ import {onlyOutside} from '../../vault/failures.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
 import {formatSize} from '../../vault/size.ts';
 import {createFlags, imageFlags, keyFlags, openFlags} from '../../cli/vault-flags.ts';
+import {vaultRequest} from '../../cli/vault-request.ts';
 
 export default class Create extends BaseCommand<CreateResult> {
   static override description = [
@@ -29,7 +30,7 @@ export default class Create extends BaseCommand<CreateResult> {
     const {flags} = await this.parse(Create);
     if ((await this.inside({})) !== undefined) throw onlyOutside('A vault cannot be created inside a ghost.');
     const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
-    const created = await createVault(settings, this.presentation(flags));
+    const created = await createVault(vaultRequest(settings), settings, this.presentation(flags));
     if (typeof created === 'number') this.exit(created);
     this.log(
       `Created ${created.image}, ${formatSize(created.sizeBytes)}. Open it with: ${vaultCommand('unlock', flags.image)}`,

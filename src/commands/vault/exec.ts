@@ -4,7 +4,7 @@ import {SessionCommand} from '../../cli/session-command.ts';
 import {becomeCommand, runMasked} from '../../secrets/session/exec-inside.ts';
 import {type VariableChoice, withVariables} from '../../secrets/environment/session-words.ts';
 import {noCommand, noVariableName} from '../../vault/failures.ts';
-import {openOrCreate, type SessionResult} from '../../vault/session.ts';
+import type {SessionResult} from '../../vault/session.ts';
 import {imageFlags, joinFlags, keyFlags, openFlags, readOnlyFlags, shareFlags} from '../../cli/vault-flags.ts';
 
 export default class Exec extends SessionCommand {
@@ -41,9 +41,7 @@ export default class Exec extends SessionCommand {
     const separator = words.includes('--') ? words.indexOf('--') : words.length;
     const {argv, flags} = await this.parse(Exec, words.slice(0, separator));
     const command = [...(argv as string[]), ...words.slice(separator + 1)];
-    if (command.length === 0 || command[0] === '' || command[0]!.includes('=')) {
-      throw noCommand();
-    }
+    if (command.length === 0 || command[0] === '' || command[0]!.includes('=')) throw noCommand();
     const choice: VariableChoice = flags['without-env']
       ? 'none'
       : flags.only === undefined
@@ -61,7 +59,7 @@ export default class Exec extends SessionCommand {
     const session = flags.redact
       ? ['/usr/bin/env', `${enteredVariable}=1`, process.execPath, ...own, ...command]
       : withVariables(command, choice);
-    return this.finish(await openOrCreate(settings, session, this.presentation(flags, true), await this.bridges()));
+    return this.open(settings, {command: session}, this.presentation(flags, true));
   }
 }
 

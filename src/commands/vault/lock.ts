@@ -12,7 +12,7 @@ import {locateImage} from '../../vault/location.ts';
 import {listOpenVaults} from '../../vault/state.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
 import {nameShells} from '../../vault/welcome.ts';
-import type {Presentation} from '../../vault/open-vault.ts';
+import type {Presentation} from '../../vault/presentation.ts';
 import {imageFlags, waitFlags} from '../../cli/vault-flags.ts';
 
 /** The `result` of `vault lock --all --json`. */

@@ -6,7 +6,7 @@ import {SessionCommand} from '../../cli/session-command.ts';
 import {shellEnvironment} from '../../shell/environment.ts';
 import {alreadyInside} from '../../vault/failures.ts';
 import {locateImage} from '../../vault/location.ts';
-import {openOrCreate, type SessionResult} from '../../vault/session.ts';
+import type {SessionResult} from '../../vault/session.ts';
 import {
   createFlags,
   imageFlags,
@@ -16,7 +16,7 @@ import {
   readOnlyFlags,
   shareFlags,
 } from '../../cli/vault-flags.ts';
-import {sessionShell} from '../../vault/open-vault.ts';
+import {sessionShell} from '../../vault/users-shell.ts';
 
 export default class Unlock extends SessionCommand {
   static override aliases = ['unlock'];
@@ -55,23 +55,14 @@ export default class Unlock extends SessionCommand {
   async run(): Promise<SessionResult> {
     const {flags} = await this.parse(Unlock);
     const here = await this.inside(flags);
-    if (here !== undefined) {
-      throw alreadyInside(here.image, here.mountPoint);
-    }
+    if (here !== undefined) throw alreadyInside(here.image, here.mountPoint);
     const shell = sessionShell();
     const {image, ...settings} = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'share');
     // A vault that is there has its size.
     const size = existsSync(locateImage(image)) ? {} : await this.configured({size: flags.size}, 'size');
     const typedAt = [process.stdin, process.stdout, process.stderr].every((stream) => stream.isTTY);
     const dressed = typedAt && !flags.quiet && !this.jsonEnabled();
-    return this.finish(
-      await openOrCreate(
-        {...settings, ...size, image},
-        withVariables(dressed ? markedShell(shell, shellEnvironment()) : [shell], 'all'),
-        this.presentation(flags, flags.quiet),
-        await this.bridges(),
-        {welcome: dressed},
-      ),
-    );
+    const command = withVariables(dressed ? markedShell(shell, shellEnvironment()) : [shell], 'all');
+    return this.open({...settings, ...size, image}, {command, welcome: dressed}, this.presentation(flags, flags.quiet));
   }
 }

@@ -1,6 +1,6 @@
 import {resolve} from 'node:path';
 import type {KeySource} from '../lifecycle/plan.ts';
-import {twoKeySources} from './failures.ts';
+import {twoKeySources} from '../vault/failures.ts';
 
 export type KeyFlags = {readonly 'passphrase-file'?: string | undefined; readonly 'key-file'?: string | undefined};
 
@@ -9,9 +9,7 @@ export type KeyFlags = {readonly 'passphrase-file'?: string | undefined; readonl
  * by the ghost; this process never sees what is in it.
  */
 export function keySource(flags: KeyFlags, environment: NodeJS.ProcessEnv = process.env): KeySource {
-  if (flags['passphrase-file'] !== undefined && flags['key-file'] !== undefined) {
-    throw twoKeySources();
-  }
+  if (flags['passphrase-file'] !== undefined && flags['key-file'] !== undefined) throw twoKeySources();
   if (flags['key-file'] !== undefined) return fromFile(flags['key-file'], 'key');
   const file = flags['passphrase-file'] ?? (environment['TAZPOD_PASSPHRASE_FILE'] || undefined);
   return file === undefined ? {from: 'terminal'} : fromFile(file, 'passphrase');

@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import {join} from 'node:path';
-import {keySource} from '../../src/vault/key-flags.ts';
+import {keySource} from '../../src/cli/key-source.ts';
 import {failureOf} from '../failure-of.ts';
 
 describe('The source of a key', () => {

@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import {type GraphStyle, LifecycleGraph, type StepMessage} from '../../src/vault/graph.ts';
+import {type GraphStyle, LifecycleGraph, type StepMessage} from '../../src/cli/report/lifecycle-graph.ts';
 
 /** What a graph writes to standard error while it is shown these messages and closed. */
 async function drawn(style: GraphStyle, messages: readonly StepMessage[]): Promise<string> {
