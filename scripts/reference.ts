@@ -43,7 +43,7 @@ async function helpPage(): Promise<string> {
 
 /** One page for each directory of src/, one for the files beside them, and one for the plugins. */
 function messagePages(): [string, string][] {
-  const paths = globSync(['src/**/*.ts', 'plugins/*/src/**/*.ts'], {cwd: root}).sort();
+  const paths = globSync(['src/**/*.ts', 'plugins/*/src/**/*.ts', 'plugin-kit/*.ts'], {cwd: root}).sort();
   const domains = Map.groupBy(paths, domainOf);
   return [...domains].flatMap(([domain, files]): [string, string][] => {
     const sections = files.flatMap((file) => {
@@ -57,7 +57,7 @@ function messagePages(): [string, string][] {
 
 function domainOf(path: string): string {
   const [top, second, ...more] = path.split('/');
-  if (top === 'plugins') return 'plugins';
+  if (top === 'plugins' || top === 'plugin-kit') return 'plugins';
   return more.length === 0 ? 'commands' : second!;
 }
 

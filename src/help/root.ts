@@ -1,4 +1,4 @@
-import {wrapText} from '../cli/report/wrap.ts';
+import {wrapText} from '../cli/wrap.ts';
 import {commandGroups, examples} from './groups.ts';
 
 /** What the root help needs to know of a command. */

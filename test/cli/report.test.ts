@@ -3,7 +3,7 @@ import {expect} from 'chai';
 import {exitCode} from '../../src/foundation/exit-code.ts';
 import {Failure} from '../../src/foundation/failure.ts';
 import {renderFailure, renderWarning} from '../../src/cli/report/render-failure.ts';
-import {wrapCommand, wrapText} from '../../src/cli/report/wrap.ts';
+import {wrapCommand, wrapText} from '../../src/cli/wrap.ts';
 
 const sentence =
   'The mount point /home/somebody/with/a/very/long/path/that/does/not/fit/into/one/line/of/a/terminal/secrets does ' +

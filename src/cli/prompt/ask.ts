@@ -1,5 +1,5 @@
 import {StringDecoder} from 'node:string_decoder';
-import {columnsOf, wrapText} from '../report/wrap.ts';
+import {columnsOf, wrapText} from '../wrap.ts';
 import {Cancelled} from './cancelled.ts';
 
 /** What Ctrl-C and Ctrl-\ send. */

@@ -3,7 +3,7 @@ import {describeLeftBehind} from '../../vault/left-behind.ts';
 import type {Presentation} from '../../vault/presentation.ts';
 import {confirm} from '../prompt/ask.ts';
 import {type GraphStyle, LifecycleGraph} from './lifecycle-graph.ts';
-import {columnsOf, wrapText} from './wrap.ts';
+import {columnsOf, wrapText} from '../wrap.ts';
 
 /** Where a command has its warnings. */
 export type Warnings = {

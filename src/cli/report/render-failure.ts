@@ -1,6 +1,6 @@
 import {styleText} from 'node:util';
 import type {Failure} from '../../foundation/failure.ts';
-import {columnsOf, wrapCommand, wrapText} from './wrap.ts';
+import {columnsOf, wrapCommand, wrapText} from '../wrap.ts';
 
 /** A failure as people read it: what happened, why, and the next command, a line each. */
 export function renderFailure({message, why, next}: Failure, columns = columnsOf(process.stderr)): string {

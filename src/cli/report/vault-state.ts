@@ -1,4 +1,4 @@
-import {columnsOf, wrapText} from './wrap.ts';
+import {columnsOf, wrapText} from '../wrap.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
 import {formatSize} from '../../vault/size.ts';
 import type {Replacement, VaultState} from '../../vault/state.ts';
