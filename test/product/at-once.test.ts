@@ -178,7 +178,7 @@ describe('A shell that joins an open ghost', () => {
 
   it('may be killed without harm to the others', async () => {
     const first = await openSession(vault);
-    const second = startTazpod(owner, ['exec', ...vault.flags, '--', 'sh', '-c', 'echo joined; sleep 1000']);
+    const second = startTazpod(owner, ['exec', ...vault.flags, '--', 'sh', '-c', 'echo joined; exec sleep 1000']);
     await second.seen(/^joined$/m);
     const tree = processTree(second.pid);
     for (const process of tree) kill(process);
