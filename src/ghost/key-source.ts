@@ -115,7 +115,7 @@ async function askTwice(caller: Caller, channel: CliChannel, image: string): Pro
       );
       if (first.length === 0) {
         if (++refused === tries) requireNotEmpty(first);
-        say('The passphrase is empty. Try again.\n');
+        channel.say({say: 'objection', text: 'The passphrase is empty. Try again.'});
         continue;
       }
       if (isWeak && first.equals(weak)) return first;
@@ -123,7 +123,7 @@ async function askTwice(caller: Caller, channel: CliChannel, image: string): Pro
       weak = Buffer.alloc(0);
       const weakness = await weaknessOf(caller, first);
       if (weakness !== undefined) {
-        say(`${weakness.replaceAll('. ', '.\n')}\n`);
+        channel.say({say: 'objection', text: weakness.replaceAll('. ', '.\n')});
         weak = first;
         continue;
       }
@@ -138,7 +138,7 @@ async function askTwice(caller: Caller, channel: CliChannel, image: string): Pro
       if (++refused === tries) {
         throw passphrasesDiffer();
       }
-      say('The passphrases do not match. Try again.\n');
+      channel.say({say: 'objection', text: 'The passphrases do not match. Try again.'});
     }
   } finally {
     weak.fill(0);
@@ -148,6 +148,9 @@ async function askTwice(caller: Caller, channel: CliChannel, image: string): Pro
 /**
  * Asks on the terminal, without echo. The kernel's line editing is left on, so Ctrl-U and Backspace do what they do at
  * every other prompt, and what is typed after the line stays in the terminal's buffer for the shell.
+ *
+ * The CLI ends the line, as what follows is the CLI's: sudo may relay a terminal of its own to that of the user, and then
+ * a line end from here could arrive after the drawing of the next step, which would be drawn over the prompt.
  */
 async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
   await channel.claimTerminal();
@@ -179,10 +182,10 @@ async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
     return await interruptible(readTyped(terminal));
   } finally {
     process.removeListener('SIGTSTP', onStop);
-    writeSync(terminal, '\n');
     await restoreTerminal(terminal, saved);
     closeSync(terminal);
     asking = false;
+    channel.say({say: 'answered'});
   }
 }
 
@@ -199,12 +202,6 @@ function readTyped(terminal: number): Promise<Buffer> {
   return readLine({fd: terminal, awaitsWriter: false}, maximumPassphraseBytes, () => {
     throw new Interrupted('SIGINT');
   });
-}
-
-function say(text: string): void {
-  const terminal = openSync('/dev/tty', 'w');
-  writeSync(terminal, text);
-  closeSync(terminal);
 }
 
 /** Reads up to a newline, which is not part of the passphrase, and not a byte further: the rest is the session's. */

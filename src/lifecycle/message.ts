@@ -22,6 +22,10 @@ export type GhostMessage =
   | {readonly say: 'broken'; readonly step: StepId; readonly why: string}
   /** The ghost needs the terminal for itself and waits for `clear`. */
   | {readonly say: 'terminal'}
+  /** The prompt on the terminal is over, and its line is still to be ended. */
+  | {readonly say: 'answered'}
+  /** Why it asks again, in lines. */
+  | {readonly say: 'objection'; readonly text: string}
   | {readonly say: 'warning'; readonly text: string}
   /** A warning that cannot wait for the end of the session. */
   | {readonly say: 'notice'; readonly text: string}

@@ -1,3 +1,4 @@
+import {closeSync, openSync, writeSync} from 'node:fs';
 import type {GhostMessage} from '../../lifecycle/message.ts';
 import {describeLeftBehind} from '../../vault/left-behind.ts';
 import type {Presentation} from '../../vault/presentation.ts';
@@ -18,6 +19,19 @@ export type Warnings = {
  * where it was saved, and it may never have been: so it is saved first, which each of the two screens does for itself.
  */
 const plainScreen = '\u001b7\u001b[?1049l\u001b[?1000;1002;1003;1004;1006;2004l\u001b[?25h\u001b[?1l\u001b>\u001b[m';
+
+/** Ends each line with CR LF: sudo may have put the terminal into raw mode. Standard error may lead elsewhere. */
+function writeToTerminal(text: string): void {
+  let terminal: number;
+  try {
+    terminal = openSync('/dev/tty', 'w');
+  } catch {
+    // It was closed at the prompt.
+    return;
+  }
+  writeSync(terminal, `${text}\n`.replaceAll('\n', '\r\n'));
+  closeSync(terminal);
+}
 
 /** Shows what the ghost tells: its steps, and its warnings when nothing is drawn that they would get into. */
 export class GhostScreen implements Presentation {
@@ -63,6 +77,10 @@ export class GhostScreen implements Presentation {
       case 'ended':
       case 'lingers':
         return this.clear();
+      case 'answered':
+        return writeToTerminal('');
+      case 'objection':
+        return writeToTerminal(message.text);
       case 'warning':
         return void this.#waiting.push(message.text);
       case 'leftBehind':
