@@ -2,6 +2,7 @@ import {dirname} from 'node:path';
 import {expect} from 'chai';
 import {allowSudo, type SudoRule} from '../bed/install.ts';
 import {withOwnVault} from '../bed/own-vault.ts';
+import {slowSudo} from '../bed/slow-sudo.ts';
 import {atGhostPrompt, openTerminal, type TestTerminal} from '../bed/terminal.ts';
 import {type BedUser, givePassword} from '../bed/user.ts';
 import type {TestVault} from '../bed/vault.ts';
@@ -75,6 +76,31 @@ describe('The screen', () => {
     });
   }
 
+  it('keeps a prompt and each step on a line of its own where sudo relays the ghost’s words late', async () => {
+    allowSudo(owner);
+    const terminal = await openTerminal(owner, {columns: 80, cwd: dirname(vault.passphraseFile), within: slowSudo});
+    try {
+      terminal.enter('tazpod unlock; echo "code=$?"');
+      await terminal.shows(/^Passphrase for/m);
+      terminal.enter('wrong');
+      await terminal.shows(/^Passphrase for[^]*^Passphrase for/m);
+      terminal.enter(vault.passphrase);
+      await terminal.shows(atGhostPrompt);
+      terminal.enter('exit');
+      await terminal.shows(/^code=0$/m);
+      const prompt = `Passphrase for the vault ~${vault.image.slice(owner.home.length)}:`;
+      expect(stepsOn(terminal, /^$/).slice(1, 8)).to.deep.equal([
+        ...opened.slice(0, 3),
+        prompt,
+        '✖ Unlock a key slot: The passphrase or key is wrong.',
+        prompt,
+        opened[3],
+      ]);
+    } finally {
+      terminal.close();
+    }
+  });
+
   it('is intact when the output goes on through a pipe to the same terminal', async () => {
     allowSudo(owner);
     await withTerminal(80, async (terminal) => {
@@ -105,12 +131,12 @@ describe('The screen', () => {
 });
 
 /** The lines from the command on, without what differs from run to run: times, and where a long line was broken. */
-function stepsOn(terminal: TestTerminal): string[] {
+function stepsOn(terminal: TestTerminal, hidden = /password|^Passphrase for/): string[] {
   return terminal
     .screen(true)
     .replaceAll(/\n {2,3}(?=\S)/g, ' ')
     .replaceAll(/[:,] +\d+\.\d +s$/gm, '')
     .split('\n')
     .map((line) => line.trimEnd())
-    .filter((line) => line !== '' && !/password|^Passphrase for/.test(line));
+    .filter((line) => line !== '' && !hidden.test(line));
 }
