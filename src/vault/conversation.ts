@@ -28,6 +28,8 @@ export class Conversation {
   /** Resolves with the session's exit code if the ghost stays for others. */
   readonly lingers: Promise<number>;
   onStopped = (): void => {};
+  /** Resolves when what the session has written is on the terminal, before the CLI writes there. */
+  sessionShown = (): Promise<unknown> => Promise.resolve();
   readonly #listener: GhostListener;
   readonly #server = createServer();
   readonly #linger: (code: number) => void;
@@ -83,6 +85,7 @@ export class Conversation {
     this.#told = {...this.#told, ...newsIn(message)};
     if (message.say === 'lingers') this.#linger(message.code);
     if (message.say === 'stopped') this.onStopped();
+    if (message.say === 'locked' || (message.say === 'phase' && message.phase === 'close')) await this.sessionShown();
     await this.#listener(message);
     if (message.say === 'terminal') this.say({say: 'clear'});
   }

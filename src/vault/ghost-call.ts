@@ -1,6 +1,7 @@
 import {realpathSync, rmSync, writeFileSync} from 'node:fs';
 import {constants} from 'node:os';
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {isatty} from 'node:tty';
 import type {Failure} from '../foundation/failure.ts';
 import {type GhostMessage, type SessionSignal, sessionSignals} from '../lifecycle/message.ts';
@@ -14,6 +15,9 @@ import type {Presentation} from './presentation.ts';
 import type {SavedTerminal} from './session-terminal.ts';
 import {ghostEntry, noNodeCode, startGhost} from './start-ghost.ts';
 import {endTerminalLinesWithCrLf} from './terminal-lines.ts';
+
+/** How long sudo may take to relay the last words of a session before the steps of closing are drawn. */
+const relayMs = 1000;
 
 /** How a call of the ghost ended: with the session's exit code, or one of `exitCode`. */
 export type GhostEnd = Omit<Told, 'began'> & {readonly code: number};
@@ -38,6 +42,11 @@ export async function callGhost(
     endTerminalLinesWithCrLf();
     const ghost = startGhost(plan, planPath, escalation);
     const job = new Job(ghost.pid, terminal, conversation);
+    // sudo may relay a terminal of its own, and has written all of it when it ends. Closing is mostly over by then.
+    if (escalation.prefix.length > 0) {
+      const ended = ghost.ended.catch(() => {});
+      conversation.sessionShown = () => Promise.race([ended, sleep(relayMs, undefined, {ref: false})]);
+    }
     const code = await Promise.race([conversation.lingers, ghost.ended]).finally(() => job.end());
     // A ghost that lingers for others is not waited for.
     ghost.unref();

@@ -29,7 +29,7 @@ const before = {connections: new Set(fuseConnections()), loops: new Set(attached
  * How long a device that nobody uses may take to go: it may be one that another test, which runs at the same time, is
  * just about to mount or has just killed the ghost of.
  */
-const orphanPatienceMs = 60_000;
+const orphanPatienceMs = 45_000;
 
 /**
  * Asks the kernel until nothing of this vault is left: no mount in any namespace, no loop device, FUSE connection,

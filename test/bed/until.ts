@@ -4,7 +4,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
  * How long a fact is waited for by default: much longer than it takes on a slow machine. A machine whose
  * processor is emulated says how long it wants.
  */
-const patienceMs = Number(process.env['TAZPOD_TEST_PATIENCE_MS'] ?? 60_000);
+const patienceMs = Number(process.env['TAZPOD_TEST_PATIENCE_MS'] ?? 45_000);
 const pollMs = 20;
 
 export type UntilOptions = {

@@ -205,7 +205,7 @@ describe('A confined program', () => {
           return found.some(isSleep) ? found : undefined;
         });
         kill(ghost.pid!);
-        await until('all of it has ended', () => chain.every((one) => !isAlive(one)));
+        await until('all of it has ended', () => chain.every((one) => !isAlive(one)), {withinMs: 2000});
         ghost.kill('SIGKILL');
       });
     }

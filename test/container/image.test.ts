@@ -211,9 +211,9 @@ describe('The container image', function () {
         for (const {pid} of processes) kill(pid);
 
         expect(await terminal.ended).to.equal(137);
-        await until('every process has ended', () => !processes.some((each) => isAlive(each)));
+        await until('every process has ended', () => !processes.some((each) => isAlive(each)), {withinMs: 2000});
         const left = () => fuseConnections().filter((id) => connections.includes(id));
-        await until('its FUSE connections have ended', () => left().length === 0);
+        await until('its FUSE connections have ended', () => left().length === 0, {withinMs: 2000});
         expect(await isLocked(image)).to.equal(false);
         const read = await run(['tazpod', 'exec', '--', 'cat', 'secrets/synced', 'secrets/key'], flags);
         expect(read).to.deep.equal({code: 0, stdout: 'synced\nFROM THE PIPELINE\n', stderr: ''});

@@ -42,7 +42,7 @@ describe('System programs', () => {
     );
     caller.kill('SIGKILL');
     await once(caller, 'exit');
-    await until('cryptsetup has ended', () => !isAlive(program));
+    await until('cryptsetup has ended', () => !isAlive(program), {withinMs: 2000});
   });
 
   it('do not even start for a caller that is gone before they can ask to end with it', async () => {

@@ -89,12 +89,17 @@ describe('The screen', () => {
       terminal.enter('exit');
       await terminal.shows(/^code=0$/m);
       const prompt = `Passphrase for the vault ~${vault.image.slice(owner.home.length)}:`;
-      expect(stepsOn(terminal, /^$/).slice(1, 8)).to.deep.equal([
+      expect(stepsOn(terminal, /^Vault /).slice(1)).to.deep.equal([
         ...opened.slice(0, 3),
         prompt,
         '✖ Unlock a key slot: The passphrase or key is wrong.',
         prompt,
-        opened[3],
+        ...opened.slice(3),
+        'ghost> exit',
+        'exit',
+        ...closed,
+        'code=0',
+        'outside>',
       ]);
     } finally {
       terminal.close();
