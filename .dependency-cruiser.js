@@ -161,6 +161,13 @@ export default {
       to: {path: '^(src|bin|plugins)/', pathNot: ['^plugins/$1/', room('contract')]},
     },
     {
+      name: 'the-plugin-kit-knows-the-contract-only',
+      comment: 'it is bundled into plugins, which may be installed beside another version of the core',
+      severity: 'error',
+      from: {path: '^plugin-kit/'},
+      to: {path: '^(src|bin|plugins)/', pathNot: room('contract')},
+    },
+    {
       name: 'rooms-are-known',
       comment: 'a new directory of src/ gets its place in .dependency-cruiser.js',
       severity: 'error',

@@ -29,7 +29,7 @@ const checks = [
     {name: 'architecture', command: ['scripts/architecture.ts', '--check']},
     {
       name: 'import rules',
-      command: [installed('depcruise'), '--config', '.dependency-cruiser.js', 'src', 'bin', 'plugins'],
+      command: [installed('depcruise'), '--config', '.dependency-cruiser.js', 'src', 'bin', 'plugins', 'plugin-kit'],
     },
   ],
   [{name: 'prose', command: ['scripts/prose.ts']}],

@@ -158,7 +158,7 @@ function findUpwards(from: string, name: string): string | undefined {
   }
 }
 
-/** JSON out of a file; undefined if there is none. */
+/** What a JSON file holds, or undefined if the file does not exist. */
 export function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));

@@ -8,6 +8,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import {basename, dirname, join} from 'node:path';
@@ -39,8 +40,8 @@ export function replaceAtomically(path: string, content: string | Buffer, mode?:
 /** Removes what a killed process of these two has left in a directory. */
 export function removeAbandoned(folder: string): void {
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-    const [, pid] = /^\..+\.tazpod-new-(\d+)$/.exec(name) ?? [];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), {force: true});
+    const [, namespace, pid] = /^\..+\.tazpod-new-(\d+)-(\d+)$/.exec(name) ?? [];
+    if (namespace === pidNamespace() && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), {force: true});
   }
 }
 
@@ -61,7 +62,7 @@ function throughTemporaryName<T>(
   name: (temporary: string) => T,
 ): T {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.tazpod-new-${process.pid}`);
+  const temporary = join(folder, `.${basename(path)}.tazpod-new-${pidNamespace()}-${process.pid}`);
   // Of an earlier process with this number.
   rmSync(temporary, {force: true});
   // What replaces a private file is never readable for others, not even for a moment.
@@ -79,4 +80,9 @@ function throughTemporaryName<T>(
     rmSync(temporary, {force: true});
     syncFolder(folder);
   }
+}
+
+/** The number of this PID namespace: in another one, such as a session's, a process with the same number may be writing. */
+function pidNamespace(): string {
+  return String(statSync('/proc/self/ns/pid').ino);
 }

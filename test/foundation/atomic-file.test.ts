@@ -4,6 +4,9 @@ import {join} from 'node:path';
 import {expect} from 'chai';
 import {createAtomically, removeAbandoned, replaceAtomically} from '../../src/foundation/atomic-file.ts';
 
+/** The number of the PID namespace. */
+const namespace = statSync('/proc/self/ns/pid').ino;
+
 describe('A file that is whole or not there', () => {
   let folder: string;
   const path = () => join(folder, 'file');
@@ -41,7 +44,7 @@ describe('A file that is whole or not there', () => {
   });
 
   it('is made although an earlier process with this number has left half of it', () => {
-    writeFileSync(join(folder, `.file.tazpod-new-${process.pid}`), 'ha');
+    writeFileSync(join(folder, `.file.tazpod-new-${namespace}-${process.pid}`), 'ha');
     replaceAtomically(path(), 'whole', 0o600);
     expect(readFileSync(path(), 'utf8')).to.equal('whole');
     expect(readdirSync(folder)).to.deep.equal(['file']);
@@ -54,7 +57,14 @@ describe('A file that is whole or not there', () => {
   });
 
   it('has what killed ones have left taken away, and nothing of those that live', () => {
-    const names = ['.file.tazpod-new-4194399', `.file.tazpod-new-${process.ppid}`, '.file', 'tazpod-new-4194399'];
+    const names = [
+      `.file.tazpod-new-${namespace}-4194399`,
+      `.file.tazpod-new-${namespace}-${process.ppid}`,
+      // Of a process in another PID namespace, of which nothing is known here.
+      '.file.tazpod-new-1-4194399',
+      '.file',
+      `tazpod-new-${namespace}-4194399`,
+    ];
     for (const name of names) writeFileSync(join(folder, name), '');
     removeAbandoned(folder);
     expect(readdirSync(folder).sort()).to.deep.equal(names.slice(1).sort());

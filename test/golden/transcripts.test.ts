@@ -104,7 +104,7 @@ const scenes: readonly Scene[] = [
 
 const update = process.env['UPDATE_GOLDEN'] === '1';
 
-/** `UPDATE_GOLDEN=1 npm run test:only -- test/golden` writes the files; the diff is for whoever reads the change. */
+/** `UPDATE_GOLDEN=1 npm run test:only -- test/golden` writes the files. Review the diff. */
 describe('The transcript', function () {
   this.timeout(300_000);
   let owner: BedUser;

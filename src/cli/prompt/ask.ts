@@ -8,6 +8,9 @@ const fromKeyboard = ['SIGINT', 'SIGQUIT'] as const;
 /**
  * Asks on the terminal and returns the line that was typed. The kernel edits the line, as it does for the passphrase:
  * Ctrl-U, Ctrl-W and Ctrl-Z work as the user has set them. Throws `Cancelled` on Ctrl-C, Ctrl-\ and Ctrl-D.
+ *
+ * @inquirer/prompts was tried: Ctrl-D takes the default answer there, which here would create a vault, and a prompt
+ * fails after Ctrl-Z and `fg`.
  */
 export function ask(question: string): Promise<string> {
   const {stdin, stderr} = process;

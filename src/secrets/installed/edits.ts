@@ -7,7 +7,7 @@ import {digestWith, type PulledFile, type PulledRecord} from './record.ts';
 /** Other content of a pulled file, and where it is: at its path, or in the generation that its link leads to. */
 export type Edit = {readonly at: 'path' | 'generation'; readonly bytes: Buffer};
 
-/** By the paths of the files. Whoever has got them wipes them. */
+/** By the paths of the files. The caller wipes them. */
 export type Edits = ReadonlyMap<string, Edit>;
 
 /** The files whose content is not what was pulled. */
