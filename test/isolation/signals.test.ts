@@ -8,7 +8,7 @@ import {evaluate, type Listener, watchForDebuggers} from '../bed/debuggers.ts';
 import {attendants} from '../bed/attendants.ts';
 import {allowSudo, install, type Install, installOfModules} from '../bed/install.ts';
 import {expectNothingLeft} from '../bed/leftovers.ts';
-import {ownVault} from '../bed/own-vault.ts';
+import {type OwnVault, ownVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
 import {asUser, type Background, startAs} from '../bed/run.ts';
 import {until} from '../bed/until.ts';
@@ -27,8 +27,11 @@ const stopping = new Set(['STOP', 'TSTP', 'TTIN', 'TTOU']);
 /** Milliseconds after the start of the CLI, and the moments in which the session has begun and in which it ends. */
 const moments = [10, 60, 120, 200, 300, 400, 550, 900, 'up', 'down'] as const;
 
-/** `TAZPOD_TEST_SIGNALS=whole`: each signal at each moment, five times, with both Nodes. It takes hours. */
+/** `npm run test:signals`: each signal at each moment, five times, with both Nodes. It takes an hour or two. */
 const whole = process.env['TAZPOD_TEST_SIGNALS'] === 'whole';
+
+/** How many users, each with a vault of their own, play at the same time: a round is mostly waiting. */
+const players = whole ? 6 : 1;
 
 type Moment = (typeof moments)[number];
 /** The signals are sent one right after the other. */
@@ -53,21 +56,23 @@ function rounds(): Round[] {
 
 describe('Signals that a user sends to sudo and into a sealed session', function () {
   this.timeout(whole ? 0 : 600_000);
+  const all: Player[] = [];
   let owner: BedUser;
   let vault: TestVault;
-  let signaller: Signaller | undefined;
+  let signaller: Signaller;
 
   before(async function () {
-    ({owner, vault} = await ownVault(this));
-    signaller = new Signaller(owner);
+    while (all.length < players) {
+      const own = await ownVault(this);
+      all.push({...own, signaller: new Signaller(own.owner)});
+    }
+    ({owner, vault, signaller} = all[0]!);
   });
 
   afterEach(() => expectNothingLeft(vault, {withinMs: 20_000}));
-  after(() => signaller?.leave());
+  after(() => all.forEach((player) => player.signaller.leave()));
 
-  function start(script: string, {node, cli}: Pick<Install, 'node' | 'cli'> = install()): Background {
-    return startAs(owner, [node, cli, 'exec', ...vault.flags, '--', 'sh', '-c', script]);
-  }
+  const start = (script: string, copy?: Pick<Install, 'node' | 'cli'>) => startSession({owner, vault}, script, copy);
 
   const rows: readonly Row<undefined>[] = [
     {
@@ -78,20 +83,14 @@ describe('Signals that a user sends to sudo and into a sealed session', function
       async run() {
         const hit = new Set<string>();
         const opened: string[] = [];
-        for (const {signals: sent, moment, node} of rounds()) {
-          const watch = watchForDebuggers(owner.uid);
-          const running = start('echo up; sleep 1.5; echo down', {node, cli: install().cli});
-          if (typeof moment === 'number') await sleep(moment);
-          else await running.seen(new RegExp(`^${moment}$`, 'm'));
-          for (const signal of sent) for (const name of (await signaller!.send(signal)).names) hit.add(name);
-          if (sent.some((signal) => stopping.has(signal))) {
-            await sleep(50);
-            await signaller!.send('CONT');
-          }
-          await running.ended;
-          await expectNothingLeft(vault, {withinMs: 20_000});
-          opened.push(...(await watch.stop()).map(describeListener(`${sent.join(', ')} at ${moment}`)));
-        }
+        const waiting = rounds();
+        await Promise.all(
+          all.map(async (player) => {
+            for (let round = waiting.shift(); round !== undefined; round = waiting.shift()) {
+              opened.push(...(await play(player, round, hit)));
+            }
+          }),
+        );
         // The attack reached what it is about.
         expect([...hit]).to.include.members(['sudo', 'sleep']);
         return {got: opened.length > 0, what: opened.join('; ')};
@@ -102,7 +101,7 @@ describe('Signals that a user sends to sudo and into a sealed session', function
         const watch = watchForDebuggers(owner.uid);
         const running = start('echo up; sleep 60', careless);
         await running.seen(/^up$/m, 60_000);
-        await signaller!.send('USR1', {pattern: '^\\S*sudo '});
+        await signaller.send('USR1', {pattern: '^\\S*sudo '});
         const [listener] = await until('root listens', () => watch.seen.find(({uid}) => uid === 0) && watch.seen);
         const uid = await evaluate(listener!.port, 'process.getuid()');
         await watch.stop();
@@ -150,7 +149,7 @@ describe('Signals that a user sends to sudo and into a sealed session', function
   async function storm(running: Background): Promise<Set<string>> {
     const names = new Set<string>();
     while (running.child.exitCode === null && running.child.signalCode === null) {
-      const sent = await signaller!.send('USR1', {
+      const sent = await signaller.send('USR1', {
         pattern: '^\\S*node .*/(launch|bridge-worker)\\.js',
         milliseconds: 100,
       });
@@ -161,6 +160,33 @@ describe('Signals that a user sends to sudo and into a sealed session', function
     return names;
   }
 });
+
+/** A user with a vault, who sends signals to what is theirs. */
+type Player = OwnVault & {readonly signaller: Signaller};
+
+function startSession(
+  {owner, vault}: OwnVault,
+  script: string,
+  {node, cli}: Pick<Install, 'node' | 'cli'> = install(),
+): Background {
+  return startAs(owner, [node, cli, 'exec', ...vault.flags, '--', 'sh', '-c', script]);
+}
+
+/** A session that is signalled; returns which debuggers listened meanwhile, and adds to `hit` whom the signals reached. */
+async function play(player: Player, {signals: sent, moment, node}: Round, hit: Set<string>): Promise<string[]> {
+  const watch = watchForDebuggers(player.owner.uid);
+  const running = startSession(player, 'echo up; sleep 1.5; echo down', {node, cli: install().cli});
+  if (typeof moment === 'number') await sleep(moment);
+  else await running.seen(new RegExp(`^${moment}$`, 'm'));
+  for (const signal of sent) for (const name of (await player.signaller.send(signal)).names) hit.add(name);
+  if (sent.some((signal) => stopping.has(signal))) {
+    await sleep(50);
+    await player.signaller.send('CONT');
+  }
+  await running.ended;
+  await expectNothingLeft(player.vault, {withinMs: 20_000});
+  return (await watch.stop()).map(describeListener(`${sent.join(', ')} at ${moment}`));
+}
 
 const describeListener = (when: string) => (listener: Listener) => `${when}: port ${listener.port} of ${listener.uid}`;
 
