@@ -48,22 +48,27 @@ const beside = [
   'test/{luks,package,project,scripts,secrets,shell,strength,update,vault,vm}/**/*.test.ts',
 ];
 
+/** How many runs of everything play each file of `inTurns` once. */
+const turns = 5;
+
 /**
- * Files that take minutes and go into the corners of something whose everyday use others test: a run of everything plays
- * a third of them, which the commit decides. In one third are those that cost as much as those of the next.
+ * Files that take long and go into the corners of something whose everyday use others test: a run of everything plays a
+ * fifth of them, which the commit decides: a column. The columns cost about the same.
  */
 const inTurns = [
-  ...['test/crash/power-cut', 'test/vm/dm-crypt-engine', 'test/vm/broken-disk'],
-  ...['test/vm/interop', 'test/vm/each-engine', 'test/vm/clean'],
-  ...['test/isolation/races', 'test/isolation/signals', 'test/isolation/hostile-plans'],
-  ...['test/engines/file-system', 'test/engines/crash', 'test/engines/fuse/engine'],
-  ...['test/extensions/install', 'test/extensions/global-install', 'test/extensions/bundled'],
-  ...['test/product/at-once', 'test/product/jobs', 'test/product/bridges'],
-  ...['test/product/joined', 'test/product/refusals', 'test/product/killed'],
-  ...['test/product/login-services', 'test/product/refused-writes', 'test/product/escalation'],
-  ...['test/product/many-rounds', 'test/product/scale', 'test/product/killed-create'],
-  ...['test/package/debian', 'test/luks/cryptsetup', 'test/product/clean'],
-].map((name) => `${name}.test.ts`);
+  'vm/dm-crypt-engine engines/file-system product/at-once vm/interop vm/each-engine',
+  'product/clean engines/crash luks/cryptsetup crash/power-cut isolation/signals',
+  'product/pass product/jobs product/read-only vm/broken-disk extensions/global-install',
+  'update/update product/joined extensions/install crash/prompts isolation/races',
+  'docs/recovery product/scale product/created-vault product/refusals vm/clean',
+  'product/killed product/bridges extensions/bundled isolation/hostile-plans crash/exhaustion',
+  'product/escalation engines/fuse/engine product/killed-create luks/forged-headers product/left-behind',
+  'product/login-services product/foreign-image product/image-removed package/debian product/many-rounds',
+  'product/surroundings isolation/from-inside product/adopt product/refused-writes extensions/create',
+  'product/absorb product/config ghost/bridges/bridge-worker product/each-engine product/hostile-images',
+]
+  .flatMap((line) => line.split(' '))
+  .map((name) => `test/${name}.test.ts`);
 
 /** @type {string[]} */
 const atTheEnd = [];
@@ -140,7 +145,7 @@ async function runChecks() {
  * @returns {Promise<Summary[]>}
  */
 async function runEverything() {
-  const played = new Set(share(inTurns, 3));
+  const played = new Set(share(inTurns, turns));
   const waits = inTurns.filter((file) => !played.has(file));
   const without = (/** @type {readonly string[]} */ files) => files.flatMap((file) => ['--ignore', file]);
   if (availableParallelism() < 2) return [await runTests([...everything, ...without(waits)])];

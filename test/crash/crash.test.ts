@@ -12,7 +12,7 @@ const notReached = new Set([
   'openCreated/bridge', // as open/bridge
 ]);
 
-/** `npm run test:crash` has them all; here each step of each scenario dies once, a fifth of them in one run. */
+/** `npm run test:crash` has them all; here each step of each scenario dies once, a tenth of them in one run. */
 describe('When processes are killed', function () {
   this.timeout(900_000);
   const reached = new Set<Point>();
@@ -41,7 +41,7 @@ async function failures(scenario: Scenario, reached: Set<Point>): Promise<string
   const found: string[] = [];
   const sample = points.filter((point) => scenario.sample.test(point));
   const deaths = [...sampledDeaths(sample, scenario.isolation), ...sampledStops(scenario)];
-  for (const death of share(deaths, 5, scenarios.indexOf(scenario))) {
+  for (const death of share(deaths, 10, scenarios.indexOf(scenario))) {
     const {leaks, losses} = await bench.run(death);
     found.push(...[...leaks, ...losses].map((what) => `${nameOfDeath(death)}: ${what}`));
   }
