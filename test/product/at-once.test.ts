@@ -88,7 +88,7 @@ describe('Several that open one vault at once', function () {
       tazpod(owner, ['lock', '--image', vault.image, '--wait', '1']),
     ]);
     expect(late.code).to.equal(75);
-    expect(late.ms).to.be.within(2000, 20_000);
+    expect(late.ms).to.be.at.least(2000);
     expect(late.stderr)
       .to.match(/waiting up to 2 s/)
       .and.match(/asking for its passphrase/);
