@@ -48,6 +48,9 @@ const bundledPackages = [
   'zod',
 ];
 
+/** Packages that the build bundles into plugins of this repository. */
+const packagesOfPlugins = ['jose', 'undici'];
+
 /** A pattern for the files of rooms: a directory of src/, or a single file there. */
 const room = (/** @type {string[]} */ ...names) => `^src/(${names.join('|')})([.]ts$|/)`;
 
@@ -196,12 +199,19 @@ export default {
       from: {path: '^(src|bin|plugins/[^/]+/src)/'},
       to: {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
-        pathNot: `node_modules/(${bundledPackages.join('|')})/`,
+        pathNot: `node_modules/(${[...bundledPackages, ...packagesOfPlugins].join('|')})/`,
       },
     },
     {
+      name: 'packages-of-plugins-stay-there',
+      comment: 'src/ makes no connections of its own',
+      severity: 'error',
+      from: {path: '^(src|bin)/'},
+      to: {path: `node_modules/(${packagesOfPlugins.join('|')})/`},
+    },
+    {
       name: 'only-src-is-bundled',
-      comment: 'the entries in bin/ and the plugins run as they are',
+      comment: 'the entries in bin/ run as they are, and a plugin has what it needs of src/ from plugin-kit',
       severity: 'error',
       from: {path: '^(bin/(?!dev[.])|plugins/[^/]+/src/)'},
       to: {path: `node_modules/(${bundledPackages.join('|')})/`, dependencyTypes: ['npm-dev']},

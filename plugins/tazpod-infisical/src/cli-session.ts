@@ -68,7 +68,7 @@ export async function readCliSession(context: BackendContext, settings: Settings
   }
   const token = tokenIn(opened);
   opened.fill(0);
-  const expiresMs = token === undefined ? undefined : expiryOf(token);
+  const expiresMs = token === undefined ? undefined : await expiryOf(token);
   if (token === undefined || expiresMs === undefined) throw unknownCliSession();
   if (expiresMs <= Date.now() + marginMs) {
     throw cliSessionExpired();
@@ -97,9 +97,11 @@ async function readConfig(path: string): Promise<Config> {
   throw unknownCliSession();
 }
 
-function tokenIn(opened: Buffer): string | undefined {
+function tokenIn(opened: Uint8Array): string | undefined {
   try {
-    const {JTWToken: token} = JSON.parse(JSON.parse(opened.toString('utf8')) as string) as {JTWToken?: unknown};
+    const {JTWToken: token} = JSON.parse(JSON.parse(Buffer.from(opened).toString('utf8')) as string) as {
+      JTWToken?: unknown;
+    };
     return typeof token === 'string' && isToken(token) ? token : undefined;
   } catch {
     return undefined;

@@ -63,6 +63,7 @@ const jsonType = {'content-type': 'application/json'};
  */
 export async function connect(context: BackendContext, settings: Settings, url: string): Promise<Client> {
   const transport = await makeTransport({
+    url: new URL(url),
     timeoutMs: context.timeoutMs,
     signal: context.signal,
     environment: context.environment,

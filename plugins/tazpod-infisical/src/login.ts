@@ -71,7 +71,7 @@ async function logIn(
   const fresh = await client.login(clientId, clientSecret).catch((error: unknown) => {
     throw error instanceof Refusal ? explainLogin(error, {url, settings}) : error;
   });
-  const identity = identityOf(fresh.token) ?? clientId;
+  const identity = (await identityOf(fresh.token)) ?? clientId;
   const credentials = settings.keepClientSecret ? {credentials: {clientId, clientSecret}} : {};
   const session = sessionOf(fresh, {url, identity, ...credentials});
   await writeSession(context, session);
@@ -90,8 +90,8 @@ async function keepToken(
   const secret = request.secret ?? (await request.askSecret('Access token:'));
   const token = Buffer.from(secret).toString('utf8').trim();
   if (!isToken(token)) throw notAToken();
-  const identity = identityOf(token) ?? request.identity ?? 'an access token';
-  const expiresMs = expiryOf(token);
+  const identity = (await identityOf(token)) ?? request.identity ?? 'an access token';
+  const expiresMs = await expiryOf(token);
   await writeSession(context, {url, token, identity, given: true, ...(expiresMs === undefined ? {} : {expiresMs})});
   return answer(identity, expiresMs);
 }

@@ -156,7 +156,7 @@ async function logInAgain(
   if (credentials === undefined) return undefined;
   return once(context, 'login', async () => {
     const fresh = await client.login(credentials.clientId, credentials.clientSecret);
-    const identity = identityOf(fresh.token) ?? credentials.clientId;
+    const identity = (await identityOf(fresh.token)) ?? credentials.clientId;
     const kept = session?.credentials === undefined ? {} : {credentials: session.credentials};
     await writeSession(context, sessionOf(fresh, {url, identity, ...kept}));
     return fresh.token;

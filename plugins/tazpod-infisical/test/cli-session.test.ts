@@ -115,7 +115,7 @@ describe('A sealed token of the Infisical CLI', () => {
   const sealed = sealJwe('text', 'word');
 
   it('is opened with its passphrase', async () => {
-    expect((await openJwe(`${sealed}\n`, Buffer.from('word')))?.toString()).to.equal('text');
+    expect(Buffer.from((await openJwe(`${sealed}\n`, Buffer.from('word'))) ?? []).toString()).to.equal('text');
   });
 
   const [header, ...rest] = sealed.split('.');

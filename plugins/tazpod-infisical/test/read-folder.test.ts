@@ -80,6 +80,14 @@ describe('A folder of Infisical', () => {
     expect(valuesOf(third)).to.include({'/NAME_7': 'another value', '/NAME_8': 'value 8'});
   });
 
+  it('shares its few connections with all folders that a command reads', async () => {
+    const before = double.connections();
+    const answers = await Promise.all(Array.from({length: 20}, () => backend.readFolder(context, root)));
+    answers.push(await backend.readFolder(context, root));
+    expect(answers.map(({state}) => state)).to.deep.equal(Array.from({length: 21}, () => 'read'));
+    expect(double.connections() - before).to.be.at.most(4);
+  });
+
   it('may hold ten thousand secrets, and one of a megabyte', async () => {
     const project = double.world.projects[0]!;
     for (let i = 0; i < 10_000; i += 1) putSecret(project, 'staging', '/', `NAME_${i}`, `value ${i}`);

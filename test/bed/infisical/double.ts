@@ -47,6 +47,8 @@ export type InfisicalDouble = {
   readonly world: World;
   /** Every request since the start, or since `forget`. */
   readonly requests: SeenRequest[];
+  /** How many connections there have been since the start. */
+  connections(): number;
   /** How many requests a route has had. */
   count(route: RouteName): number;
   forget(): void;
@@ -173,6 +175,8 @@ export async function startInfisical(options: DoubleOptions = {}): Promise<Infis
     options.tls === undefined
       ? createHttpServer({keepAliveTimeout}, listener)
       : createHttpsServer({keepAliveTimeout, ...options.tls}, listener);
+  let connections = 0;
+  server.on('connection', () => (connections += 1));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
@@ -185,6 +189,7 @@ export async function startInfisical(options: DoubleOptions = {}): Promise<Infis
     url: `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     world,
     requests,
+    connections: () => connections,
     count: (route) => requests.filter((each) => each.route === route).length,
     forget: () => void requests.splice(0),
     breakNext,
