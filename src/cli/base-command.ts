@@ -1,5 +1,5 @@
 import {existsSync} from 'node:fs';
-import {Command, Flags} from '@oclif/core';
+import {Command, Flags, type Interfaces} from '@oclif/core';
 import {
   type Configuration,
   type ConfigValues,
@@ -18,8 +18,9 @@ import {isForPeople, isNoticeDue} from '../update/notice.ts';
 import type {DeclaredBridge} from '../vault/bridges.ts';
 import {refuseInexactArguments} from '../vault/exact-words.ts';
 import {otherVault} from '../vault/failures.ts';
-import {forGivenImage} from '../vault/given-image.ts';
+import {forGivenVault} from '../vault/given-image.ts';
 import {isImageOf, type NamedVault, requireThisVault, vaultHere} from '../vault/inside.ts';
+import {knownByImage, knownVault} from '../vault/known-vaults.ts';
 import {locateImage} from '../vault/location.ts';
 import {announceUpdate} from './announce-update.ts';
 import {declaredBridges} from './declared-bridges.ts';
@@ -81,6 +82,18 @@ export abstract class BaseCommand<T> extends Command {
     await super.finally(error);
   }
 
+  /** As oclif's, and `--vault NAME` is the `image` of that name. */
+  protected override async parse<
+    F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
+  >(options?: Interfaces.Input<F, B, A>, argv?: string[]): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const parsed = await super.parse<F, B, A>(options, argv);
+    const {vault} = parsed.flags as {readonly vault?: string};
+    if (vault !== undefined) Object.assign(parsed.flags, {image: knownVault(vault).image});
+    return parsed;
+  }
+
   /** A warning that does not stop the command: a line on standard error, or a part of the JSON answer. */
   protected remark(text: string): void {
     this.#warnings.push(text);
@@ -127,7 +140,7 @@ export abstract class BaseCommand<T> extends Command {
     if (keys.every((key) => key in given)) return flags as Omit<F, K> & Pick<ConfigValues, K>;
     const configuration = await this.configuration();
     requireSettings(configuration, ...keys.filter((key) => !(key in given)));
-    const {values} = configuration;
+    const values = withVaultsOwn(configuration, given);
     const said = keys.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]]));
     return {...(Object.fromEntries(said) as Pick<ConfigValues, K>), ...(given as Omit<F, K>)};
   }
@@ -180,7 +193,7 @@ export abstract class BaseCommand<T> extends Command {
     if (error.name === 'Cancelled') return this.#endCancelled(error.message, error.exitCode ?? 130);
     const flags = this.config.findCommand(this.id ?? '')?.flags ?? this.ctor.flags;
     const typed = {name: (this.id ?? '').replaceAll(':', ' '), words: this.#words, flags};
-    const failure = this.#withGivenImage(failureOf(error, typed));
+    const failure = this.#withGivenVault(failureOf(error, typed));
     if (this.jsonEnabled()) {
       const {code, ...rest} = failure.toJSON();
       this.#printEnvelope({status: code, error: rest, warnings: this.#warnings});
@@ -210,18 +223,32 @@ export abstract class BaseCommand<T> extends Command {
   }
 
   /** The next command works on the vault that this one was about. */
-  #withGivenImage(failure: Failure): Failure {
+  #withGivenVault(failure: Failure): Failure {
     const {next} = failure;
     if (next === undefined) return failure;
     const takesImage = (words: string) =>
       this.config.findCommand(words.replaceAll(' ', ':'))?.flags['image'] !== undefined;
-    const exact = forGivenImage(next, this.#words, takesImage);
+    const exact = forGivenVault(next, this.#words, takesImage);
     return exact === next ? failure : failure.withNext(exact);
   }
 
   #printEnvelope(envelope: JsonEnvelope<unknown>): void {
     this.jsonStream().write(`${JSON.stringify(envelope, undefined, 2)}\n`);
   }
+}
+
+/** What is configured; a vault with a name has its own mount point, and one of them may be the default. */
+function withVaultsOwn({values, origins}: Configuration, given: {readonly image?: string}): ConfigValues {
+  const named = given.image ?? values.image;
+  const here = locateImage(named);
+  const preset = named === undefined && !existsSync(here) ? values['default-vault'] : undefined;
+  const vault = preset === undefined ? knownByImage(here) : knownVault(preset);
+  const mountPoint = origins['mount-point'].from === 'environment' ? undefined : vault?.mountPoint;
+  return {
+    ...values,
+    ...(preset === undefined ? {} : {image: vault!.image}),
+    ...(mountPoint === undefined ? {} : {'mount-point': mountPoint}),
+  };
 }
 
 /** In the background, somebody else's lines are between ours. */

@@ -9,6 +9,11 @@ export const imageFlags = {
       'the image of the vault [default: .tazpod-vault/vault.img, here or in a parent directory; env: TAZPOD_IMAGE]',
     helpValue: 'PATH',
   }),
+  vault: Flags.string({
+    description: 'the vault with this name (tazpod vault add)',
+    exclusive: ['image'],
+    helpValue: 'NAME',
+  }),
 };
 
 /** Where its key comes from. */

@@ -4,6 +4,7 @@ import {pulledNames} from '../secrets/installed/find.ts';
 import {readSecretsFile} from '../secrets/secrets-file.ts';
 import {vaultHere} from '../vault/inside.ts';
 import {completeValue, type ValueSources} from '../shell/completions.ts';
+import {knownVaults} from '../vault/known-vaults.ts';
 import {listOpenVaults} from '../vault/state.ts';
 
 /**
@@ -25,6 +26,7 @@ export default class Complete extends Command {
     const contributions = async () => (await findContributions(this.config)).plugins;
     return {
       images: () => listOpenVaults().map(({image}) => image),
+      vaults: () => knownVaults().map(({name}) => name),
       secrets: () => {
         const here = vaultHere();
         return here === undefined ? [] : pulledNames(here.mountPoint);

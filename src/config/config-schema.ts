@@ -49,6 +49,9 @@ const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, {
   error: 'must consist of lower-case letters, digits and hyphens.',
 });
 
+/** As `src/vault/known-vaults.ts` takes them. */
+const vaultName = z.string().regex(/^[a-z\d][a-z\d._-]{0,63}$/i, {error: 'must be a name of "tazpod vault add".'});
+
 /** The form of `config.yaml`: the user's, a project's, and a pack's `defaults`. */
 export const configSchema = z
   .strictObject({
@@ -56,6 +59,11 @@ export const configSchema = z
       .optional()
       .describe(
         'The image of the vault. Default: .tazpod-vault/vault.img in the working directory or the nearest parent that has one.',
+      ),
+    'default-vault': vaultName
+      .optional()
+      .describe(
+        'The name of the vault that is meant where nothing says another and no parent directory has one: see "tazpod vault add". Not allowed in a project file.',
       ),
     'mount-point': path
       .optional()

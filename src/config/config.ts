@@ -15,6 +15,8 @@ export type {Origin} from './layer.ts';
 export type ConfigValues = {
   /** Absent: the nearest one from the working folder upwards. */
   readonly image?: string;
+  /** The name of the vault that is meant where there is no image and no vault from the working folder upwards. */
+  readonly 'default-vault'?: string;
   /** Absent: `~/secrets`. */
   readonly 'mount-point'?: string;
   /** Absent: the best that the machine has. */
@@ -217,6 +219,7 @@ function resolveLayers(layers: readonly Layer[]): Omit<Configuration, 'variableF
   };
   const found = {
     image: first(['image'], (document) => document.image),
+    'default-vault': first(['default-vault'], (document) => document['default-vault']),
     'mount-point': first(['mount-point'], (document) => document['mount-point']),
     engine: first(['engine'], (document) => document.engine),
     isolation: first(['isolation'], (document) => document.isolation),

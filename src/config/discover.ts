@@ -1,6 +1,7 @@
 import {type Stats, statSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {printable} from '../foundation/printable.ts';
+import {userConfigFolder} from './own-home.ts';
 
 /** Where one place of the configuration is, or would be. */
 export type FoundFile =
@@ -12,10 +13,9 @@ export type FoundFile =
 /** The configuration of a project, from the project's folder. */
 const projectConfigPath = '.tazpod/config.yaml';
 
-/** The user's `config.yaml`: `$XDG_CONFIG_HOME/tazpod/config.yaml`; a relative XDG_CONFIG_HOME is invalid, says XDG. */
+/** The user's `config.yaml`. */
 export function userConfigPath(environment: NodeJS.ProcessEnv, home: string): string {
-  const folder = environment['XDG_CONFIG_HOME'];
-  return join(folder?.startsWith('/') ? folder : join(home, '.config'), 'tazpod/config.yaml');
+  return join(userConfigFolder(environment, home), 'config.yaml');
 }
 
 /**

@@ -23,6 +23,7 @@ export type ExplainedSetting = {
 /** What holds where nobody says anything. */
 const meanings: Readonly<Partial<Record<keyof ConfigValues, string>>> = {
   image: '.tazpod-vault/vault.img, here or in a parent directory',
+  'default-vault': 'none',
   'mount-point': '~/secrets',
   engine: 'the best that this machine supports',
   isolation: 'sealed if root or sudo is available',

@@ -32,6 +32,15 @@ export function findOwnHome(environment: NodeJS.ProcessEnv = process.env, uid = 
 }
 
 /**
+ * Where the user's configuration is: `$XDG_CONFIG_HOME/tazpod`, or the same below the user's own home. A relative
+ * XDG_CONFIG_HOME is invalid, says XDG. Throws a Failure (66) if there is no home.
+ */
+export function userConfigFolder(environment = process.env, home?: string): string {
+  const folder = environment['XDG_CONFIG_HOME'];
+  return join(folder?.startsWith('/') ? folder : join(home ?? findOwnHome(environment).home, '.config'), 'tazpod');
+}
+
+/**
  * Where plugins and what belongs to them are kept: `$XDG_DATA_HOME/tazpod`, or the same below the user's own home, which
  * `HOME` need not name. A relative XDG_DATA_HOME is invalid, says XDG. Throws a Failure (66) if there is no home.
  */

@@ -17,6 +17,7 @@ const sizeLimitGiB = 16;
  * - `image`: a file in the project's folder. Another vault of the user's would be opened among the project's programs.
  * - `mount-point`: in the project's folder, or a `~/secrets…`. The project's vault over `~/bin` or `~/.ssh` would be
  *   code and keys of the project's choice.
+ * - `default-vault`: never. The user's own vault would be opened among the project's programs.
  * - `isolation`: `sealed` only.
  * - `size`: no disk is filled by a file that came from elsewhere.
  * - `bridges`: never. A bridge moves a directory of the home into the vault, and the vault may be the project's own.
@@ -38,6 +39,7 @@ export function distrustProject(document: ConfigDocument, projectFolder: string,
   if (mountPoint !== undefined && !below(mountPoint) && !isSecretsFolder(resolved(mountPoint), resolved(home))) {
     refuse(['mount-point'], 'must be ~/secrets or ~/secrets-NAME, or be in the project’s directory');
   }
+  if (document['default-vault'] !== undefined) refuse(['default-vault'], 'cannot be set in a project file');
   if (document.isolation === 'private') refuse(['isolation'], 'can only be "sealed" in a project file');
   if (size !== undefined && gibibytes(size) > sizeLimitGiB) {
     refuse(['size'], `can be at most ${sizeLimitGiB}G in a project file`);

@@ -8,7 +8,8 @@ import {meaningOf} from '../help/synonyms.ts';
 import type {Failure} from '../foundation/failure.ts';
 import {shellWord} from '../foundation/shell-word.ts';
 import {renderFailure} from '../cli/report/render-failure.ts';
-import {givenImage} from '../vault/given-image.ts';
+import {givenVault} from '../vault/given-image.ts';
+import {knownVault} from '../vault/known-vaults.ts';
 import {locateImage} from '../vault/location.ts';
 
 /** What oclif asks when no command has the id that was typed: a slip, or a command of a plugin that is not there. */
@@ -43,21 +44,21 @@ function notFound(words: readonly string[], argv: readonly string[], config: Int
   }
   // A flag without a command: `tazpod --image PATH`.
   if (words[0]?.startsWith('-')) {
-    const image = givenImage([words[0], ...argv]);
-    return flagWithoutCommand(typed, image === undefined ? 'tazpod help' : command(`unlock ${words[0]}`, []));
+    const given = givenVault([words[0], ...argv]);
+    return flagWithoutCommand(typed, given === undefined ? 'tazpod help' : command(`unlock ${words[0]}`, []));
   }
   return unknownCommand(typed);
 }
 
 /** The image that was meant, if that can be known. */
 function imageOf(argv: readonly string[]): string {
-  const given = givenImage(argv);
-  if (given !== undefined) return shellWord(given);
   try {
-    const image = locateImage(undefined);
+    const [flag, value] = givenVault(argv) ?? [];
+    if (flag === '--image') return shellWord(value!);
+    const image = value === undefined ? locateImage(undefined) : knownVault(value).image;
     return existsSync(image) ? shellWord(image) : 'IMAGE';
   } catch {
-    // The working directory is gone.
+    // The working directory is gone, or no vault has that name.
     return 'IMAGE';
   }
 }

@@ -4,6 +4,8 @@ import type {Command} from '@oclif/core';
 export type ValueSources = {
   /** The images of open vaults. */
   images(): readonly string[];
+  /** The names of `tazpod vault add`. */
+  vaults(): readonly string[];
   /** What `tazpod get` takes. */
   secrets(): readonly string[];
   /** The names of installed plugins. */
@@ -19,11 +21,13 @@ type Source = keyof ValueSources;
 /** Flags whose values are not in the declaration of the flag. */
 const ofFlags: Readonly<Record<string, {readonly source: Source; readonly delimiter?: string}>> = {
   image: {source: 'images'},
+  vault: {source: 'vaults'},
   only: {source: 'secrets', delimiter: ','},
 };
 
 const ofArguments: Readonly<Record<string, Source>> = {
   'secrets:get name': 'secrets',
+  'vault:forget name': 'vaults',
   'secrets:login backend': 'backends',
   'secrets:logout backend': 'backends',
   'plugins:uninstall plugin': 'plugins',

@@ -15,6 +15,39 @@ export function noVaultHere(image: string, open: readonly string[], next: string
   return new Failure(exitCode.noInput, `There is no vault at ${image}.`, {why: `Open now: ${open.join(', ')}.`, next});
 }
 
+/** `known` are the names that there are. */
+export function noSuchVault(name: string, known: readonly string[]): Failure {
+  return new Failure(exitCode.noInput, `There is no vault with the name ${JSON.stringify(name)}.`, {
+    why: known.length === 0 ? 'No vault has a name yet.' : `The names are: ${known.join(', ')}.`,
+    next: known.length === 0 ? 'tazpod vault add NAME PATH' : 'tazpod vault list',
+  });
+}
+
+export function notANameOfVault(name: string): Failure {
+  return new Failure(exitCode.usage, `${JSON.stringify(name)} cannot be the name of a vault.`, {
+    why: 'A name has up to 64 letters, digits, ".", "_" and "-", and begins with a letter or a digit.',
+    next: 'tazpod vault add NAME PATH',
+  });
+}
+
+export function vaultNameTaken(name: string, image: string, mountPoint = 'the usual place'): Failure {
+  return new Failure(exitCode.cannotCreate, `The name ${name} belongs to ${image}, mounted at ${mountPoint}.`, {
+    next: `tazpod vault forget ${name}`,
+  });
+}
+
+/** `why` is a sentence with the file and the command that mends it. */
+export function recordDistrusted(why: string): Failure {
+  return new Failure(exitCode.config, why, {next: 'tazpod vault list'});
+}
+
+export function recordInvalid(path: string, name: string): Failure {
+  return new Failure(exitCode.config, `${path} does not say where the vault ${name} is.`, {
+    why: 'It must be JSON with an absolute path as "image", and perhaps one as "mount-point".',
+    next: `tazpod vault forget ${name}`,
+  });
+}
+
 export function noWorkingDirectory(cause: unknown): Failure {
   return new Failure(exitCode.noInput, 'The working directory no longer exists.', {
     why: 'It was removed while the shell was in it.',

@@ -40,10 +40,7 @@ export function defaultMountPoint(): string | undefined {
 /** Makes the mount point where it is missing, private and empty, and resolves the user's own links to it. */
 export function prepareMountPoint(named: string | undefined, home: string): string {
   const path = named ?? join(home, 'secrets');
-  const mountPoint = resolveLinks(isAbsolute(path) ? path : resolve(currentFolder(), path));
-  if (!isBelow(mountPoint, home)) {
-    throw mountPointOutsideHome(mountPoint, home);
-  }
+  const mountPoint = requireMountPoint(isAbsolute(path) ? path : resolve(currentFolder(), path), home);
   try {
     mkdirSync(mountPoint, {mode: 0o700, recursive: true});
   } catch (error) {
@@ -52,6 +49,13 @@ export function prepareMountPoint(named: string | undefined, home: string): stri
   if (!statSync(mountPoint).isDirectory()) {
     throw mountPointIsFile(mountPoint);
   }
+  return mountPoint;
+}
+
+/** An absolute path without links. Throws a Failure (77) unless it is below the home. */
+export function requireMountPoint(path: string, home: string): string {
+  const mountPoint = resolveLinks(path);
+  if (!isBelow(mountPoint, home)) throw mountPointOutsideHome(mountPoint, home);
   return mountPoint;
 }
 

@@ -5,12 +5,15 @@ import {type LoopDevice, loopDevicesOf} from '../kernel/loop.ts';
 import {countShells, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {membersOfPidNamespace, startedAt} from '../kernel/process.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
+import {knownByImage, knownVaults} from './known-vaults.ts';
 import {displacedVaultOf, imageIdOf, vaultOf} from './running-vaults.ts';
 
 /**
  * What the kernel says of a vault, the `result` of `vault status --json` and an element of that of `vault list --json`.
  */
 export type VaultState = {
+  /** The name that the user gave it with `vault add`. */
+  readonly name?: string;
   readonly image: string;
   /**
    * `absent`: there is no image. `locked`: nobody holds it. `open`: a ghost has it mounted. `busy`: somebody holds it
@@ -67,6 +70,25 @@ export type SessionState = {
 
 /** The state of one image, asked of the kernel. */
 export async function readVaultState(image: string): Promise<VaultState> {
+  return withName(await readState(image));
+}
+
+/**
+ * Every vault of this user that is open now or has a name. Root sees everybody's that are open. What is wrong with a
+ * record of a name is told to `remark`.
+ */
+export async function listVaults(remark: (text: string) => void): Promise<VaultState[]> {
+  const open = listOpenVaults().map(withName);
+  const others = knownVaults(remark).filter(({image}) => !open.some((vault) => vault.image === image));
+  return [...open, ...(await Promise.all(others.map(({image}) => readVaultState(image))))];
+}
+
+function withName(state: VaultState): VaultState {
+  const known = knownByImage(state.image);
+  return known === undefined ? state : {name: known.name, ...state};
+}
+
+async function readState(image: string): Promise<VaultState> {
   const displaced = displacedVaultOf(image);
   if (displaced !== undefined) return stateOf(displaced);
   if (!existsSync(image)) return {image, state: 'absent'};

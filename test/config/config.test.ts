@@ -211,6 +211,7 @@ describe('The configuration', () => {
       ['mount-point: ~/secrets/../.ssh', 'mount-point must be ~/secrets'],
       ['mount-point: /etc', 'mount-point must be below your home directory'],
       ['mount-point: "~"', 'mount-point must be below your home directory'],
+      ['default-vault: agents', 'default-vault cannot be set in a project file'],
       ['isolation: private', 'isolation can only be "sealed" in a project file'],
       ['size: 17G', 'size can be at most 16G'],
       ['size: 1T', 'size can be at most 16G'],

@@ -5,6 +5,7 @@ import {completeValue, type ValueSources} from '../../src/shell/completions.ts';
 
 const sources: ValueSources = {
   images: () => ['/home/ada/work.img', '/home/ada/private.img'],
+  vaults: () => ['agents', 'work'],
   secrets: () => ['API_TOKEN', 'API_URL', 'kube/config'],
   plugins: async () => ['tazpod-bash', 'tazpod-infisical'],
   shells: async () => ['bash', 'zsh'],
@@ -38,6 +39,8 @@ describe('completion of values', () => {
 
   it('offers open vaults, pulled secrets, plugins, shells and backends', async () => {
     expect(await complete('lock --image /home/ada/w')).to.deep.equal(['/home/ada/work.img']);
+    expect(await complete('unlock --vault a')).to.deep.equal(['agents']);
+    expect(await complete('vault forget ')).to.deep.equal(['agents', 'work']);
     expect(await complete('lock -i ')).to.have.length(2);
     expect(await complete('get API')).to.deep.equal(['API_TOKEN', 'API_URL']);
     expect(await complete('secrets get --reveal k')).to.deep.equal(['kube/config']);
@@ -66,7 +69,7 @@ describe('completion of values', () => {
     const asked = (): never => {
       throw new Error('asked');
     };
-    const none = {images: asked, secrets: asked, plugins: asked, shells: asked, backends: asked};
+    const none = {images: asked, vaults: asked, secrets: asked, plugins: asked, shells: asked, backends: asked};
     expect(await complete('unlock --engine ', none)).to.have.length(2);
     expect(await complete('unlock --size ', none)).to.deep.equal([]);
   });

@@ -1,7 +1,7 @@
 import {expect} from 'chai';
-import {forGivenImage, givenImage} from '../../src/vault/given-image.ts';
+import {forGivenVault, givenVault} from '../../src/vault/given-image.ts';
 
-describe('The image of a command line', () => {
+describe('The vault of a command line', () => {
   it('is found in each spelling, and not behind "--"', () => {
     for (const words of [
       ['--image', 'a'],
@@ -11,19 +11,29 @@ describe('The image of a command line', () => {
       ['-i=a'],
       ['x', '-i', 'a', '--', 'b'],
     ]) {
-      expect(givenImage(words), words.join(' ')).to.equal('a');
+      expect(givenVault(words), words.join(' ')).to.deep.equal(['--image', 'a']);
     }
-    for (const words of [[], ['--', '--image', 'a'], ['--images', 'a'], ['--image']]) {
-      expect(givenImage(words), words.join(' ')).to.equal(undefined);
+    for (const words of [
+      ['--vault', 'a'],
+      ['--vault=a', '--', '-i', 'b'],
+    ]) {
+      expect(givenVault(words), words.join(' ')).to.deep.equal(['--vault', 'a']);
+    }
+    for (const words of [[], ['--vault'], ['--', '--image', 'a'], ['--images', 'a'], ['--image']]) {
+      expect(givenVault(words), words.join(' ')).to.equal(undefined);
     }
   });
 
   const takesImage = (words: string) => ['unlock', 'vault create', 'lock', 'vault status'].includes(words);
-  const next = (command: string, image = '/a b') => forGivenImage(command, ['--image', image], takesImage);
+  const next = (command: string, image = '/a b') => forGivenVault(command, ['--image', image], takesImage);
 
   it('comes into a next command that takes one, right behind its name', () => {
     expect(next('tazpod vault create --size SIZE')).to.equal("tazpod vault create --image '/a b' --size SIZE");
     expect(next('SHELL=/bin/bash tazpod unlock', '/x')).to.equal('SHELL=/bin/bash tazpod unlock --image /x');
+  });
+
+  it('comes by its name where it was named', () => {
+    expect(forGivenVault('tazpod unlock', ['--vault', 'work'], takesImage)).to.equal('tazpod unlock --vault work');
   });
 
   it('leaves every other next command as it is', () => {
@@ -37,6 +47,6 @@ describe('The image of a command line', () => {
     ]) {
       expect(next(command)).to.equal(command);
     }
-    expect(forGivenImage('tazpod unlock', [], takesImage)).to.equal('tazpod unlock');
+    expect(forGivenVault('tazpod unlock', [], takesImage)).to.equal('tazpod unlock');
   });
 });

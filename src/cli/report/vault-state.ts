@@ -4,16 +4,18 @@ import {formatSize} from '../../vault/size.ts';
 import type {Replacement, VaultState} from '../../vault/state.ts';
 import {absorbCommand, describeStray} from '../../vault/stray-files.ts';
 
-const meanings = (named: string | undefined): Readonly<Record<VaultState['state'], string>> => ({
-  absent: `absent: there is no image. Create one with: ${vaultCommand('vault create', named)}`,
-  locked: `locked. Open it with: ${vaultCommand('unlock', named)}`,
+const meanings = (command: (words: string) => string): Readonly<Record<VaultState['state'], string>> => ({
+  absent: `absent: there is no image. Create one with: ${command('vault create')}`,
+  locked: `locked. Open it with: ${command('unlock')}`,
   open: 'open',
   busy: 'busy: another process is opening or closing it, or it is open where this one cannot see it (another container, a /proc with hidepid)',
   leftover: 'locked, but leftovers remain',
 });
 
-function stateWords({state, session, inside}: VaultState, named: string | undefined): string {
-  if (state !== 'open') return meanings(named)[state];
+function stateWords({name, state, session, inside}: VaultState, named: string | undefined): string {
+  const command = (words: string) =>
+    name === undefined ? vaultCommand(words, named) : `tazpod ${words} --vault ${name}`;
+  if (state !== 'open') return meanings(command)[state];
   return ['open', ...(session?.readOnly ? ['read-only'] : []), ...(inside ? ['and this shell is inside'] : [])].join(
     ', ',
   );
@@ -30,6 +32,7 @@ const replacements: Readonly<Record<Replacement, string>> = {
 export function describeState(vault: VaultState, named?: string, columns = columnsOf(process.stdout)): string {
   const {session} = vault;
   const rows: [string, string][] = [
+    ...(vault.name === undefined ? [] : [['name', vault.name] as [string, string]]),
     ['image', vault.sizeBytes === undefined ? vault.image : `${vault.image} (${formatSize(vault.sizeBytes)})`],
     ['state', stateWords(vault, named)],
   ];

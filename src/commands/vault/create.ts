@@ -2,6 +2,7 @@ import {BaseCommand} from '../../cli/base-command.ts';
 import {createVault, type CreateResult} from '../../vault/create.ts';
 import {onlyOutside} from '../../vault/failures.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
+import {locateImage} from '../../vault/location.ts';
 import {formatSize} from '../../vault/size.ts';
 import {createFlags, imageFlags, keyFlags, openFlags} from '../../cli/vault-flags.ts';
 import {vaultRequest} from '../../cli/vault-request.ts';
@@ -29,7 +30,10 @@ export default class Create extends BaseCommand<CreateResult> {
   async run(): Promise<CreateResult> {
     const {flags} = await this.parse(Create);
     if ((await this.inside({})) !== undefined) throw onlyOutside('A vault cannot be created inside a ghost.');
-    const settings = await this.configured(flags, 'image', 'mount-point', 'engine', 'isolation', 'size');
+    // A new vault is made here, where the default one would be opened.
+    const image = flags.image ?? (await this.configuration()).values.image ?? locateImage(undefined);
+    const named = {...flags, image};
+    const settings = await this.configured(named, 'mount-point', 'engine', 'isolation', 'size');
     const created = await createVault(vaultRequest(settings), settings, this.presentation(flags));
     if (typeof created === 'number') this.exit(created);
     this.log(

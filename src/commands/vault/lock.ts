@@ -33,7 +33,7 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --grace 10'];
   static override flags = {
     ...imageFlags,
-    all: Flags.boolean({description: 'lock all of your open vaults', exclusive: ['image', 'strategy']}),
+    all: Flags.boolean({description: 'lock all of your open vaults', exclusive: ['image', 'vault', 'strategy']}),
     ...waitFlags,
     grace: Flags.integer({
       description: 'seconds between SIGHUP and SIGKILL',
