@@ -29,6 +29,19 @@ export const keyFlags = {
   }),
 };
 
+/** Where a new key comes from. */
+export const newKeyFlags = {
+  'new-passphrase-file': Flags.string({
+    description: 'read the new passphrase from the first line of FILE; - is standard input, behind the current one',
+    helpValue: 'FILE',
+  }),
+  'new-key-file': Flags.string({
+    description: 'use every byte of FILE as the new key; - is standard input',
+    helpValue: 'FILE',
+    exclusive: ['new-passphrase-file'],
+  }),
+};
+
 /** How it is opened. */
 export const openFlags = {
   'mount-point': Flags.string({
@@ -84,15 +97,11 @@ export const joinFlags = {
   }),
 };
 
-/** How a new one is made. */
-export const createFlags = {
-  size: Flags.string({
-    description: 'size of a new image: a number with K, M, G or T [default: 512M; env: TAZPOD_SIZE]',
-    helpValue: 'SIZE',
-  }),
+/** How a new key slot derives its key. */
+export const kdfFlags = {
   pbkdf: Flags.option({
     options: ['argon2id', 'argon2i', 'pbkdf2'] as const,
-    description: 'key derivation function of a new vault',
+    description: 'key derivation function of the new key',
     default: 'argon2id' as const,
   })(),
   'pbkdf-memory': Flags.integer({
@@ -106,4 +115,13 @@ export const createFlags = {
     helpValue: 'N',
     min: 1,
   }),
+};
+
+/** How a new one is made. */
+export const createFlags = {
+  size: Flags.string({
+    description: 'size of a new image: a number with K, M, G or T [default: 512M; env: TAZPOD_SIZE]',
+    helpValue: 'SIZE',
+  }),
+  ...kdfFlags,
 };

@@ -1,5 +1,6 @@
 import {exitCode, type ExitCode} from '../foundation/exit-code.ts';
 import {Failure} from '../foundation/failure.ts';
+import type {KeySlot} from '../lifecycle/message.ts';
 import type {Isolation} from '../lifecycle/plan.ts';
 import {shellWord} from '../foundation/shell-word.ts';
 import {printablePath} from '../foundation/printable.ts';
@@ -365,4 +366,50 @@ export class WrongPassphrase extends Failure {
   because(doubt: string | undefined): WrongPassphrase {
     return new WrongPassphrase(this.#image, doubt);
   }
+}
+
+// Keys
+
+export function noSuchKey(asked: string): Failure {
+  return new Failure(exitCode.usage, `The vault has no key named "${asked}".`, {next: 'tazpod vault key list'});
+}
+
+export function keyNameTaken(name: string): Failure {
+  return new Failure(exitCode.usage, `The vault already has a key named "${name}".`, {next: 'tazpod vault key list'});
+}
+
+export function keyOfAnotherProgram({slot, token}: KeySlot): Failure {
+  return new Failure(exitCode.usage, `Another program has enrolled the key in slot ${slot} (${token}).`, {
+    why: 'TazPod does not replace such a key. Add a key, and remove the old one where it was enrolled.',
+    next: 'tazpod vault key add',
+  });
+}
+
+/** `of` is the key that was given. */
+export function recoveryKeyStays(of: KeySlot): Failure {
+  return new Failure(exitCode.usage, 'This is a recovery key, which stays as it is.', {
+    why: 'If you no longer know a passphrase, add another key with the recovery key, and remove the old one.',
+    next: `tazpod vault key add && tazpod vault key list # the recovery key is in slot ${of.slot}`,
+  });
+}
+
+export function givenKeyGoes(target: KeySlot): Failure {
+  return new Failure(exitCode.usage, `The key that was given is ${nameOfKey(target)}, the one to be removed.`, {
+    why: 'To remove a key, give one that stays: that proves that the vault still opens.',
+    next: `tazpod vault key remove ${target.name ?? target.slot}`,
+  });
+}
+
+export function lastKeyForPeople(target: KeySlot, left: readonly KeySlot[]): Failure {
+  return new Failure(exitCode.usage, `${nameOfKey(target)} is the last key that you can type.`, {
+    why:
+      left.length === 0
+        ? 'Without it nobody could open the vault again.'
+        : 'The other keys need a device or a file. If it is lost, nobody could open the vault again.',
+    next: 'tazpod vault key add',
+  });
+}
+
+function nameOfKey({slot, name}: KeySlot): string {
+  return name === undefined ? `Key slot ${slot}` : `Key "${name}"`;
 }

@@ -1,6 +1,7 @@
 import {closeSync, fstatSync, openSync, read as readWithCallback, writeSync} from 'node:fs';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {promisify} from 'node:util';
+import {writeWhole} from '../foundation/whole-bytes.ts';
 import {fromHome} from '../foundation/path-within.ts';
 import type {KeySource, OpenPlan} from '../lifecycle/plan.ts';
 import {restoreTerminal, saveTerminal, setTerminal} from '../kernel/terminal.ts';
@@ -42,6 +43,11 @@ let asking = false;
 /** Whether a passphrase is being asked for on the terminal just now. */
 export function isAsking(): boolean {
   return asking;
+}
+
+/** What kind of key comes from a source. */
+export function kindOfKey(source: KeySource): 'passphrase' | 'key-file' {
+  return source.from !== 'terminal' && source.form === 'key' ? 'key-file' : 'passphrase';
 }
 
 /** Where keys come from, and how often it is worth asking. */
@@ -152,7 +158,7 @@ async function askTwice(caller: Caller, channel: CliChannel, image: string): Pro
  * The CLI ends the line, as what follows is the CLI's: sudo may relay a terminal of its own to that of the user, and then
  * a line end from here could arrive after the drawing of the next step, which would be drawn over the prompt.
  */
-async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
+export async function askOnce(channel: CliChannel, prompt: string | Buffer): Promise<Buffer> {
   await channel.claimTerminal();
   let terminal: number;
   try {
@@ -164,7 +170,7 @@ async function askOnce(channel: CliChannel, prompt: string): Promise<Buffer> {
   const saved = await saveTerminal(terminal);
   const begin = async () => {
     await hideTyping(terminal);
-    writeSync(terminal, prompt);
+    writeWhole(terminal, typeof prompt === 'string' ? Buffer.from(prompt) : prompt);
   };
   /** Ctrl-Z: the shell gets its terminal with echo. The kernel has thrown away what was typed at the prompt. */
   const suspend = async () => {

@@ -12,6 +12,7 @@ import {type CliChannel, connectToCli} from './cli-channel.ts';
 import {type Arguments, confirmOwnNamespace, parseArguments, whyNoNamespace} from './enter.ts';
 import {connectionLost, internalError} from './failures.ts';
 import {Interrupted, isAsking} from './key-source.ts';
+import {changeKeys} from './keys.ts';
 import {enterPrivateGhost} from './session/join.ts';
 import {liftLimits} from './limits.ts';
 import {lockVault} from './lock.ts';
@@ -30,6 +31,7 @@ import {readPlan, removePlanFolder} from './plan/read-plan.ts';
  * | enter | nothing: root is refused | `join.ts` |
  * | observe | looks at what there is of the caller's own image | `observe.ts` |
  * | clean | signals the caller's own processes, and takes away mounts and devices of the caller's own image | `clean.ts` |
+ * | keys | rewrites the header of the caller's own image | `keys.ts` |
  * | lock | signals the session of the caller's own image | `lock.ts` |
  */
 async function main(): Promise<number> {
@@ -99,6 +101,9 @@ async function carryOut(caller: Caller, plan: GhostPlan, channel: CliChannel, be
     case 'clean':
       await cleanVault(caller, plan, channel);
       return 0;
+    case 'keys':
+      confirmOwnNamespace();
+      return changeKeys(caller, plan, channel, began);
     case 'lock':
       await lockVault(caller, plan, (text) => channel.say({say: 'warning', text}));
       return 0;

@@ -25,13 +25,14 @@ import {Resources} from './resources.ts';
 import {type Joinable, lockImage, type Patience, patienceOf} from './image-lock.ts';
 import {type ImagePlace, nameOf, placeOf, watchImage} from './image-place.ts';
 import {allocateImage, discardImage, publishImage} from './image.ts';
-import {keyReader} from './key-source.ts';
+import {keyReader, kindOfKey} from './key-source.ts';
 import {type OpenedPlan, openPlan} from './plan/check-plan.ts';
 import {printablePath} from '../foundation/printable.ts';
 import {saveRemovedImage} from './save-image.ts';
 import {supervise} from './session/supervise.ts';
 import {joinSession, openVaultOf} from './session/join.ts';
 import {prepareSession, type Session} from './session/session.ts';
+import {tryKey} from './try-key.ts';
 
 /**
  * Opens a vault as the plan says, runs its session, closes it, and returns the exit code. The order of the steps is
@@ -220,21 +221,9 @@ class Ghost {
     return engine;
   }
 
-  /** Asks for the key and tries it, as often as it is worth asking. */
-  async #withKey<T>(attempt: (key: Buffer) => Promise<T>): Promise<T> {
+  #withKey<T>(attempt: (key: Buffer) => Promise<T>): Promise<T> {
     const reader = keyReader(this.#caller, this.#plan.key, this.#opened.keyFd, this.#plan, this.#channel);
-    for (let tries = 1; ; tries++) {
-      const key = await reader.existing();
-      this.#steps.begin('unlock');
-      try {
-        return await this.#steps.step('unlock', () => attempt(key));
-      } catch (error) {
-        if (!(error instanceof WrongPassphrase)) throw error;
-        if (tries === reader.tries) throw error.because(reader.doubt());
-      } finally {
-        key.fill(0);
-      }
-    }
+    return tryKey(reader, this.#steps, attempt);
   }
 
   /**
@@ -301,6 +290,7 @@ class Ghost {
     const engine = await chooseEngine(newSegment, this.#plan.engine);
     const memoryKiB =
       plan.pbkdf === 'pbkdf2' ? undefined : boundedPbkdfMemoryKiB(plan.pbkdfMemoryKiB, kdfMemoryLimitKiB());
+    const kind = kindOfKey(this.#plan.key);
     const key = await keyReader(this.#caller, this.#plan.key, keyFd, this.#plan, this.#channel).chosen();
     try {
       steps.begin('create');
@@ -314,6 +304,7 @@ class Ghost {
       try {
         await steps.step('luksFormat', () =>
           format(image.fd, key, {
+            note: {name: kind, kind},
             pbkdf: plan.pbkdf,
             ...(memoryKiB === undefined ? {} : {pbkdfMemoryKiB: memoryKiB}),
             ...(plan.pbkdfForceIterations === undefined ? {} : {pbkdfForceIterations: plan.pbkdfForceIterations}),

@@ -19,7 +19,10 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
   },
   {
     title: 'CARE',
-    commands: ['config', 'config schema', 'vault adopt', 'vault absorb', 'vault clean', 'update', 'help'],
+    commands: [
+      ...['passwd', 'vault key list', 'vault key add', 'vault key remove', 'vault key rename'],
+      ...['config', 'config schema', 'vault adopt', 'vault absorb', 'vault clean', 'update', 'help'],
+    ],
   },
 ];
 

@@ -22,6 +22,10 @@ const commands: Readonly<Record<string, string>> = {
   fetch: 'pull',
   import: 'vault absorb',
   check: 'doctor',
+  password: 'passwd',
+  passphrase: 'passwd',
+  rekey: 'passwd',
+  keys: 'vault key list',
   autocomplete: 'shell install',
   completion: 'shell install',
   completions: 'shell install',
@@ -36,18 +40,10 @@ const commands: Readonly<Record<string, string>> = {
 
 /** What no command of TazPod does, because one program on one file does it. */
 const onImage: Readonly<Record<string, (image: string) => {readonly why: string; readonly next: string}>> = {
-  passwd: (image) => ({
-    why: 'cryptsetup changes the passphrase of a vault, which is an ordinary LUKS2 file.',
-    next: `cryptsetup luksChangeKey ${image}`,
-  }),
   delete: (image) => ({why: 'A vault is one file. To delete the vault, delete the file.', next: `rm -i ${image}`}),
 };
 
 const wordsOnImage: Readonly<Record<string, string>> = {
-  passwd: 'passwd',
-  password: 'passwd',
-  passphrase: 'passwd',
-  rekey: 'passwd',
   delete: 'delete',
   remove: 'delete',
   destroy: 'delete',

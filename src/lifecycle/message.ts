@@ -1,6 +1,6 @@
 import type {CleanOutcome, Observation} from './cleaning.ts';
 import type {ExitCode} from '../foundation/exit-code.ts';
-import type {EngineId, InitId, Isolation, VolumeKeyDigest} from './plan.ts';
+import type {EngineId, InitId, Isolation, Pbkdf, VolumeKeyDigest} from './plan.ts';
 import type {PhaseId, StepId} from './step.ts';
 
 /**
@@ -38,6 +38,8 @@ export type GhostMessage =
   | {readonly say: 'observed'; readonly vault: Observation}
   /** What an `OpenPlan` with `adopt` has done. */
   | ({readonly say: 'adopted'} & Adopted)
+  /** The answer to a `KeysPlan`: the key slots as they are now, and the one that was added, changed or removed. */
+  | ({readonly say: 'keys'} & KeysAnswer)
   /** What became of an action of a `CleanPlan`. */
   | ({readonly say: 'acted'; readonly index: number} & CleanOutcome)
   | {
@@ -62,6 +64,29 @@ export type GhostMessage =
 
 /** How many files and directories of a vault have got another owner, and how many kept theirs: devices. */
 export type Adopted = {readonly changed: number; readonly left: number};
+
+export type KeysAnswer = {readonly keys: readonly KeySlot[]; readonly changed?: KeySlot};
+
+/** What TazPod notes about a key that it adds. */
+export type KeyKind = 'passphrase' | 'key-file' | 'recovery';
+
+/** A key slot of an image, with nothing secret in it. */
+export type KeySlot = {
+  /** Its number, as cryptsetup shows it. */
+  readonly slot: number;
+  /** Absent for a key slot that TazPod did not create, or did before it gave names. */
+  readonly name?: string;
+  readonly kind?: KeyKind;
+  /** The type of another program's token that knows how to get the key: `systemd-tpm2`. */
+  readonly token?: string;
+  readonly kdf: {readonly type: Pbkdf; readonly iterations: number; readonly memoryKiB?: number};
+  /** Whether it is tried when the vault is opened. */
+  readonly opensVault: boolean;
+  /** Guessing its passphrase costs little. */
+  readonly isWeak: boolean;
+  /** This machine has the memory that its key derivation needs. */
+  readonly fitsMemory: boolean;
+};
 
 export type CliMessage =
   /** Nothing more is drawn: the terminal is the ghost's. */

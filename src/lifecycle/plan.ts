@@ -7,7 +7,7 @@ import type {CleanAction} from './cleaning.ts';
  * What a plan cannot say is as much part of it: the order of the steps, whether the session is sealed, who the user
  * is, which program runs as root.
  */
-export type GhostPlan = OpenPlan | LockPlan | EnterPlan | ObservePlan | CleanPlan;
+export type GhostPlan = OpenPlan | LockPlan | EnterPlan | ObservePlan | CleanPlan | KeysPlan;
 
 /** The number of this shape. A ghost refuses every other. */
 export const planVersion = 1;
@@ -84,6 +84,37 @@ export type CleanPlan = {
   readonly actions: readonly CleanAction[];
 };
 
+/** Lists the key slots of an image, or changes them. */
+export type KeysPlan = {
+  readonly version: typeof planVersion;
+  readonly operation: 'keys';
+  readonly image: string;
+  /** For the path that a prompt shows. */
+  readonly home: string;
+  readonly change: KeyChange;
+  /** How long to wait for another process that is opening or closing the vault. Absent: a moment. */
+  readonly waitMs?: number;
+};
+
+/** What the name of a key may be: it stands in a terminal, in a shell's words, and in the type of a LUKS2 token. */
+export const keyName = /^[A-Za-z][\w.-]{0,31}$/;
+
+export type KeyChange =
+  | {readonly do: 'list'}
+  /** The key slot that `key` opens gets `newKey`. */
+  | {readonly do: 'replace'; readonly key: KeySource; readonly newKey: KeySource; readonly kdf: KdfPlan}
+  | {
+      readonly do: 'add';
+      readonly key: KeySource;
+      /** Absent: a recovery key is made, and shown on the terminal. */
+      readonly newKey?: KeySource;
+      readonly name?: string;
+      readonly kdf: KdfPlan;
+    }
+  /** `slot` is a name or a number. `key` must open another one. */
+  | {readonly do: 'remove'; readonly key: KeySource; readonly slot: string}
+  | {readonly do: 'rename'; readonly slot: string; readonly name: string};
+
 /** The init of a ghost, and no other process that has its number later. */
 export type InitId = {readonly pid: number; readonly startTicks: number};
 
@@ -107,8 +138,10 @@ export type KeySource =
 
 export type KeyForm = 'passphrase' | 'key';
 
-export type CreatePlan = {
-  readonly sizeBytes: number;
+export type CreatePlan = KdfPlan & {readonly sizeBytes: number};
+
+/** How a new key slot derives its key. */
+export type KdfPlan = {
   readonly pbkdf: Pbkdf;
   readonly pbkdfMemoryKiB?: number;
   readonly pbkdfForceIterations?: number;

@@ -89,6 +89,14 @@ export const steps = [
     needs: ['vet'],
     undoneBy: 'the kernel: what joins has a parent-death signal',
   },
+  {id: 'newKeyslot', title: 'Make the key slot on a copy of the header', needs: ['unlock'], undoneBy: nothing},
+  {id: 'tryKeys', title: 'Try the keys on the changed copy', needs: ['vet'], undoneBy: nothing},
+  {
+    id: 'writeHeader',
+    title: 'Write the header',
+    needs: ['tryKeys'],
+    undoneBy: 'nothing: of the two copies of the header, one is whole at any moment; the next change erases leftovers',
+  },
   {id: 'endSessions', title: 'End the sessions', needs: [], undoneBy: nothing},
   {id: 'unmount', title: 'Unmount the vault', needs: ['endSessions'], undoneBy: nothing},
   {id: 'detach', title: 'Detach the device and forget the key', needs: ['unmount'], undoneBy: nothing},
@@ -108,6 +116,9 @@ export const phases = {
   adopt: ['attach', 'check', 'mount', 'adopt'],
   join: ['join'],
   openCreated: ['check', 'mount', 'bridge', 'seal', 'shell'],
+  addKey: ['newKeyslot', 'tryKeys'],
+  dropKey: ['tryKeys'],
+  writeKeys: ['writeHeader'],
   close: ['endSessions', 'unmount', 'detach'],
 } as const satisfies Record<string, readonly StepId[]>;
 

@@ -102,17 +102,30 @@ export function checksumMatches(copy: Buffer): boolean {
  * The caller has made sure that the text and one NUL fit behind the binary part.
  */
 export function encodeCopy(header: BinaryHeader, salt: Buffer, json: Buffer, location: CopyLocation): Buffer {
-  const copy = Buffer.alloc(header.headerSizeBytes);
+  const binary = Buffer.alloc(binaryHeaderSizeBytes);
+  binary.writeUInt16BE(2, binaryFields.version.offset);
+  binary.writeBigUInt64BE(BigInt(header.headerSizeBytes), binaryFields.headerSize.offset);
+  binary.write('sha256', binaryFields.checksumAlgorithm.offset);
+  binary.write(header.uuid, binaryFields.uuid.offset, binaryFields.uuid.size - 1);
+  return reencodeCopy(binary, header, salt, json, location);
+}
+
+/** The same after the binary part of a copy that is there, whose label and all other fields stay. */
+export function reencodeCopy(
+  binary: Buffer,
+  {headerSizeBytes, sequence}: Pick<BinaryHeader, 'headerSizeBytes' | 'sequence'>,
+  salt: Buffer,
+  json: Buffer,
+  location: CopyLocation,
+): Buffer {
+  const copy = Buffer.alloc(headerSizeBytes);
+  binary.copy(copy, 0, 0, binaryHeaderSizeBytes);
   magic[location].copy(copy);
-  copy.writeUInt16BE(2, binaryFields.version.offset);
-  copy.writeBigUInt64BE(BigInt(header.headerSizeBytes), binaryFields.headerSize.offset);
-  copy.writeBigUInt64BE(header.sequence, binaryFields.sequence.offset);
-  copy.write('sha256', binaryFields.checksumAlgorithm.offset);
+  copy.writeBigUInt64BE(sequence, binaryFields.sequence.offset);
   salt.copy(copy, binaryFields.salt.offset, 0, binaryFields.salt.size);
-  copy.write(header.uuid, binaryFields.uuid.offset, binaryFields.uuid.size - 1);
-  const offsetBytes = location === 'primary' ? 0 : header.headerSizeBytes;
-  copy.writeBigUInt64BE(BigInt(offsetBytes), binaryFields.headerOffset.offset);
+  copy.writeBigUInt64BE(BigInt(location === 'primary' ? 0 : headerSizeBytes), binaryFields.headerOffset.offset);
   json.copy(copy, binaryHeaderSizeBytes);
+  copy.fill(0, binaryFields.checksum.offset, binaryFields.checksum.offset + binaryFields.checksum.size);
   checksumOf(copy).copy(copy, binaryFields.checksum.offset);
   return copy;
 }

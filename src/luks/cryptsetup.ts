@@ -3,18 +3,32 @@ import {readWhole, writeWhole} from '../foundation/whole-bytes.ts';
 import {exitCode} from '../foundation/exit-code.ts';
 import {type ConfinedOptions, runConfined} from '../confined/run-confined.ts';
 import type {ProgramResult} from '../kernel/program.ts';
-import {cryptsetupFailed, headerNotWritten, unknownCryptsetup, unusablePassphraseSize} from './failures.ts';
+import {
+  cryptsetupFailed,
+  headerNotWritten,
+  noRoomForKeyslot,
+  unknownCryptsetup,
+  unusablePassphraseSize,
+} from './failures.ts';
+import {noteFirstKey} from './header-draft.ts';
+import type {KeyNote} from './header-edit.ts';
 import {estimateUnlockSeconds} from './kdf-cost.ts';
+import {objectLimit} from './metadata.ts';
 import {openNamelessFile, type VettedHeader} from './private-copy.ts';
+import {allocateSecret} from './secret-buffer.ts';
 import {drainSecretPipe, openSecretPipe} from './secret-pipe.ts';
 import {parseVolumeKeyDump} from './volume-key-dump.ts';
 
-export type FormatOptions = {
+/** How a new key slot derives its key. */
+export type KdfOptions = {
   readonly pbkdf?: 'argon2id' | 'argon2i' | 'pbkdf2';
   /** For argon2 only; see `boundedPbkdfMemoryKiB`. */
   readonly pbkdfMemoryKiB?: number;
   /** Time cost of argon2 (at least 4) or iterations of PBKDF2 (at least 1000), instead of a benchmark. */
   readonly pbkdfForceIterations?: number;
+};
+
+export type FormatOptions = KdfOptions & {
   /** As dm-crypt spells it. Default `aes-xts-plain64`. */
   readonly cipher?: string;
   /** Default 512: AES-256 in XTS mode, which takes two keys. */
@@ -23,6 +37,8 @@ export type FormatOptions = {
   readonly sectorSizeBytes?: 512 | 1024 | 2048 | 4096;
   readonly uuid?: string;
   readonly label?: string;
+  /** What is noted about the key; absent: nothing. */
+  readonly note?: KeyNote;
 };
 
 /** What came of trying a key in every slot. A wrong one is an ordinary answer, not a failure. */
@@ -76,6 +92,7 @@ export async function format(imageFd: number, key: Buffer, options: FormatOption
       timeoutMs: formatTimeoutMs,
     });
     if (call.code !== 0) throw cryptsetupFailed(call, 'make the LUKS header', exitCode.cannotCreate);
+    if (options.note !== undefined) noteFirstKey(headerFd, options.note);
     copyHeader(headerFd, imageFd);
   } finally {
     closeSync(headerFd);
@@ -135,16 +152,58 @@ export async function unlockVolumeKey(
   }
 }
 
-/** Whether a key opens a vetted header. The same failures as `unlockVolumeKey`. */
-export async function testPassphrase(vetted: VettedHeader, key: Buffer): Promise<boolean> {
+/** Whether a key opens a vetted header, or one key slot of it. The same failures as `unlockVolumeKey`. */
+export async function testPassphrase(vetted: VettedHeader, key: Buffer, keyslot?: number): Promise<boolean> {
   if (!triable(key)) return false;
+  const only = keyslot === undefined ? [] : [`--key-slot=${keyslot}`];
   const call = await runTimed(
-    ['open', '--test-passphrase', '--disable-external-tokens', ...common, keyFromInput, givenFile],
+    ['open', '--test-passphrase', '--disable-external-tokens', ...only, ...common, keyFromInput, givenFile],
     {input: key, files: [vetted.copyFd], timeoutMs: unlockTimeoutMs(vetted)},
   );
   if (call.code === 0) return true;
   if (call.code === 2) return false;
   throw cryptsetupFailed(call, 'try the passphrase', exitCode.unavailable);
+}
+
+/**
+ * Adds a key slot to a private copy (`copyForNewKeyslot`), for `newKey`, with a key that opens another one. Which number
+ * and which place it gets is cryptsetup's choice.
+ *
+ * Both keys come on standard input, one after the other. A passphrase is a line there: its length on the command line
+ * would tell the other users of the machine something. A key that cannot be a line is told by its length.
+ *
+ * Throws a Failure: 64 for an impossible key, 69 for lack of memory, 73 where there is no room for a further slot.
+ */
+export async function addKeyslot(copy: VettedHeader, key: Buffer, newKey: Buffer, options: KdfOptions): Promise<void> {
+  if (!triable(newKey)) throw unusablePassphraseSize();
+  const [keyIsLine, newIsLine] = [fitsLine(key), fitsLine(newKey)];
+  const input = allocateSecret(key.length + newKey.length + 2);
+  const end = Buffer.from('\n');
+  const parts = [key, ...(keyIsLine ? [end] : []), newKey, ...(newIsLine ? [end] : [])];
+  parts.reduce((offset, part) => offset + part.copy(input, offset), 0);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  try {
+    const call = await runTimed(
+      [
+        'luksAddKey',
+        ...common,
+        ...(keyIsLine ? [] : [keyFromInput, `--keyfile-size=${key.length}`]),
+        ...['--force-password', ...kdfArguments(options), givenFile],
+        ...(newIsLine ? [] : ['-']),
+      ],
+      {input: input.subarray(0, length), files: [copy.copyFd], timeoutMs: unlockTimeoutMs(copy) + formatTimeoutMs},
+    );
+    if (call.code === 0) return;
+    const full = copy.whole.keyslots.length === objectLimit || /no space|all key slots full/i.test(String(call.stderr));
+    throw full ? noRoomForKeyslot() : cryptsetupFailed(call, 'add a key slot', exitCode.cannotCreate);
+  } finally {
+    input.fill(0);
+  }
+}
+
+/** Whether cryptsetup reads a key as a line as it is: it takes 512 bytes at a prompt, and stops at a newline. */
+function fitsLine(key: Buffer): boolean {
+  return key.length <= 512 && !key.includes(0x0a);
 }
 
 /**
@@ -156,21 +215,31 @@ function unlockTimeoutMs({header}: VettedHeader): number {
 }
 
 function formatArguments(options: FormatOptions): string[] {
-  const pbkdf = options.pbkdf ?? 'argon2id';
-  const optional: [string, string | number | undefined][] = [
-    ['--pbkdf-memory', pbkdf === 'pbkdf2' ? undefined : options.pbkdfMemoryKiB],
-    ['--pbkdf-force-iterations', options.pbkdfForceIterations],
-    ['--uuid', options.uuid],
-    ['--label', options.label],
-  ];
   return [
     '--type=luks2',
     `--cipher=${options.cipher ?? 'aes-xts-plain64'}`,
     `--key-size=${options.keySizeBits ?? 512}`,
     `--sector-size=${options.sectorSizeBytes ?? 4096}`,
-    `--pbkdf=${pbkdf}`,
-    ...optional.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+    ...kdfArguments(options),
+    ...given([
+      ['--uuid', options.uuid],
+      ['--label', options.label],
+    ]),
   ];
+}
+
+function kdfArguments({pbkdf = 'argon2id', pbkdfMemoryKiB, pbkdfForceIterations}: KdfOptions): string[] {
+  return [
+    `--pbkdf=${pbkdf}`,
+    ...given([
+      ['--pbkdf-memory', pbkdf === 'pbkdf2' ? undefined : pbkdfMemoryKiB],
+      ['--pbkdf-force-iterations', pbkdfForceIterations],
+    ]),
+  ];
+}
+
+function given(options: readonly (readonly [string, string | number | undefined])[]): string[] {
+  return options.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
 }
 
 /** The dump goes straight to the pipe, which this process reads and nobody else. */

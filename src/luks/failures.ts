@@ -62,6 +62,40 @@ export function cryptsetupFailed(
   });
 }
 
+export function noRoomForKeyslot(): Failure {
+  return new Failure(exitCode.cannotCreate, 'The header of this image has no room for another key slot.', {
+    next: 'tazpod vault key list',
+  });
+}
+
+export function headerChangedMeanwhile(): Failure {
+  return new Failure(exitCode.busy, 'Another program has changed the LUKS header of this image.', {
+    why: 'TazPod has written nothing.',
+    next: 'run the command again',
+  });
+}
+
+export function headerNotProven(): Failure {
+  return new Failure(exitCode.software, 'The changed LUKS header does not open with the keys that it should.', {
+    why: 'TazPod tries a changed header before it writes it, and has written nothing.',
+    next: 'run the command again with --debug and report it',
+  });
+}
+
+export function headerTooSmall(): Failure {
+  return new Failure(exitCode.cannotCreate, 'The header of this image has no room for more metadata.', {
+    next: 'tazpod vault key list',
+  });
+}
+
+export function headerNotChanged(cause: unknown): Failure {
+  return new Failure(exitCode.ioError, 'The disk refused to write the LUKS header.', {
+    why: 'Either the old keys or the new ones open the vault.',
+    next: 'tazpod vault key list',
+    cause,
+  });
+}
+
 export function headerNotWritten(cause: unknown): Failure {
   return new Failure(exitCode.cannotCreate, 'The LUKS header could not be written.', {
     why: 'The disk of the image refused it.',

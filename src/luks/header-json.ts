@@ -29,6 +29,23 @@ export function parseHeaderJson(bytes: Buffer): JsonValue {
   return new Scanner(bytes).document();
 }
 
+/**
+ * Writes a value as `parseHeaderJson` reads it, so that a header can be changed in one place and keep the rest, also what
+ * TazPod does not know. Throws MalformedHeaderJson for a fraction, whose value was not kept.
+ */
+export function renderHeaderJson(value: JsonValue): string {
+  if (value instanceof Map) {
+    const members = [...(value as JsonObject)].map(
+      ([key, member]) => `${JSON.stringify(key)}:${renderHeaderJson(member)}`,
+    );
+    return `{${members.join(',')}}`;
+  }
+  if (Array.isArray(value)) return `[${value.map(renderHeaderJson).join(',')}]`;
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value === 'object' && value !== null) throw new MalformedHeaderJson('a number is a fraction', 0);
+  return JSON.stringify(value);
+}
+
 class Scanner {
   readonly #bytes: Buffer;
   #offset = 0;

@@ -53,6 +53,15 @@ export type Digest = {
   readonly digest: string;
 };
 
+/** What somebody has noted about key slots: a program how it gets their keys, TazPod what they are called. */
+export type Token = {
+  readonly id: number;
+  readonly type: string;
+  readonly keyslots: readonly number[];
+  /** What kind of key TazPod has noted; its own tokens only have that. */
+  readonly keyKind: string | undefined;
+};
+
 /** What the JSON area of a header copy says. Nothing in it is believed yet: `vet.ts` judges it. */
 export type Metadata = {
   readonly keyslotsSizeBytes: number;
@@ -63,8 +72,8 @@ export type Metadata = {
   /** Segments that are not simply encrypted: plain ones, self-encrypting disks. */
   readonly foreignSegmentTypes: readonly string[];
   readonly digests: readonly Digest[];
-  /** Types of the tokens. Tokens themselves are never used, nor passed on. */
-  readonly tokenTypes: readonly string[];
+  /** Never passed on to a program that has a key. */
+  readonly tokens: readonly Token[];
   /** Features that a reader must know. */
   readonly requirements: readonly string[];
   readonly flags: readonly string[];
@@ -78,8 +87,11 @@ export class MalformedMetadata extends Error {
   }
 }
 
+/** What the types of TazPod's own tokens begin with; the name of the key follows. */
+export const keyTokenPrefix = 'tazpod-key:';
+
 /** `LUKS2_KEYSLOTS_MAX`, `LUKS2_DIGEST_MAX` of cryptsetup. */
-const objectLimit = 32;
+export const objectLimit = 32;
 const digestLimit = 8;
 
 /**
@@ -110,7 +122,7 @@ export function parseMetadata(area: Buffer): Metadata {
     segments: segmentIds.flatMap((id) => readSegment(segments.section(String(id)), id)),
     foreignSegmentTypes: foreignTypes(segments, segmentIds, 'crypt'),
     digests: digests.ids(digestLimit).map((id) => readDigest(digests.section(String(id)), id, keyslotIds, segmentIds)),
-    tokenTypes: readTokenTypes(root.section('tokens'), keyslotIds),
+    tokens: readTokens(root.section('tokens'), keyslotIds),
     requirements: config.has('requirements') ? config.section('requirements').strings('mandatory') : [],
     flags: config.strings('flags'),
   };
@@ -205,11 +217,17 @@ function readDigest(digest: Section, id: number, keyslotIds: readonly number[], 
   };
 }
 
-function readTokenTypes(tokens: Section, keyslotIds: readonly number[]): readonly string[] {
+function readTokens(tokens: Section, keyslotIds: readonly number[]): readonly Token[] {
   return tokens.ids(objectLimit).map((id) => {
     const token = tokens.section(String(id));
-    token.references('keyslots', keyslotIds);
-    return token.string('type');
+    const type = token.string('type');
+    const isOurs = type.startsWith(keyTokenPrefix) && token.has('kind');
+    return {
+      id,
+      type,
+      keyslots: token.references('keyslots', keyslotIds),
+      keyKind: isOurs ? token.string('kind') : undefined,
+    };
   });
 }
 

@@ -4,7 +4,8 @@ import {readWhole, writeWhole} from '../foundation/whole-bytes.ts';
 import {splitKeySizeBytes} from './anti-forensic.ts';
 import {imageRefused, keySlotCutShort} from './failures.ts';
 import {readHeaderCopies} from './header-reader.ts';
-import type {LuksHeader} from './header.ts';
+import {currentHeader, type LuksHeader} from './header.ts';
+import type {Keyslot} from './metadata.ts';
 import {renderHeader} from './render.ts';
 import {vetHeader} from './vet.ts';
 import type {VettingLimits} from './refusal.ts';
@@ -17,6 +18,8 @@ declare const vetted: unique symbol;
  */
 export type VettedHeader = {
   readonly header: LuksHeader;
+  /** The same with the key slots that cannot be used here, all of which have passed, and with its tokens. */
+  readonly whole: LuksHeader;
   /** Sentences for the user. */
   readonly warnings: readonly string[];
   /** A LUKS2 header in a file of its own: both copies, and the areas of the key slots; no data. */
@@ -50,9 +53,22 @@ export function readVettedHeader(
   const verdict = vetHeader(copies, {...limits, imageSizeBytes: copies.imageSizeBytes});
   if (verdict.verdict === 'refused') throw imageRefused(verdict);
   const {header} = verdict;
-  writeCopy(imageFd, copyFd, header);
+  writeCopy(imageFd, copyFd, header, header.keyslots);
   const warnings = verdict.verdict === 'opens' ? [] : verdict.warnings;
-  return {header, warnings, copyFd} as unknown as VettedHeader;
+  return {header, whole: currentHeader(copies)!, warnings, copyFd} as unknown as VettedHeader;
+}
+
+/**
+ * Writes another private file for a program that is to add a key slot: as `readVettedHeader`, and with the key slots
+ * that cannot be used here, so that the place of none is taken. None of those can be tried.
+ */
+export function copyForNewKeyslot({header, whole, copyFd}: VettedHeader, newFd: number): VettedHeader {
+  const usable = header.keyslots.map(({id}) => id);
+  const keyslots = whole.keyslots.map((slot) =>
+    usable.includes(slot.id) ? slot : {...slot, priority: 'ignore' as const},
+  );
+  writeCopy(copyFd, newFd, {...whole, keyslots}, header.keyslots);
+  return {header, whole, warnings: [], copyFd: newFd} as unknown as VettedHeader;
 }
 
 /** Closes the private file; its contents are gone. */
@@ -60,16 +76,17 @@ export function discardVettedHeader(vettedHeader: VettedHeader): void {
   closeSync(vettedHeader.copyFd);
 }
 
-function writeCopy(imageFd: number, copyFd: number, header: LuksHeader): void {
+function writeCopy(imageFd: number, copyFd: number, header: LuksHeader, keyslots: readonly Keyslot[]): void {
   writeWhole(copyFd, renderHeader(header), 0);
-  for (const {area, keySizeBytes} of header.keyslots) {
+  for (const {area, keySizeBytes} of keyslots) {
     copyRange(imageFd, copyFd, area.offsetBytes, splitKeySizeBytes(keySizeBytes));
   }
   // cryptsetup wants the file to reach to the end of the area of the key slots. What is not copied is a hole.
   ftruncateSync(copyFd, 2 * header.headerSizeBytes + header.keyslotsSizeBytes);
 }
 
-function copyRange(fromFd: number, toFd: number, offsetBytes: number, sizeBytes: number): void {
+/** Throws a Failure (65) where the file ends before the range does. */
+export function copyRange(fromFd: number, toFd: number, offsetBytes: number, sizeBytes: number): void {
   const bytes = Buffer.alloc(sizeBytes);
   if (readWhole(fromFd, bytes, offsetBytes) < sizeBytes) throw keySlotCutShort();
   writeWhole(toFd, bytes, offsetBytes);

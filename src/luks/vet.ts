@@ -98,7 +98,7 @@ function restrictTo(header: LuksHeader, keyslots: readonly Keyslot[]): LuksHeade
     ...header,
     keyslots,
     digests: [{...digest, keyslots: digest.keyslots.filter((id) => ids.includes(id))}],
-    tokenTypes: [],
+    tokens: [],
   };
 }
 

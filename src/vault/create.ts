@@ -1,14 +1,15 @@
 import {accessSync, constants, existsSync, mkdirSync, statfsSync} from 'node:fs';
 import {dirname} from 'node:path';
-import type {CreatePlan, Pbkdf} from '../lifecycle/plan.ts';
+import type {CreatePlan, KdfPlan, Pbkdf} from '../lifecycle/plan.ts';
 import {directoryUnusable, imageExists, noMemoryOfPbkdf2, noSpace, notCreated} from './failures.ts';
 import type {VaultRequest} from './open-request.ts';
 import {openVault} from './open-vault.ts';
 import type {Presentation} from './presentation.ts';
 import {formatSize, parseSize} from './size.ts';
 
-export type CreateFlags = {
-  readonly size: string;
+export type CreateFlags = KdfFlags & {readonly size: string};
+
+export type KdfFlags = {
   readonly pbkdf: Pbkdf;
   readonly 'pbkdf-memory'?: number | undefined;
   readonly 'pbkdf-force-iterations'?: number | undefined;
@@ -37,13 +38,15 @@ export async function createVault(
 
 /** The flags of a new vault as a plan. */
 export function createPlan(flags: CreateFlags): CreatePlan {
+  return {sizeBytes: parseSize(flags.size), ...kdfPlan(flags)};
+}
+
+/** The flags of a new key as a part of a plan. Throws a Failure (64) for flags that contradict each other. */
+export function kdfPlan(flags: KdfFlags): KdfPlan {
   const memory = flags['pbkdf-memory'];
   const iterations = flags['pbkdf-force-iterations'];
-  if (flags.pbkdf === 'pbkdf2' && memory !== undefined) {
-    throw noMemoryOfPbkdf2();
-  }
+  if (flags.pbkdf === 'pbkdf2' && memory !== undefined) throw noMemoryOfPbkdf2();
   return {
-    sizeBytes: parseSize(flags.size),
     pbkdf: flags.pbkdf,
     ...(memory === undefined ? {} : {pbkdfMemoryKiB: memory}),
     ...(iterations === undefined ? {} : {pbkdfForceIterations: iterations}),

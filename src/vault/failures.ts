@@ -136,9 +136,50 @@ export function directoryNotUtf8(): Failure {
   });
 }
 
-export function twoKeySources(): Failure {
-  return new Failure(exitCode.usage, '--passphrase-file and --key-file cannot be combined.', {
+export function twoKeySources(prefix: '' | 'new-' = ''): Failure {
+  return new Failure(exitCode.usage, `--${prefix}passphrase-file and --${prefix}key-file cannot be combined.`, {
     next: 'use one of them',
+  });
+}
+
+export function keyTakesAllInput(): Failure {
+  return new Failure(exitCode.usage, 'Standard input cannot hold a key file and the new key behind it.', {
+    why: '--key-file - reads standard input to its end.',
+    next: 'tazpod vault passwd --key-file FILE --new-passphrase-file -',
+  });
+}
+
+export function invalidKeyName(name: string): Failure {
+  return new Failure(exitCode.usage, `${JSON.stringify(name)} cannot be the name of a key.`, {
+    why: 'A name has 1 to 32 letters, digits, and . _ -, and begins with a letter.',
+    next: 'tazpod vault key add laptop',
+  });
+}
+
+export function keyNotRemoved(name: string, canAsk: boolean): Failure {
+  return new Failure(exitCode.usage, `The key ${name} was not removed.`, {
+    why: canAsk ? 'You did not agree.' : 'There is no terminal to ask you.',
+    next: `tazpod vault key remove ${name} --yes`,
+  });
+}
+
+export function openWhileKeysChange(): Failure {
+  return new Failure(exitCode.busy, 'The vault is open, and its keys can be changed only while it is locked.', {
+    next: 'tazpod vault lock',
+  });
+}
+
+export function keysNotChanged(): Failure {
+  return new Failure(exitCode.software, 'The ghost ended before it said what became of the keys.', {
+    why: 'Either the old keys or the new ones open the vault.',
+    next: 'tazpod vault key list',
+  });
+}
+
+export function recoveryNeedsTerminal(): Failure {
+  return new Failure(exitCode.usage, 'A recovery key can only be shown on a terminal.', {
+    why: 'It never goes through a pipe, nor into a file.',
+    next: 'tazpod vault key add --new-passphrase-file FILE',
   });
 }
 

@@ -40,6 +40,6 @@ export function startGhost(
 
 function optionsFor({operation}: GhostPlan, isolation: Escalation['isolation']): string[] {
   // Without a privilege and in no namespace of its own: there it would not see the ghosts of its user.
-  if (isolation === 'private') return operation === 'open' ? [] : ['--from-outside'];
+  if (isolation === 'private') return operation === 'open' || operation === 'keys' ? [] : ['--from-outside'];
   return operation === 'observe' || operation === 'clean' ? ['--in-callers-namespace'] : [];
 }

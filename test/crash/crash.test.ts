@@ -10,6 +10,10 @@ import {type Scenario, scenarios} from './scenarios.ts';
 /** Steps that no scenario comes to, and why. */
 const notReached = new Set([
   'openCreated/bridge', // as open/bridge
+  // test/luks/header-draft.test.ts kills these: they start no session and leave nothing but the header.
+  ...phases.addKey.map((step) => `addKey/${step}`),
+  ...phases.dropKey.map((step) => `dropKey/${step}`),
+  ...phases.writeKeys.map((step) => `writeKeys/${step}`),
 ]);
 
 /** `npm run test:crash` has them all; here each step of each scenario dies once, a tenth of them in one run. */

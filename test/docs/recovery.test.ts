@@ -6,6 +6,7 @@ import {chownTo} from '../bed/ownership.ts';
 import {type Ended, runAs, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
 import {makeVault, type TestVault} from '../bed/vault.ts';
+import type {KeyListResult} from '../../src/vault/keys.ts';
 import {blocksBelow, page} from './pages.ts';
 
 /** The page is run as it stands, by a user who is not root, on a kernel that need not have device-mapper. */
@@ -85,5 +86,25 @@ describe('docs/recovery.md', function () {
     const open = ['exec', '--image', join(folder, 'vault.img'), '--passphrase-file', '-', '--', 'cat', 'secrets/key'];
     expect((await tazpod(user, open, {stdin: 'one more passphrase\n'})).code).to.equal(77);
     expect(await tazpod(user, open, {stdin: 'a better passphrase\n'})).to.include({code: 0, stdout: 'precious\n'});
+  });
+
+  it('lists, adds, removes and names keys as TazPod does', async () => {
+    const [list, add, remove, rename] = blocksBelow(recovery, 'Keys') as [string, string, string, string];
+    const quick = '--pbkdf pbkdf2 --pbkdf-force-iterations 1000';
+    expect((await run(list)).stdout).to.match(/^ {2}0: tazpod-key:passphrase$/m);
+    const [withFile, withPassphrase] = add.trim().split('\n') as [string, string];
+    writeFileSync(join(folder, 'FILE'), 'the bytes of a key file');
+    expect((await run(`${withFile} ${quick}`, vault.passphrase)).code).to.equal(0);
+    expect((await run(`${withPassphrase} ${quick}`, vault.passphrase, 'a further passphrase')).code).to.equal(0);
+    const killed = await run(`${remove.trim()} -q --key-file=<(printf 'a further passphrase')`);
+    expect(killed.code, killed.stderr).to.equal(0);
+    expect(await run(rename)).to.include({code: 0});
+    const image = join(folder, 'vault.img');
+    const listed = await tazpod(user, ['vault', 'key', 'list', '--image', image, '--json']);
+    const {keys} = (JSON.parse(listed.stdout) as {result: KeyListResult}).result;
+    expect(keys.map(({slot, name}) => [slot, name])).to.deep.equal([
+      [0, 'home'],
+      [2, undefined],
+    ]);
   });
 });

@@ -7,6 +7,8 @@ const ways: Readonly<Record<string, readonly PhaseId[]>> = {
   'making a vault': ['create', 'close'],
   'making a vault and opening it': ['create', 'openCreated', 'close'],
   'adopting a vault': ['prepare', 'unlock', 'adopt', 'close'],
+  'changing or adding a key': ['prepare', 'unlock', 'addKey', 'writeKeys'],
+  'removing a key': ['prepare', 'unlock', 'dropKey', 'writeKeys'],
   'joining a ghost': ['prepare', 'unlock', 'join', 'close'],
 };
 

@@ -51,7 +51,7 @@ describe('The vetting of a header, fuzzed', () => {
     expect(JSON.stringify([segment!.encryption, header.keyslots.map(({area}) => area)])).not.to.match(/null|none/i);
     expect(estimateUnlockSeconds(header)).to.be.within(0, 600);
     expect(header.requirements).to.deep.equal([]);
-    expect(header.tokenTypes).to.deep.equal([]);
+    expect(header.tokens).to.deep.equal([]);
     expect(header.uuid).to.match(/^[0-9a-fA-F-]{36}$/);
     const used = [
       [0, 2 * header.headerSizeBytes],

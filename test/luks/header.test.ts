@@ -77,7 +77,7 @@ describe('The header of an image that plain cryptsetup made', () => {
     ]);
     expect(header.digests).to.have.length(1);
     expect(header.digests[0]).to.deep.include({keyslots: [0, 5], segments: [0], hash: 'sha256'});
-    expect(header.tokenTypes).to.deep.equal(['luks2-keyring']);
+    expect(header.tokens.map(({type}) => type)).to.deep.equal(['luks2-keyring']);
     expect((await verdictOn(path)).verdict).to.equal('opens');
   });
 

@@ -147,7 +147,7 @@ describe('The private copy of a header', () => {
     const token = {type: 'luks2-keyring', keyslots: ['0', '7'], key_description: 'tazpod-test'};
     damage((image) => forge(image, 'both copies', setPlace('tokens.1', token), {reseal: true}));
     const copy = await vetted();
-    expect(copy.header.tokenTypes).to.deep.equal([]);
+    expect(copy.header.tokens).to.deep.equal([]);
     expect(await testPassphrase(copy, key)).to.equal(true);
   });
 

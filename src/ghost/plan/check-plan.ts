@@ -5,7 +5,7 @@ import {isBelow} from '../../foundation/path-within.ts';
 import {refuseBridges} from '../../lifecycle/bridge-rules.ts';
 import {exitCode, type ExitCode} from '../../foundation/exit-code.ts';
 import {Failure} from '../../foundation/failure.ts';
-import type {BridgePlan, OpenPlan} from '../../lifecycle/plan.ts';
+import type {BridgePlan, KeysPlan, KeySource, OpenPlan} from '../../lifecycle/plan.ts';
 import {asCaller, type Caller} from '../caller.ts';
 import {cannotOpen, imageExists, ofAnotherUser, onlyReadable, refused} from '../failures.ts';
 import {printablePath} from '../../foundation/printable.ts';
@@ -115,6 +115,30 @@ export function openBridge(caller: Caller, homeFd: number, mountPoint: string, b
     ),
     openOwned(caller, `${mountPoint}/${bridge.vault}`, 'bridge'),
   ]);
+}
+
+/** What a plan about key slots named, opened. */
+export type OpenedKeysPlan = {
+  readonly imageFd: number;
+  readonly keyFd: number | undefined;
+  readonly newKeyFd: number | undefined;
+};
+
+/** Opens the image of such a plan, which must be the caller's own, and its key files: as `openPlan`, and safe as that. */
+export function openKeysPlan(caller: Caller, {image, change}: KeysPlan): OpenedKeysPlan {
+  const open = (source: KeySource | undefined) => (source?.from === 'file' ? openKeyFile(source.path) : undefined);
+  return asCaller(caller, () => {
+    const folderFd = openNamed(dirname(image), 'directory of the image', directory, exitCode.noInput);
+    try {
+      return {
+        imageFd: openOwnedImage(caller, folderFd, image, change.do === 'list' ? 'reading' : 'writing'),
+        keyFd: 'key' in change ? open(change.key) : undefined,
+        newKeyFd: 'newKey' in change ? open(change.newKey) : undefined,
+      };
+    } finally {
+      closeSync(folderFd);
+    }
+  });
 }
 
 /** Opens the image of a plan for the lock operation, which needs no more of it than its identity. */

@@ -7,6 +7,10 @@ import {
   type BridgePlan,
   type GhostPlan,
   type InitId,
+  type KdfPlan,
+  type KeyChange,
+  keyName,
+  type KeySource,
   maximumSizeBytes,
   type OpenPlan,
   pbkdfs,
@@ -75,6 +79,7 @@ export function parsePlan(bytes: Buffer): GhostPlan {
   if (plan['operation'] === 'lock') return parseLockPlan(plan);
   if (plan['operation'] === 'observe') return parseObservePlan(plan);
   if (plan['operation'] === 'clean') return parseCleanPlan(plan);
+  if (plan['operation'] === 'keys') return parseKeysPlan(plan);
   return plan['operation'] === 'enter' ? parseEnterPlan(plan) : parseOpenPlan(plan);
 }
 
@@ -182,7 +187,66 @@ function parseOpenPlan(plan: Fields): GhostPlan {
   };
 }
 
-function parseKeySource(value: unknown): Extract<GhostPlan, {operation: 'open'}>['key'] {
+function parseKeysPlan(plan: Fields): GhostPlan {
+  only(plan, 'plan', ['version', 'operation', 'image', 'home', 'change'], ['waitMs']);
+  return {
+    version: planVersion,
+    operation: 'keys',
+    image: absolutePath(plan['image'], 'image'),
+    home: absolutePath(plan['home'], 'home'),
+    change: parseKeyChange(record(plan['change'], 'change')),
+    ...parseWait(plan),
+  };
+}
+
+function parseKeyChange(change: Fields): KeyChange {
+  const kind = oneOf(change['do'], 'change.do', ['list', 'replace', 'add', 'remove', 'rename']);
+  const name = () => matching(change['name'], 'change.name', keyName);
+  const key = () => parseKeySource(change['key']);
+  switch (kind) {
+    case 'list':
+      only(change, 'change', ['do']);
+      return {do: kind};
+    case 'replace':
+      only(change, 'change', ['do', 'key', 'newKey', 'kdf']);
+      return {do: kind, key: key(), newKey: parseKeySource(change['newKey']), kdf: parseKdf(change['kdf'])};
+    case 'add':
+      only(change, 'change', ['do', 'key', 'kdf'], ['newKey', 'name']);
+      return {
+        ...{do: kind, key: key(), kdf: parseKdf(change['kdf'])},
+        ...(change['newKey'] === undefined ? {} : {newKey: parseKeySource(change['newKey'])}),
+        ...(change['name'] === undefined ? {} : {name: name()}),
+      };
+    case 'remove':
+      only(change, 'change', ['do', 'key', 'slot']);
+      return {do: kind, key: key(), slot: matching(change['slot'], 'change.slot', askedKey)};
+    case 'rename':
+      only(change, 'change', ['do', 'slot', 'name']);
+      return {do: kind, slot: matching(change['slot'], 'change.slot', askedKey), name: name()};
+  }
+}
+
+/** A name or the number of a key slot. */
+const askedKey = /^[\w.-]{1,32}$/;
+
+function parseKdf(value: unknown): KdfPlan {
+  const kdf = record(value, 'kdf');
+  only(kdf, 'kdf', ['pbkdf'], ['pbkdfMemoryKiB', 'pbkdfForceIterations']);
+  return kdfIn(kdf);
+}
+
+function kdfIn(fields: Fields): KdfPlan {
+  const {pbkdfMemoryKiB: memory, pbkdfForceIterations: iterations} = fields;
+  return {
+    pbkdf: oneOf(fields['pbkdf'], 'pbkdf', pbkdfs),
+    ...(memory === undefined ? {} : {pbkdfMemoryKiB: integer(memory, 'pbkdfMemoryKiB', 32, 4 * 1024 * 1024)}),
+    ...(iterations === undefined
+      ? {}
+      : {pbkdfForceIterations: integer(iterations, 'pbkdfForceIterations', 1, 2 ** 32 - 1)}),
+  };
+}
+
+function parseKeySource(value: unknown): KeySource {
   const key = record(value, 'key');
   const from = oneOf(key['from'], 'key.from', ['terminal', 'file', 'stdin']);
   if (from === 'terminal') {
@@ -197,16 +261,7 @@ function parseKeySource(value: unknown): Extract<GhostPlan, {operation: 'open'}>
 function parseCreate(value: unknown): NonNullable<Extract<GhostPlan, {operation: 'open'}>['create']> {
   const create = record(value, 'create');
   only(create, 'create', ['sizeBytes', 'pbkdf'], ['pbkdfMemoryKiB', 'pbkdfForceIterations']);
-  const memory = create['pbkdfMemoryKiB'];
-  const iterations = create['pbkdfForceIterations'];
-  return {
-    sizeBytes: integer(create['sizeBytes'], 'create.sizeBytes', 1, maximumSizeBytes),
-    pbkdf: oneOf(create['pbkdf'], 'create.pbkdf', pbkdfs),
-    ...(memory === undefined ? {} : {pbkdfMemoryKiB: integer(memory, 'create.pbkdfMemoryKiB', 32, 4 * 1024 * 1024)}),
-    ...(iterations === undefined
-      ? {}
-      : {pbkdfForceIterations: integer(iterations, 'create.pbkdfForceIterations', 1, 2 ** 32 - 1)}),
-  };
+  return {sizeBytes: integer(create['sizeBytes'], 'create.sizeBytes', 1, maximumSizeBytes), ...kdfIn(create)};
 }
 
 function parseSession(value: unknown): NonNullable<Extract<GhostPlan, {operation: 'open'}>['session']> {

@@ -53,6 +53,25 @@ export const enterPlan = {
   session: openPlan.session,
 } as const;
 
+const keysPlan = {
+  version: 1,
+  operation: 'keys',
+  image: '/home/user/vault.img',
+  home: '/home/user',
+  waitMs: 1000,
+} as const;
+const {key} = openPlan;
+const kdf = {pbkdf: 'argon2id', pbkdfMemoryKiB: 65_536, pbkdfForceIterations: 4} as const;
+
+/** A plan for each thing that can be done with keys. */
+export const keysPlans = {
+  'list keys': {...keysPlan, change: {do: 'list'}},
+  'replace a key': {...keysPlan, change: {do: 'replace', key, newKey: key, kdf}},
+  'add a key': {...keysPlan, change: {do: 'add', key, newKey: key, name: 'laptop', kdf}},
+  'remove a key': {...keysPlan, change: {do: 'remove', key, slot: 'laptop'}},
+  'rename a key': {...keysPlan, change: {do: 'rename', slot: '1', name: 'laptop'}},
+} as const satisfies Readonly<Record<string, Json>>;
+
 /** Fields that a plan may lack. */
 const optional = new Set([
   'privateGhost',
@@ -65,6 +84,8 @@ const optional = new Set([
   'shared',
   'create.pbkdfMemoryKiB',
   'create.pbkdfForceIterations',
+  'change.kdf.pbkdfMemoryKiB',
+  'change.kdf.pbkdfForceIterations',
   'session.terminal',
   'session.environment.PATH',
 ]);
@@ -84,6 +105,18 @@ const wrongOf: Readonly<Record<string, readonly Json[]>> = {
   engine: ['', 'Fuse', '/bin/sh', 'loop'],
   'key.from': ['', 'argument', 'environment', 'terminal'],
   'key.form': ['', 'Key', 'volume-key'],
+  'change.do': ['', 'List', 'format', 'change'],
+  'change.key.from': ['', 'argument', 'environment', 'terminal'],
+  'change.key.form': ['', 'Key', 'volume-key'],
+  'change.key.path': wrongPaths,
+  'change.newKey.from': ['', 'argument', 'environment', 'terminal'],
+  'change.newKey.form': ['', 'Key', 'volume-key'],
+  'change.newKey.path': wrongPaths,
+  'change.name': ['', '1', '-x', 'a b', 'a\u001b[m', 'a/b', 'x'.repeat(33)],
+  'change.slot': ['', 'a b', 'a\u001b[m', 'a/b', 'x'.repeat(33)],
+  'change.kdf.pbkdf': ['', 'none', 'md5'],
+  'change.kdf.pbkdfMemoryKiB': [0, 31, 2 ** 32, 1e308],
+  'change.kdf.pbkdfForceIterations': [0, 2 ** 32, 1e308],
   'create.sizeBytes': [0, 0.5, 2 ** 51, 1e308],
   'create.pbkdf': ['', 'none', 'md5'],
   'create.pbkdfMemoryKiB': [0, 31, 2 ** 32, 1e308],
