@@ -19,7 +19,7 @@ export default class Add extends KeyCommand<KeyChangeResult> {
     '<%= config.bin %> <%= command.id %> laptop',
     '<%= config.bin %> <%= command.id %> --recovery',
     '<%= config.bin %> <%= command.id %> backup --new-key-file ~/backup.key',
-    '<%= config.bin %> <%= command.id %> ci --passphrase-file FILE --new-passphrase-file NEW --json',
+    '<%= config.bin %> <%= command.id %> ci --passphrase-file A --new-passphrase-file B --json',
   ];
   static override flags = {
     ...imageFlags,
