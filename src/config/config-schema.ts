@@ -1,6 +1,7 @@
 import {isPrintable} from '../foundation/printable.ts';
 import {z} from 'zod';
 import {shareNames} from '../foundation/share.ts';
+import {sizePattern} from '../foundation/size.ts';
 
 /** A file below a folder: `~/` is the home, a relative path is meant from the project's folder. */
 const path = z
@@ -82,7 +83,7 @@ export const configSchema = z
       .describe('"private" works without root; "sealed" needs it. Default: sealed if root or sudo is available.'),
     size: z
       .string()
-      .regex(/^\d+(\.\d+)?\s*[KMGT]?(i?B)?$/i, {error: 'must be a number with K, M, G or T: 512M.'})
+      .regex(sizePattern, {error: 'must be a number with K, M, G or T: 512M.'})
       .optional()
       .describe('The size of a new image: a number with K, M, G or T. Default: 512M.'),
     share: z

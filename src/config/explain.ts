@@ -1,3 +1,4 @@
+import {columns} from '../foundation/columns.ts';
 import {type ConfigFile, type ConfigValues, formatOrigin, type Origin, type Reading} from './config.ts';
 
 /** The `result` of `config --json`. */
@@ -55,17 +56,13 @@ export function renderConfig({settings, files}: ConfigResult, withOrigins: boole
   const rows = settings.map(({key, value, meaning, from, where}) => [
     key,
     value === undefined ? `(${meaning ?? 'nothing'})` : renderValue(value),
-    where ?? from,
+    ...(withOrigins ? [where ?? from] : []),
   ]);
-  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map(([key, value, where]) =>
-    withOrigins
-      ? `${key!.padEnd(widths[0]!)}  ${value!.padEnd(widths[1]!)}  ${where!}`
-      : `${key!.padEnd(widths[0]!)}  ${value!}`,
-  );
+  const lines = columns(rows);
   if (!withOrigins) return lines.join('\n');
+  const width = Math.max(...settings.map(({key}) => key.length));
   const places = files.map(
-    ({from, state, path}) => `${from.padEnd(widths[0]!)}  ${path ?? 'no config.yaml'}${notes[state]}`,
+    ({from, state, path}) => `${from.padEnd(width)}  ${path ?? 'no config.yaml'}${notes[state]}`,
   );
   return [...lines, '', ...places].join('\n');
 }

@@ -1,6 +1,7 @@
 import {existsSync, realpathSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {isBelow} from '../foundation/path-within.ts';
+import {bytesOf} from '../foundation/size.ts';
 import type {ConfigDocument} from './config-schema.ts';
 import type {YamlPath} from './json-schema.ts';
 
@@ -41,7 +42,7 @@ export function distrustProject(document: ConfigDocument, projectFolder: string,
   }
   if (document['default-vault'] !== undefined) refuse(['default-vault'], 'cannot be set in a project file');
   if (document.isolation === 'private') refuse(['isolation'], 'can only be "sealed" in a project file');
-  if (size !== undefined && gibibytes(size) > sizeLimitGiB) {
+  if (size !== undefined && (bytesOf(size) ?? 0) > sizeLimitGiB * 2 ** 30) {
     refuse(['size'], `can be at most ${sizeLimitGiB}G in a project file`);
   }
   if (document.share !== undefined) refuse(['share'], 'cannot be set in a project file');
@@ -53,12 +54,6 @@ export function distrustProject(document: ConfigDocument, projectFolder: string,
 
 function isSecretsFolder(path: string, home: string): boolean {
   return dirname(path) === home && /^secrets(-[\w.-]+)?$/.test(basename(path));
-}
-
-/** `1.5G`, in GiB; the schema has let it through. */
-function gibibytes(size: string): number {
-  const [, number, unit = ''] = /^([\d.]+)\s*([KMGT]?)/i.exec(size)!;
-  return Number(number) * 1024 ** (['', 'K', 'M', 'G', 'T'].indexOf(unit.toUpperCase()) - 3);
 }
 
 /** The path with the links of what is there resolved. */

@@ -4,7 +4,8 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {isatty} from 'node:tty';
 import type {Failure} from '../foundation/failure.ts';
-import {type GhostMessage, type SessionSignal, sessionSignals} from '../lifecycle/message.ts';
+import {takeSignals} from '../foundation/take-signals.ts';
+import {type GhostMessage, sessionSignals} from '../lifecycle/message.ts';
 import type {GhostPlan, Isolation} from '../lifecycle/plan.ts';
 import {Conversation, type GhostListener, type Told} from './conversation.ts';
 import {chooseEscalation, type Escalation} from './escalation.ts';
@@ -34,7 +35,13 @@ export async function callGhost(
 ): Promise<GhostEnd> {
   const folder = placePlanFolder();
   const conversation = new Conversation(listener);
-  const forwarding = forwardSignals((signal) => conversation.say({say: 'signal', signal}));
+  // Those that the terminal sends to all of its foreground processes reach the session without our help.
+  const fromTerminal: readonly string[] = process.stdin.isTTY ? ['SIGINT', 'SIGQUIT'] : [];
+  const seen = {interrupt: false};
+  const stopTaking = takeSignals(sessionSignals, (signal) => {
+    if (signal === 'SIGINT') seen.interrupt = true;
+    if (!fromTerminal.includes(signal)) conversation.say({say: 'signal', signal});
+  });
   try {
     const planPath = join(folder, 'plan.json');
     writeFileSync(planPath, JSON.stringify(plan), {mode: 0o600, flag: 'wx'});
@@ -54,12 +61,12 @@ export async function callGhost(
     if (began) return {code, ...told};
     if (code === noNodeCode) return {code, ...told, failure: noNode(realpathSync(process.execPath))};
     // Ctrl-C at sudo's own prompt: sudo ends with 1, as it does for a wrong password.
-    if (forwarding.interrupted()) return {code: 128 + constants.signals.SIGINT, ...told};
+    if (seen.interrupt) return {code: 128 + constants.signals.SIGINT, ...told};
     // 1 is sudo's own exit code, and none of the ghost's.
     if (code === 1 && escalation.prefix.length > 0) throw sudoRefused(plan.operation);
     return {code, ...told};
   } finally {
-    forwarding.stop();
+    stopTaking();
     conversation.close();
     rmSync(folder, {recursive: true, force: true});
   }
@@ -85,24 +92,4 @@ export async function askGhost(
   }).finally(() => presentation.clear());
   if (end.failure !== undefined) throw end.failure;
   if (end.code !== 0) throw withoutWord();
-}
-
-/**
- * Passes signals on to the session instead of dying of them. Those that the terminal sends to all of its foreground
- * processes reach the session without our help, and a second time would be one too many.
- */
-function forwardSignals(send: (signal: SessionSignal) => void): {interrupted(): boolean; stop(): void} {
-  const fromTerminal: readonly string[] = process.stdin.isTTY ? ['SIGINT', 'SIGQUIT'] : [];
-  let interrupted = false;
-  const forward = (signal: NodeJS.Signals) => {
-    if (signal === 'SIGINT') interrupted = true;
-    if (!fromTerminal.includes(signal)) send(signal as SessionSignal);
-  };
-  for (const signal of sessionSignals) process.on(signal, forward);
-  return {
-    interrupted: () => interrupted,
-    stop: () => {
-      for (const signal of sessionSignals) process.off(signal, forward);
-    },
-  };
 }

@@ -1,8 +1,6 @@
+import {bytesOf} from '../foundation/size.ts';
 import {maximumSizeBytes} from '../lifecycle/plan.ts';
 import {notASize, tooLarge, tooSmall} from './failures.ts';
-
-/** Powers of 1024, as cryptsetup's own --device-size counts them. */
-const units: Readonly<Record<string, number>> = {'': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40};
 
 /**
  * What a vault takes at least: 16 MiB of LUKS2 header and key slots, and an ext4 that has room for a journal, without
@@ -15,11 +13,8 @@ const granularityBytes = 4096;
 
 /** Reads a size such as `512M`, `2GiB` or `1073741824`, in bytes. Throws a Failure (64). */
 export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim());
-  if (match === null) {
-    throw notASize(text);
-  }
-  const sizeBytes = Number(match[1]) * units[match[2]!.toUpperCase()]!;
+  const sizeBytes = bytesOf(text);
+  if (sizeBytes === undefined) throw notASize(text);
   const rounded = Math.ceil(sizeBytes / granularityBytes) * granularityBytes;
   if (rounded < minimumSizeBytes) {
     throw tooSmall(text, formatSize(minimumSizeBytes));

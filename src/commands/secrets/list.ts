@@ -1,3 +1,4 @@
+import {columns} from '../../foundation/columns.ts';
 import {type MappingFlags, mappingFlags, SecretsCommand, vaultFlags} from '../../cli/secrets-command.ts';
 import {listPulled, type PulledState} from '../../secrets/installed/list.ts';
 
@@ -13,9 +14,12 @@ export default class List extends SecretsCommand<readonly PulledState[]> {
     const {flags} = await this.parse(List);
     if ((await this.inside(flags)) === undefined) return this.enter(flags);
     const states = listPulled(this.needVault('').mountPoint, await this.#mappingIfThere(flags));
-    const width = Math.max(0, ...states.map(({name}) => name.length));
-    const lines = states.map(({kind, name, state, sizeBytes}) =>
-      `${kind.padEnd(8)}  ${name.padEnd(width)}  ${state}${sizeBytes === undefined ? '' : `, ${sizeBytes} bytes`}`.trimEnd(),
+    const lines = columns(
+      states.map(({kind, name, state, sizeBytes}) => [
+        kind.padEnd('variable'.length),
+        name,
+        `${state}${sizeBytes === undefined ? '' : `, ${sizeBytes} bytes`}`,
+      ]),
     );
     this.log(lines.length === 0 ? 'Nothing has been pulled.' : lines.join('\n'));
     return states;

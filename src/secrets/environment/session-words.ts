@@ -1,4 +1,5 @@
 import {existsSync} from 'node:fs';
+import {quotedWord} from '../../foundation/shell-word.ts';
 import {namesOfEnvironment} from './environment-files.ts';
 
 /** Which of the pulled variables a command gets: all, none, or some by their names. */
@@ -18,7 +19,7 @@ export function withVariables(command: readonly string[], choice: VariableChoice
 
 /** The words of a command and, if it ends well, of another one with the variables that are there then. */
 export function thenWithVariables(command: readonly string[], next: readonly string[]): string[] {
-  const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const quoted = command.map(quotedWord).join(' ');
   return [...shell(), '-c', `eval "$1" || exit; shift; ${sourceAll}`, 'tazpod', quoted, ...next];
 }
 

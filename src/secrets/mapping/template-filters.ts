@@ -1,4 +1,5 @@
 import {isUtf8} from 'node:buffer';
+import {quotedWord} from '../../foundation/shell-word.ts';
 
 /** Why a value cannot be written in a form, as the end of a sentence. */
 export class Unfit extends Error {}
@@ -45,5 +46,5 @@ function dotenvLiteral(text: string): string {
 function shellLiteral(value: Buffer): Buffer {
   if (value.includes(0)) throw new Unfit('it has a NUL');
   // As latin1, which keeps every byte.
-  return Buffer.from(`'${value.toString('latin1').replaceAll("'", `'\\''`)}'`, 'latin1');
+  return Buffer.from(quotedWord(value.toString('latin1')), 'latin1');
 }

@@ -2,6 +2,8 @@ import {constants} from 'node:os';
 import type {Readable, Writable} from 'node:stream';
 import {isatty} from 'node:tty';
 import {execa} from 'execa';
+import {quotedWord} from '../../foundation/shell-word.ts';
+import {takeSignals} from '../../foundation/take-signals.ts';
 import {findProgram} from '../../kernel/program.ts';
 import {commandNotStarted, noScript} from '../failures.ts';
 import {Redactor} from './redactor.ts';
@@ -9,8 +11,10 @@ import {Redactor} from './redactor.ts';
 /** After so long without output somebody may be waiting at a prompt. */
 const settleMs = 60;
 
-/** The signals that are passed on; those of the keyboard reach the command by the terminal itself. */
 const forwarded = ['SIGHUP', 'SIGTERM', 'SIGUSR1', 'SIGUSR2'] as const;
+
+/** They reach the command by the terminal itself. */
+const ofKeyboard = ['SIGINT', 'SIGQUIT'] as const;
 
 /**
  * Runs a command with values masked in what it writes, and returns its exit code, a signal as 128+N. On a terminal it
@@ -34,7 +38,9 @@ export async function runRedacted(
     extendEnv: false,
     env: environment,
   });
-  const stop = forwardSignals((signal) => child.kill(signal));
+  const stop = takeSignals([...forwarded, ...ofKeyboard], (signal) => {
+    if (!ofKeyboard.some((each) => each === signal)) child.kill(signal);
+  });
   const streams = [relay(child.stdout, process.stdout, values)];
   if (child.stderr !== null) streams.push(relay(child.stderr, process.stderr, values));
   try {
@@ -54,7 +60,7 @@ function onTerminal(command: readonly string[]): string[] {
   if (script === undefined) {
     throw noScript();
   }
-  const line = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  const line = command.map(quotedWord).join(' ');
   return [script, '--quiet', '--return', '--flush', '--command', `exec ${line}`, '/dev/null'];
 }
 
@@ -85,18 +91,4 @@ async function relay(from: Readable, to: Writable, values: readonly Uint8Array[]
     clearTimeout(timer);
     await write(redactor.end());
   }
-}
-
-function forwardSignals(send: (signal: NodeJS.Signals) => void): () => void {
-  const ignored = () => {};
-  const listeners = forwarded.map((signal) => [signal, () => send(signal)] as const);
-  for (const [signal, listener] of listeners) process.on(signal, listener);
-  // A Ctrl+C is the command's own affair; it has reached it too.
-  process.on('SIGINT', ignored);
-  process.on('SIGQUIT', ignored);
-  return () => {
-    for (const [signal, listener] of listeners) process.off(signal, listener);
-    process.off('SIGINT', ignored);
-    process.off('SIGQUIT', ignored);
-  };
 }
