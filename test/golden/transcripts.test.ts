@@ -78,6 +78,10 @@ const scenes: readonly Scene[] = [
   },
   {name: 'status-locked', lines: ['tazpod status', 'tazpod status --json', 'tazpod vault list']},
   {name: 'status-open', open: true, lines: ['tazpod status', 'tazpod unlock --no-join']},
+  {
+    name: 'vault-names',
+    lines: ['tazpod vault add work', 'tazpod vault list', 'tazpod status --vault wrok', 'tazpod vault forget work'],
+  },
   {name: 'list', open: true, lines: ['tazpod vault list']},
   {name: 'lock', open: true, lines: ['tazpod lock', 'tazpod lock', 'echo $?']},
   // What else it says depends on the machine.

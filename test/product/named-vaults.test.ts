@@ -59,7 +59,7 @@ describe('A vault with a name', () => {
   it('is the one of the directory if none is named to "vault add", and keeps its name', async () => {
     const cwd = realpathSync(join(vault.image, '../..'));
     const said = await succeed(['vault', 'add', 'work'], {cwd});
-    expect(said).to.equal(`From now on, work is ${vault.image}. Open it with: tazpod unlock --vault work\n`);
+    expect(said).to.equal(`From now on, work is ${vault.image}.\n  Next: tazpod unlock --vault work\n`);
     expect(await succeed(['vault', 'add', 'work'], {cwd})).to.match(/^As before/);
     const taken = await tazpod(owner, ['vault', 'add', 'work', other.image]);
     expect(taken.code).to.equal(73);

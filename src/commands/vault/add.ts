@@ -40,7 +40,7 @@ export default class Add extends BaseCommand<KnownVault> {
     const isNew = addKnownVault(vault);
     if (!existsSync(image)) this.remark(`There is no image at ${image} now.`);
     this.log(
-      `${isNew ? 'From now on' : 'As before'}, ${args.name} is ${image}. Open it with: tazpod unlock --vault ${args.name}`,
+      `${isNew ? 'From now on' : 'As before'}, ${args.name} is ${image}.\n  Next: tazpod unlock --vault ${args.name}`,
     );
     return vault;
   }
