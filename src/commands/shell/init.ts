@@ -1,5 +1,5 @@
-import {Args} from '@oclif/core';
 import {BaseCommand} from '../../cli/base-command.ts';
+import {shellArgs} from '../../cli/shell-command.ts';
 import {renderShell} from '../../shell/snippet.ts';
 import {whichShells} from '../../shell/which-shell.ts';
 import {usersShell} from '../../vault/users-shell.ts';
@@ -13,11 +13,7 @@ export type ShellInitResult = {
 };
 
 export default class Init extends BaseCommand<ShellInitResult> {
-  static override args = {
-    shell: Args.string({
-      description: 'the shell: bash, zsh, fish, or one from a plugin [default: your login shell]',
-    }),
-  };
+  static override args = shellArgs;
   static override description = [
     'Prints the code that integrates TazPod into a shell: the function tazpod, the latches, the prompt mark ' +
       'and completion.',

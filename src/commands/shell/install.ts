@@ -1,16 +1,11 @@
-import {Args} from '@oclif/core';
 import {printable} from '../../foundation/printable.ts';
-import {BaseCommand} from '../../cli/base-command.ts';
+import {shellArgs, ShellCommand} from '../../cli/shell-command.ts';
 import {installShell, type ShellInstallResult} from '../../shell/install.ts';
 import {whichShells} from '../../shell/which-shell.ts';
 import {usersShell} from '../../vault/users-shell.ts';
 
-export default class Install extends BaseCommand<ShellInstallResult[]> {
-  static override args = {
-    shell: Args.string({
-      description: 'the shell: bash, zsh, fish, or one from a plugin [default: your login shell]',
-    }),
-  };
+export default class Install extends ShellCommand<ShellInstallResult[]> {
+  static override args = shellArgs;
   static override description = [
     "Adds one marked block to the shell's startup file. The block reads a file that TazPod writes now, so no " +
       'TazPod process runs when a shell starts.',
@@ -26,8 +21,7 @@ export default class Install extends BaseCommand<ShellInstallResult[]> {
     for (const shell of whichShells(args.shell, values.shells, usersShell())) {
       const result = await installShell(shell, this.config, latches);
       results.push(result);
-      if (result.backup !== undefined)
-        this.remark(`${result.file}: ${result.odd!}. TazPod saved a copy as ${result.backup}.`);
+      this.warnOfBackup(result);
       for (const {command, file, line} of result.aliases ?? []) {
         this.remark(
           `${printable(file, 4096)}:${line} has an alias for ${command}, which takes precedence: ` +

@@ -1,15 +1,10 @@
-import {Args} from '@oclif/core';
-import {BaseCommand} from '../../cli/base-command.ts';
+import {shellArgs, ShellCommand} from '../../cli/shell-command.ts';
 import {type ShellInstallResult, uninstallShell} from '../../shell/install.ts';
 import {whichShells} from '../../shell/which-shell.ts';
 import {usersShell} from '../../vault/users-shell.ts';
 
-export default class Uninstall extends BaseCommand<ShellInstallResult[]> {
-  static override args = {
-    shell: Args.string({
-      description: 'the shell: bash, zsh, fish, or one from a plugin [default: your login shell]',
-    }),
-  };
+export default class Uninstall extends ShellCommand<ShellInstallResult[]> {
+  static override args = shellArgs;
   static override description =
     'Removes the block from the startup file, and restores the earlier content byte for byte.';
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> zsh'];
@@ -22,8 +17,7 @@ export default class Uninstall extends BaseCommand<ShellInstallResult[]> {
     for (const shell of whichShells(args.shell, values.shells, usersShell())) {
       const result = await uninstallShell(shell, this.config);
       results.push(result);
-      if (result.backup !== undefined)
-        this.remark(`${result.file}: ${result.odd!}. TazPod saved a copy as ${result.backup}.`);
+      this.warnOfBackup(result);
       this.log(
         result.changed
           ? `Restored the earlier content of ${result.file}.`
