@@ -1,7 +1,6 @@
 import {Flags} from '@oclif/core';
 import {printable} from '../../foundation/printable.ts';
-import {count} from '../../foundation/count.ts';
-import {describeAge} from '../../foundation/age.ts';
+import {describePull} from '../../cli/report/pull-result.ts';
 import {mappingFlags, SecretsCommand, storeFlags, vaultFlags} from '../../cli/secrets-command.ts';
 import {findClearCopies, removeClearCopies} from '../../secrets/pull/clear-copies.ts';
 import {openTrusted} from '../../secrets/consent/open-trusted.ts';
@@ -59,7 +58,7 @@ export default class Pull extends SecretsCommand<PullResult> {
     if (result.absent.length > 0) this.remark(`Optional, and not in the backend: ${result.absent.join(', ')}.`);
     for (const {backend, secret, why} of result.leftOut)
       this.remark(`Skipped ${printable(secret)} of ${backend}: ${why}`);
-    this.log(describe(result));
+    this.log(describePull(result));
     if (result.state === 'changed' && result.variables > 0 && this.#shellHasOldVariables()) {
       this.log(`To set them in this shell: ${loadCommand(usersShell().endsWith('/fish') ? 'fish' : 'sh')}`);
     }
@@ -93,17 +92,5 @@ export default class Pull extends SecretsCommand<PullResult> {
     } else {
       this.remark(`${list} still contains secrets of the vault in plain text. Next: tazpod pull --remove-sources`);
     }
-  }
-}
-
-function describe({state, files, variables, checked}: PullResult): string {
-  const what = `${count(files, 'file')}, ${count(variables, 'variable')}`;
-  switch (state) {
-    case 'changed':
-      return `Pulled ${what}.`;
-    case 'unchanged':
-      return `Nothing has changed: ${what}.`;
-    case 'offline':
-      return `Offline: using ${what}, last checked ${describeAge(new Date(checked))}.`;
   }
 }

@@ -5,9 +5,9 @@ import {findContributions} from '../../extensions/contributions.ts';
 import {exitCode} from '../../foundation/exit-code.ts';
 import {Failure} from '../../foundation/failure.ts';
 import {carryOutCleaning, describeAction, describeObservation, isClean, planCleaning} from '../../vault/clean.ts';
-import {leftoversRemain, noVaultHere, vaultsNotClosed} from '../../vault/failures.ts';
+import {leftoversRemain, noVaultHere} from '../../vault/failures.ts';
 import {lockFromInside} from '../../vault/lock-inside.ts';
-import {lockFromOutside, type LockResult} from '../../vault/lock.ts';
+import {lockAllOpen, lockFromOutside, type LockResult, type LockTimes} from '../../vault/lock.ts';
 import {locateImage} from '../../vault/location.ts';
 import {listOpenVaults} from '../../vault/state.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
@@ -81,29 +81,12 @@ export default class Lock extends BaseCommand<LockResult | AllLocked> {
     return result;
   }
 
-  /** One that does not close keeps none of the others open. */
-  async #lockAll(times: Parameters<typeof lockFromOutside>[1], presentation: Presentation): Promise<AllLocked> {
-    const vaults: LockResult[] = [];
-    const failures: [string, unknown][] = [];
-    for (const {image} of listOpenVaults()) {
-      try {
-        const result = await lockFromOutside(image, times, presentation);
-        vaults.push(result);
-        this.log(`${image}\n  ${describe(result)}`);
-      } catch (error) {
-        failures.push([image, error]);
-      }
-    }
-    const [first] = failures;
-    if (first === undefined) {
-      if (vaults.length === 0) this.log('No vault is open.');
-      return {vaults};
-    }
-    if (failures.length === 1) throw first[1];
-    throw vaultsNotClosed(
-      failures.map(([image]) => image),
-      first[1],
+  async #lockAll(times: LockTimes, presentation: Presentation): Promise<AllLocked> {
+    const vaults = await lockAllOpen(times, presentation, (result) =>
+      this.log(`${result.image}\n  ${describe(result)}`),
     );
+    if (vaults.length === 0) this.log('No vault is open.');
+    return {vaults};
   }
 
   /** A user who named the vault closes it with any configuration, also an invalid one. */
