@@ -221,7 +221,7 @@ function wantedSecret(
   if (stray !== undefined) {
     throw file.failure(
       [...at, stray],
-      whole ? 'is for one secret, and this is a directory.' : 'is for a folder, and this is one secret.',
+      whole ? 'is for one secret, and this is a folder.' : 'is for a folder, and this is one secret.',
     );
   }
   const environment = entry.environment ?? defaults.environment;

@@ -186,7 +186,7 @@ profiles:
     [
       'gives a folder a variable',
       one('{folder: /, env: A}'),
-      '3:17: secrets[0].env is for one secret, and this is a directory.',
+      '3:17: secrets[0].env is for one secret, and this is a folder.',
     ],
     [
       'has a name twice',
