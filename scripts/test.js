@@ -39,6 +39,8 @@ const checks = [
   [{name: 'format', command: [installed('prettier'), '--check', '--cache', '--log-level=warn', '.']}],
 ];
 
+// Not the `spec` of .mocharc.json: mocha adds the files that are named on the command line to that, so that
+// `npm run test:only -- FILE` would run all of them.
 const everything = ['test/**/*.test.ts', 'plugins/*/test/**/*.test.ts'];
 
 /** Half of it, by what it costs: the two halves run at the same time. */
