@@ -12,7 +12,7 @@ const userRooms = {
   tour: ['vault', 'config', 'kernel'],
   project: ['secrets', 'config'],
   doctor: ['vault', 'extensions', 'config', 'luks', 'kernel'],
-  vault: ['extensions', 'config', 'kernel'],
+  vault: ['extensions', 'config', 'luks', 'kernel'],
   secrets: ['extensions', 'config', 'kernel'],
   shell: ['extensions', 'config'],
   update: [],

@@ -49,6 +49,12 @@ export function userDataFolder(environment: NodeJS.ProcessEnv = process.env): st
   return join(folder?.startsWith('/') ? folder : join(findOwnHome(environment).home, '.local/share'), 'tazpod');
 }
 
+/** Where what TazPod has seen is noted, by the same rule: `$XDG_STATE_HOME/tazpod`. */
+export function userStateFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const folder = environment['XDG_STATE_HOME'];
+  return join(folder?.startsWith('/') ? folder : join(findOwnHome(environment).home, '.local/state'), 'tazpod');
+}
+
 function ownDirectory(path: string, uid: number): string | undefined {
   try {
     const real = realpathSync(path);

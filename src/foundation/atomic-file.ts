@@ -37,11 +37,25 @@ export function replaceAtomically(path: string, content: string | Buffer, mode?:
   throughTemporaryName(path, content, mode, (temporary) => renameSync(temporary, path));
 }
 
-/** Removes what a killed process of these two has left in a directory. */
+/** The name beside a file under which this process makes it; `removeAbandoned` knows it when the process is gone. */
+export function temporaryNameOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.tazpod-new-${pidNamespace()}-${process.pid}`);
+}
+
+/** Removes what killed processes have left in a directory under such a name. */
 export function removeAbandoned(folder: string): void {
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const [, namespace, pid] = /^\..+\.tazpod-new-(\d+)-(\d+)$/.exec(name) ?? [];
-    if (namespace === pidNamespace() && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), {force: true});
+    if (namespace === pidNamespace() && !existsSync(`/proc/${pid}`)) removeIfAllowed(join(folder, name));
+  }
+}
+
+/** In a directory that users share, another's file is theirs to remove. */
+function removeIfAllowed(path: string): void {
+  try {
+    rmSync(path, {force: true});
+  } catch {
+    // It is in nobody's way.
   }
 }
 
@@ -62,7 +76,7 @@ function throughTemporaryName<T>(
   name: (temporary: string) => T,
 ): T {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.tazpod-new-${pidNamespace()}-${process.pid}`);
+  const temporary = temporaryNameOf(path);
   // Of an earlier process with this number.
   rmSync(temporary, {force: true});
   // What replaces a private file is never readable for others, not even for a moment.

@@ -1,7 +1,9 @@
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {exitCode} from '../foundation/exit-code.ts';
 import {Failure} from '../foundation/failure.ts';
+import {shellWord} from '../foundation/shell-word.ts';
 import type {BridgePlan, GhostPlan, Isolation, KeyForm} from '../lifecycle/plan.ts';
+import type {Refusal} from '../luks/refusal.ts';
 import {vaultCommand} from './given-image.ts';
 
 // Where a vault is
@@ -451,6 +453,186 @@ export function leftOutside(mountPoint: string, left: readonly string[]): Failur
       .map((name) => JSON.stringify(name))
       .join(', ')}.`,
     next: 'tazpod vault absorb',
+  });
+}
+
+// Backup and restore
+
+export function imageUnreadable(image: string, cause?: unknown): Failure {
+  const {code} = (cause ?? {}) as NodeJS.ErrnoException;
+  return new Failure(exitCode.noInput, `${image} cannot be read.`, {
+    why: code === undefined ? 'It is not a regular file.' : `The kernel returned ${code}.`,
+    next: `ls -l ${image}`,
+    cause,
+  });
+}
+
+/** `what` is a participle: what cannot be done to an open vault. */
+export function mustBeLocked(what: string): Failure {
+  return new Failure(exitCode.busy, `A vault cannot be ${what} while it is open.`, {
+    why: 'A copy of an image that a session writes to would be inconsistent.',
+    next: 'tazpod lock',
+  });
+}
+
+export function imageBusy(): Failure {
+  return new Failure(exitCode.busy, 'Another process is opening or closing the vault, or copying it.', {
+    next: 'tazpod vault status',
+  });
+}
+
+/** `leftovers` are sentences, each with the command that mends it. */
+export function imageInUse(leftovers: readonly string[]): Failure {
+  return new Failure(exitCode.busy, 'Another program may write to the image.', {
+    why: leftovers.join(' '),
+    next: 'tazpod vault clean --dry-run',
+  });
+}
+
+export function headerUnusable(path: string, {exitCode: code, what, why}: Refusal): Failure {
+  return new Failure(code, what, {
+    why: `${why ?? ''} It is ${path}.`.trim(),
+    next: `cryptsetup luksDump ${shellWord(path)}`,
+  });
+}
+
+export function fileTaken(path: string): Failure {
+  return new Failure(exitCode.cannotCreate, `${path} already exists.`, {
+    why: 'TazPod never overwrites a file with a backup.',
+    next: 'tazpod vault backup FILE',
+  });
+}
+
+export function backupInMountPoint(mountPoint: string): Failure {
+  return new Failure(exitCode.usage, 'A backup cannot be kept in the vault that it is a backup of.', {
+    why: `${mountPoint} is the mount point, and sessions hide the files that lie there outside the vault.`,
+    next: 'tazpod vault backup FILE',
+  });
+}
+
+export function imageChanged(): Failure {
+  return new Failure(exitCode.busy, 'The image changed while it was copied.', {
+    why: 'A program that does not ask for its lock writes to it. The copy was removed.',
+    next: 'tazpod vault status',
+  });
+}
+
+export function copyDiffers(): Failure {
+  return new Failure(exitCode.ioError, 'The copy is not what was written.', {
+    why: 'Its digest differs from that of the original, so its disk is faulty. The copy was removed.',
+    next: 'write it to another disk',
+  });
+}
+
+export function headerDiffers(): Failure {
+  return new Failure(exitCode.ioError, 'The header of the copy is not what was written.', {
+    next: 'write it to another disk',
+  });
+}
+
+const copyErrors: Readonly<Record<string, string>> = {
+  EACCES: 'You do not have permission to write there.',
+  EPERM: 'You do not have permission to write there.',
+  EROFS: 'The file system is read-only.',
+  ENOSPC: 'The disk is full.',
+  EDQUOT: 'Your quota is used up.',
+  EFBIG: 'The file system, or a limit of this process, takes no file of that size.',
+  ENOTDIR: 'One of its parents is a file, not a directory.',
+  EEXIST: 'Something with that name exists.',
+  ENAMETOOLONG: 'The name is too long.',
+};
+
+/** Undefined for an error that is not about writing a file. */
+export function copyNotWritten(path: string, error: unknown): Failure | undefined {
+  const why = copyErrors[(error as NodeJS.ErrnoException).code ?? ''];
+  if (why === undefined || error instanceof Failure) return undefined;
+  return new Failure(exitCode.cannotCreate, `The copy in ${dirname(path)} was not written.`, {
+    why: `${why} Nothing is left of it.`,
+    next: `df -h ${shellWord(dirname(path))}`,
+    cause: error,
+  });
+}
+
+/** The words of an opening that failed, for the copy. */
+export function copyDoesNotOpen({code, message, why, cause}: Failure): Failure {
+  return new Failure(code, 'The copy was made but could not be opened, and was removed.', {
+    why: [message, why].filter((each) => each !== undefined).join(' '),
+    next: 'run it again with --no-open to keep a copy that is compared only',
+    cause,
+  });
+}
+
+export function copyNotOpened(code: number): Failure {
+  return new Failure(exitCode.software, 'The copy was not opened, and was removed.', {
+    why: `The session ended with ${code}.`,
+    next: 'run it again with --no-open to keep a copy that is compared only',
+  });
+}
+
+export function noBackupAt(file: string): Failure {
+  return new Failure(exitCode.noInput, `There is no backup at ${file}.`, {next: `ls -l ${shellWord(dirname(file))}`});
+}
+
+export function backupIsTheImage(file: string): Failure {
+  return new Failure(exitCode.usage, `${file} is the image itself.`, {next: 'tazpod vault restore FILE'});
+}
+
+export function backupBusy(file: string): Failure {
+  return new Failure(exitCode.busy, `${file} is in use.`, {
+    why: 'It is open as a vault, or another process is copying it.',
+    next: vaultCommand('vault status', file),
+  });
+}
+
+export function backupIsHeader(file: string): Failure {
+  return new Failure(exitCode.data, `${file} is a backup of a header only.`, {
+    why: 'It has the key slots of a vault and none of its data.',
+    next: `tazpod vault restore --header ${shellWord(file)}`,
+  });
+}
+
+export function backupIsImage(file: string): Failure {
+  return new Failure(exitCode.data, `${file} is a whole image, and no backup of a header.`, {
+    next: `tazpod vault restore ${shellWord(file)}`,
+  });
+}
+
+export function headerOfAnotherVault(file: string): Failure {
+  return new Failure(exitCode.data, `The header in ${file} does not fit this image.`, {
+    why: 'It is of another volume key or of another size, and the data of this image could not be read with it.',
+    next: 'tazpod vault restore --header FILE',
+  });
+}
+
+export function restoreNotAgreed(canAsk: boolean): Failure {
+  return new Failure(exitCode.usage, 'Nothing was restored: this needs your confirmation.', {
+    why: canAsk ? 'You answered no.' : 'TazPod cannot ask: there is no terminal.',
+    next: 'tazpod vault restore FILE --yes',
+  });
+}
+
+// Destroying
+
+export function notLuks(image: string): Failure {
+  return new Failure(exitCode.data, `${image} is not a LUKS2 image.`, {
+    why: 'TazPod destroys nothing but vaults.',
+    next: `ls -l ${shellWord(image)}`,
+  });
+}
+
+export function notErased(image: string, error: unknown): Failure {
+  const {code = 'an error'} = error as NodeJS.ErrnoException;
+  return new Failure(exitCode.ioError, 'The vault was not destroyed, or not in whole.', {
+    why: copyErrors[code] ?? `The kernel returned ${code}.`,
+    next: vaultCommand('vault destroy', image),
+    cause: error,
+  });
+}
+
+export function destructionNotAgreed(asked: boolean): Failure {
+  return new Failure(exitCode.usage, 'The vault was not destroyed: this needs your confirmation.', {
+    why: asked ? 'That was not its name.' : 'TazPod cannot ask: there is no terminal.',
+    next: 'tazpod vault destroy --yes',
   });
 }
 

@@ -6,6 +6,8 @@ export type Presentation = {
   show(message: GhostMessage): Promise<void>;
   /** Stops drawing, and gives out the warnings that waited for that. */
   clear(): Promise<void>;
+  /** How far something long is that this process does itself, from 0 to 1. `clear` ends the drawing. */
+  report(doing: string, share: number): void;
   /** A warning that does not stop the command. */
   remark(text: string): void;
   /** A line for people, left out if they asked for silence. */

@@ -5,6 +5,7 @@ import {type LoopDevice, loopDevicesOf} from '../kernel/loop.ts';
 import {countShells, readOpenVaults, type RunningVault} from '../kernel/open-vaults.ts';
 import {membersOfPidNamespace, startedAt} from '../kernel/process.ts';
 import type {EngineId, Isolation} from '../lifecycle/plan.ts';
+import type {BackupRecord} from './backup-record.ts';
 import {knownByImage, knownVaults} from './known-vaults.ts';
 import {displacedVaultOf, imageIdOf, vaultOf} from './running-vaults.ts';
 
@@ -34,6 +35,8 @@ export type VaultState = {
   readonly pulled?: PulledSummary;
   /** What lies in the configured mount point outside the vault, unencrypted. */
   readonly stray?: {readonly mountPoint: string; readonly names: readonly string[]};
+  /** The last backup that this user made of it on this machine, and that was compared with it. */
+  readonly backup?: BackupRecord;
   /** What is left over, a sentence each, with the command that fixes it. */
   readonly leftovers?: readonly string[];
 };

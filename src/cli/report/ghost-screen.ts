@@ -4,6 +4,7 @@ import {describeLeftBehind} from '../../vault/left-behind.ts';
 import type {Presentation} from '../../vault/presentation.ts';
 import {confirm} from '../prompt/ask.ts';
 import {type GraphStyle, LifecycleGraph} from './lifecycle-graph.ts';
+import {ProgressLine} from './progress-line.ts';
 import {columnsOf, wrapText} from '../wrap.ts';
 
 /** Where a command has its warnings. */
@@ -40,6 +41,7 @@ export class GhostScreen implements Presentation {
   readonly #debug: boolean;
   readonly #warnings: Warnings;
   readonly #graph: LifecycleGraph;
+  #progress: ProgressLine | undefined;
   /** Warnings that wait: a line in the midst of a graph that redraws itself would be drawn over. */
   #waiting: string[] = [];
   /** This call has mounted the vault: what it takes down again is worth showing. */
@@ -93,7 +95,13 @@ export class GhostScreen implements Presentation {
     }
   }
 
+  report(doing: string, share: number): void {
+    if (this.#style === 'live') (this.#progress ??= new ProgressLine()).show(doing, share);
+  }
+
   async clear(): Promise<void> {
+    await this.#progress?.close();
+    this.#progress = undefined;
     await this.#graph.close();
     for (const text of this.#waiting.splice(0)) this.remark(text);
   }

@@ -1,3 +1,5 @@
+import {describeAge} from '../../foundation/age.ts';
+import {printablePath} from '../../foundation/printable.ts';
 import {columnsOf, wrapText} from '../wrap.ts';
 import {vaultCommand} from '../../vault/given-image.ts';
 import {formatSize} from '../../vault/size.ts';
@@ -47,6 +49,11 @@ export function describeState(vault: VaultState, named?: string, columns = colum
       ['processes', session.pids.join(' ')],
     );
     if (session.lostData) rows.push(['warning', 'the disk refused to store data; save your work outside the vault']);
+  }
+  if (vault.backup !== undefined) {
+    const {file, finished, opened} = vault.backup;
+    const how = opened ? 'compared and opened' : 'compared';
+    rows.push(['backup', `${describeAge(new Date(finished))}, ${how}: ${printablePath(file)}`]);
   }
   if (vault.stray !== undefined) {
     const {mountPoint, names} = vault.stray;

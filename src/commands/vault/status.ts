@@ -2,6 +2,7 @@ import {describeAge} from '../../foundation/age.ts';
 import {count} from '../../foundation/count.ts';
 import {BaseCommand} from '../../cli/base-command.ts';
 import {summarizePulled} from '../../secrets/installed/summary.ts';
+import {backupOf} from '../../vault/backup-record.ts';
 import {vaultHere} from '../../vault/inside.ts';
 import {defaultMountPoint, locateImage} from '../../vault/location.ts';
 import {describeState} from '../../cli/report/vault-state.ts';
@@ -14,7 +15,8 @@ export default class Status extends BaseCommand<VaultState> {
   static override description = [
     'Shows whether the vault is absent, locked or open. TazPod asks the kernel and keeps no state file.',
     'For an open vault, it shows the engine, the isolation of the session, the mount point, the start time, ' +
-      'and the processes. Inside the ghost it also shows the age of the pulled secrets.',
+      'and the processes. Inside the ghost it also shows the age of the pulled secrets. If you have made a backup of the ' +
+      'vault on this machine, it shows the age of the last one.',
   ].join('\n\n');
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --json'];
   static override flags = {...imageFlags};
@@ -29,6 +31,7 @@ export default class Status extends BaseCommand<VaultState> {
     const inside = here !== undefined && here.image === read.image;
     const state: VaultState = {
       ...read,
+      ...backupOf(read.image),
       ...(inside ? {inside} : {}),
       ...(here === undefined ? await this.#stray() : {}),
     };
