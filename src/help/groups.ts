@@ -21,17 +21,8 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
     title: 'CARE',
     commands: [
       ...['passwd', 'vault key list', 'vault key add', 'vault key remove', 'vault key rename'],
-      ...[
-        'vault add',
-        'vault forget',
-        'config',
-        'config schema',
-        'vault adopt',
-        'vault absorb',
-        'vault clean',
-        'update',
-        'help',
-      ],
+      ...['vault add', 'vault forget', 'config', 'config schema', 'vault check', 'vault backup', 'vault restore'],
+      ...['vault adopt', 'vault absorb', 'vault clean', 'vault destroy', 'update', 'help'],
     ],
   },
 ];

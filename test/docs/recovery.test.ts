@@ -64,6 +64,19 @@ describe('docs/recovery.md', function () {
     expect(readFileSync(join(folder, 'files', 'key'), 'utf8')).to.equal('precious\n');
   });
 
+  it('makes a backup of the vault, and puts it in the place of the image', async () => {
+    const [backup, restore] = blocksBelow(recovery, 'A backup of the vault');
+    const made = await run(backup!);
+    expect(made.code, made.stderr).to.equal(0);
+    writeFileSync(join(folder, 'vault.img'), 'not a vault');
+    const restored = await run(restore!);
+    expect(restored.code, restored.stderr).to.equal(0);
+    expect(readFileSync(join(folder, 'vault.img.before-restore'), 'utf8')).to.equal('not a vault');
+    const image = join(folder, 'vault.img');
+    const open = ['exec', '--image', image, '--passphrase-file', vault.passphraseFile, '--', 'cat', 'secrets/key'];
+    expect(await tazpod(user, open)).to.include({code: 0, stdout: 'precious\n'});
+  });
+
   it('brings a header back that was overwritten', async () => {
     const [backup, restore] = blocksBelow(recovery, 'A backup of the header');
     expect((await run(backup!)).code).to.equal(0);
@@ -75,6 +88,16 @@ describe('docs/recovery.md', function () {
     expect(restored.code, restored.stderr).to.equal(0);
     expect(existsSync(join(folder, 'vault.header'))).to.equal(true);
     expect(await tazpod(user, open)).to.include({code: 0, stdout: 'precious\n'});
+  });
+
+  it('destroys a vault', async () => {
+    const [block] = blocksBelow(recovery, 'Destroying a vault');
+    await run('ln vault.img held.img');
+    const ended = await run(block!);
+    expect(ended.code, ended.stderr).to.equal(0);
+    expect(existsSync(join(folder, 'vault.img'))).to.equal(false);
+    const tried = await run('cryptsetup open --test-passphrase held.img', vault.passphrase);
+    expect(tried.code).to.not.equal(0);
   });
 
   it('adds and changes passphrases', async () => {
