@@ -9,6 +9,8 @@ import {SetUpError} from './terminal.js';
 /** Programs that the ghost starts, and the ghost: each is one file that shares nothing with the CLI. */
 const programs = [
   'ghost/main.js',
+  'ghost/cleaning/main.js',
+  'ghost/keys/main.js',
   'ghost/session/launch.js',
   'ghost/bridges/bridge-worker.js',
   'strength/judge.js',

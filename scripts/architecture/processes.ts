@@ -99,6 +99,16 @@ export const passing: readonly ProcessRow[] = [
     reaches: 'the block device, files that everybody may read, all that a mount can reach',
   },
   {
+    role: 'the closing program',
+    what: 'locks a vault from outside, or takes away what is left of one',
+    uid: 'root',
+    capabilities: 'all',
+    canGain: true,
+    apart: [],
+    reaches: 'the machine; it signals, unmounts and detaches what is of the caller’s own image',
+    entries: ['ghost/cleaning/main.ts'],
+  },
+  {
     role: 'the judge of a new passphrase',
     what: 'estimates how many guesses find it',
     uid: "the user's",

@@ -10,10 +10,8 @@ import {
   unknownCryptsetup,
   unusablePassphraseSize,
 } from './failures.ts';
-import {noteFirstKey} from './header-draft.ts';
-import type {KeyNote} from './header-edit.ts';
 import {estimateUnlockSeconds} from './kdf-cost.ts';
-import {objectLimit} from './metadata.ts';
+import {keyTokenPrefix, objectLimit} from './metadata.ts';
 import {openNamelessFile, type VettedHeader} from './private-copy.ts';
 import {allocateSecret} from './secret-buffer.ts';
 import {drainSecretPipe, openSecretPipe} from './secret-pipe.ts';
@@ -38,7 +36,7 @@ export type FormatOptions = KdfOptions & {
   readonly uuid?: string;
   readonly label?: string;
   /** What is noted about the key; absent: nothing. */
-  readonly note?: KeyNote;
+  readonly note?: {readonly name: string; readonly kind: string};
 };
 
 /** What came of trying a key in every slot. A wrong one is an ordinary answer, not a failure. */
@@ -92,7 +90,7 @@ export async function format(imageFd: number, key: Buffer, options: FormatOption
       timeoutMs: formatTimeoutMs,
     });
     if (call.code !== 0) throw cryptsetupFailed(call, 'make the LUKS header', exitCode.cannotCreate);
-    if (options.note !== undefined) noteFirstKey(headerFd, options.note);
+    if (options.note !== undefined) await noteFirstKey(headerFd, options.note);
     copyHeader(headerFd, imageFd);
   } finally {
     closeSync(headerFd);
@@ -212,6 +210,17 @@ function fitsLine(key: Buffer): boolean {
  */
 function unlockTimeoutMs({header}: VettedHeader): number {
   return 180_000 + 10_000 * Math.ceil(estimateUnlockSeconds(header));
+}
+
+/** Notes about the only key of a new header how it is called, in a token of TazPod's own. */
+async function noteFirstKey(headerFd: number, {name, kind}: NonNullable<FormatOptions['note']>): Promise<void> {
+  const token = JSON.stringify({type: `${keyTokenPrefix}${name}`, keyslots: ['0'], kind});
+  const call = await runTimed(['token', 'import', '--token-id=0', ...common, givenFile], {
+    input: Buffer.from(token),
+    files: [headerFd],
+    timeoutMs: formatTimeoutMs,
+  });
+  if (call.code !== 0) throw cryptsetupFailed(call, 'name the first key', exitCode.cannotCreate);
 }
 
 function formatArguments(options: FormatOptions): string[] {

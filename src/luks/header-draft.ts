@@ -4,7 +4,6 @@ import {readWhole, writeWhole} from '../foundation/whole-bytes.ts';
 import {splitKeySizeBytes} from './anti-forensic.ts';
 import {binaryHeaderSizeBytes, checksumMatches, type CopyLocation, reencodeCopy} from './binary-header.ts';
 import {headerChangedMeanwhile, headerNotChanged, headerNotProven, headerTooSmall} from './failures.ts';
-import {type KeyNote, withNote} from './header-edit.ts';
 import {parseHeaderJson, renderHeaderJson, type JsonObject} from './header-json.ts';
 import {readHeaderCopies} from './header-reader.ts';
 import {currentHeader, type LuksHeader} from './header.ts';
@@ -80,12 +79,6 @@ export function draftHeader(
     closeSync(fd);
     throw error;
   }
-}
-
-/** Notes in a header that is being made, and in no image yet, what its first key is. */
-export function noteFirstKey(fd: number, note: KeyNote): void {
-  const source = readHeaderSource(fd);
-  writeCopies(fd, source, withNote(source.json, source.header.keyslots[0]!.id, note));
 }
 
 function writeCopies(fd: number, {header, binary, nextSequence}: HeaderSource, json: JsonObject): void {

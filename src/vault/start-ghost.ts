@@ -38,8 +38,22 @@ export function startGhost(
   return {pid: child.pid ?? 0, ended, unref: () => child.unref()};
 }
 
+/** Which program the entry is to start, and where that is to look. */
 function optionsFor({operation}: GhostPlan, isolation: Escalation['isolation']): string[] {
-  // Without a privilege and in no namespace of its own: there it would not see the ghosts of its user.
-  if (isolation === 'private') return operation === 'open' || operation === 'keys' ? [] : ['--from-outside'];
-  return operation === 'observe' || operation === 'clean' ? ['--in-callers-namespace'] : [];
+  switch (operation) {
+    case 'open':
+      return [];
+    case 'keys':
+      return ['--keys'];
+    case 'enter':
+      return isolation === 'private' ? [fromOutside] : [];
+    case 'lock':
+      return ['--cleaning', ...(isolation === 'private' ? [fromOutside] : [])];
+    case 'observe':
+    case 'clean':
+      return ['--cleaning', isolation === 'private' ? fromOutside : '--in-callers-namespace'];
+  }
 }
+
+/** Without a privilege and in no namespace of its own: there it would not see the ghosts of its user. */
+const fromOutside = '--from-outside';

@@ -203,6 +203,16 @@ describe('The privileged entry', () => {
     expect(calls().filter((line) => line.startsWith(named))).to.have.length(2);
   });
 
+  it('becomes the program that it is told to, of two that open nothing, and tells that nothing of it', async () => {
+    bring('v24.1.0');
+    for (const name of ['cleaning', 'keys']) {
+      mkdirSync(join(folder, 'dist/ghost', name), {recursive: true});
+      writeFileSync(join(folder, 'dist/ghost', name, 'main.js'), `console.log('${name}', ...process.argv.slice(2));`);
+      const {stdout} = await run({}, [entry, '/plan', `--${name}`, '--from-outside']);
+      expect(stdout).to.equal(`${name} /plan --from-outside\n`);
+    }
+  });
+
   it('is in a mount namespace of its own before Node starts, and says so to the ghost', async function () {
     if (process.getuid!() !== 0) skip(this, 'only root needs no user namespace for it');
     bring('v24.1.0');

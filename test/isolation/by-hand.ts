@@ -2,6 +2,7 @@ import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
 import {createServer} from 'node:net';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
+import {isObject} from '../../src/foundation/shape.ts';
 import type {GhostMessage} from '../../src/lifecycle/message.ts';
 import type {OpenPlan} from '../../src/lifecycle/plan.ts';
 import {install} from '../bed/install.ts';
@@ -18,7 +19,7 @@ export type HandEnded = Ended & {
 };
 
 export type HandOptions = RunOptions & {
-  /** Arguments behind the plan's path. */
+  /** Arguments behind the plan's path, and behind that which chooses the program for it. */
   readonly further?: readonly string[];
   /** Words before the call of sudo: a shell that changes something and becomes the rest. */
   readonly through?: readonly string[];
@@ -54,13 +55,19 @@ export async function callByHand(user: BedUser, plan: unknown, options: HandOpti
   }
   const command = options.command ?? ['/usr/bin/sudo', '--non-interactive', '--', install().ghost];
   try {
-    const words = [...(options.through ?? []), ...command, path, ...(options.further ?? [])];
+    const words = [...(options.through ?? []), ...command, path, ...programFor(plan), ...(options.further ?? [])];
     const ended = await runAs(user, words, options);
     return {...ended, messages, said: `${ended.stdout}${ended.stderr}${JSON.stringify(messages)}`};
   } finally {
     server.close();
     rmSync(folder, {recursive: true, force: true});
   }
+}
+
+/** What the CLI puts behind a plan that opens nothing: the entry starts another program for it. */
+function programFor(plan: unknown): string[] {
+  const closes = isObject(plan) && ['lock', 'observe', 'clean'].includes(plan['operation'] as string);
+  return closes ? ['--cleaning'] : [];
 }
 
 /** Makes the mount point of a vault, as the CLI does before it calls. */

@@ -99,6 +99,19 @@ describe('The code that runs with root’s power', () => {
     expect(files).to.not.include('src/engines/fuse/protocol.ts');
   });
 
+  it('to open a vault knows nothing of locking, cleaning and keys, and these open nothing', () => {
+    const files = (entry: string) => closureOf([entry]).files.map((path) => path.replace(/^src\//, ''));
+    expect(
+      files('ghost/main.ts').filter((path) => /^ghost\/(cleaning|lock|keys)|header-(draft|edit)/.test(path)),
+    ).to.deep.equal([]);
+    expect(
+      files('ghost/cleaning/main.ts').filter((path) => /^(confined|luks\/cryptsetup|ghost\/(open|bridges))/.test(path)),
+    ).to.deep.equal([]);
+    expect(
+      files('ghost/keys/main.ts').filter((path) => /^(engines\/fuse|ghost\/(open|bridges))/.test(path)),
+    ).to.deep.equal([]);
+  });
+
   it('of the block server stays within a budget of its own', () => {
     const server = ['server-process', 'block-worker', 'orphan-watch'].map((name) => `engines/fuse/${name}.ts`);
     expect(closureOf(server).lines).to.be.at.most(serverBudget);
@@ -106,5 +119,5 @@ describe('The code that runs with root’s power', () => {
 });
 
 /** Measured, with a little room. The goal is 3,500. */
-const rootBudget = 13_100;
+const rootBudget = 12_850;
 const serverBudget = 1250;

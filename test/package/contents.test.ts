@@ -53,7 +53,13 @@ describe('What npm publishes', function () {
     const bundled = (name: string) => [
       ...readFileSync(join(root, 'dist', name), 'utf8').matchAll(/^ *\/\/ node_modules\/(\S+)/gm),
     ];
-    for (const name of ['ghost/main.js', 'ghost/session/launch.js', 'ghost/bridges/bridge-worker.js']) {
+    for (const name of [
+      'main.js',
+      'cleaning/main.js',
+      'keys/main.js',
+      'session/launch.js',
+      'bridges/bridge-worker.js',
+    ].map((each) => `ghost/${each}`)) {
       expect(bundled(name), name).to.deep.equal([]);
     }
     for (const name of ['server-process.js', 'block-worker.js', 'orphan-watch.js']) {

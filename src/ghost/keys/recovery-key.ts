@@ -1,8 +1,8 @@
 import {randomFillSync} from 'node:crypto';
-import {allocateSecret} from '../luks/secret-buffer.ts';
-import type {KdfOptions} from '../luks/cryptsetup.ts';
-import type {CliChannel} from './cli-channel.ts';
-import {askOnce} from './key-source.ts';
+import {allocateSecret} from '../../luks/secret-buffer.ts';
+import type {KdfOptions} from '../../luks/cryptsetup.ts';
+import type {CliChannel} from '../cli-channel.ts';
+import {askOnce} from '../key-source.ts';
 
 /** 256 bits: nobody guesses them, so the key derivation needs neither time nor memory, and works on any machine. */
 const randomBytes = 32;

@@ -1,18 +1,18 @@
 import {setTimeout as sleep} from 'node:timers/promises';
-import {tryLockExclusive} from '../kernel/file-lock.ts';
-import type {KeyKind, KeysAnswer, KeySlot} from '../lifecycle/message.ts';
-import type {KeyChange, KeySource, KeysPlan} from '../lifecycle/plan.ts';
-import {addKeyslot, testPassphrase} from '../luks/cryptsetup.ts';
-import {headerNotProven} from '../luks/failures.ts';
-import {discardDraft, draftHeader, type HeaderSource, readHeaderSource, writeDraft} from '../luks/header-draft.ts';
-import {keyslotIn, withKeyslot, withNote, withoutKeyslots} from '../luks/header-edit.ts';
-import type {JsonObject} from '../luks/header-json.ts';
-import {describeKeyslots, findKeyslot, freeName, isForPeople} from '../luks/key-slots.ts';
-import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../luks/memory.ts';
-import {copyForNewKeyslot, openNamelessFile, readVettedHeader, type VettedHeader} from '../luks/private-copy.ts';
-import {allocateSecret} from '../luks/secret-buffer.ts';
-import type {Caller} from './caller.ts';
-import type {CliChannel} from './cli-channel.ts';
+import {tryLockExclusive} from '../../kernel/file-lock.ts';
+import type {KeyKind, KeysAnswer, KeySlot} from '../../lifecycle/message.ts';
+import type {KeyChange, KeySource, KeysPlan} from '../../lifecycle/plan.ts';
+import {addKeyslot, testPassphrase} from '../../luks/cryptsetup.ts';
+import {headerNotProven} from '../../luks/failures.ts';
+import {discardDraft, draftHeader, type HeaderSource, readHeaderSource, writeDraft} from '../../luks/header-draft.ts';
+import {keyslotIn, withKeyslot, withNote, withoutKeyslots} from '../../luks/header-edit.ts';
+import type {JsonObject} from '../../luks/header-json.ts';
+import {describeKeyslots, findKeyslot, freeName, isForPeople} from '../../luks/key-slots.ts';
+import {boundedPbkdfMemoryKiB, kdfMemoryLimitKiB} from '../../luks/memory.ts';
+import {copyForNewKeyslot, openNamelessFile, readVettedHeader, type VettedHeader} from '../../luks/private-copy.ts';
+import {allocateSecret} from '../../luks/secret-buffer.ts';
+import type {Caller} from '../caller.ts';
+import type {CliChannel} from '../cli-channel.ts';
 import {
   givenKeyGoes,
   imageLocked,
@@ -22,13 +22,13 @@ import {
   noSuchKey,
   recoveryKeyStays,
   WrongPassphrase,
-} from './failures.ts';
-import {type KeyReader, keyReader, kindOfKey} from './key-source.ts';
-import {openKeysPlan, type OpenedKeysPlan} from './plan/check-plan.ts';
+} from '../failures.ts';
+import {type KeyReader, keyReader, kindOfKey} from '../key-source.ts';
+import {openKeysPlan, type OpenedKeysPlan} from '../plan/check-plan.ts';
 import {makeRecoveryKey, recoveryKdf, showRecoveryKey} from './recovery-key.ts';
-import {mountPrivateSharedMemory} from './session/terminal.ts';
-import {StepRunner} from './step-runner.ts';
-import {tryKey} from './try-key.ts';
+import {mountPrivateSharedMemory} from '../session/terminal.ts';
+import {StepRunner} from '../step-runner.ts';
+import {tryKey} from '../try-key.ts';
 
 const leastWaitMs = 500;
 const pollMs = 100;
