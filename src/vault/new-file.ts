@@ -26,6 +26,14 @@ export async function replaceFile<T>(path: string, kept: string, write: (tempora
   });
 }
 
+/** The same without keeping the file that was there. */
+export async function exchangeFile<T>(path: string, write: (temporary: string) => Promise<T>): Promise<T> {
+  return throughTemporaryFile(path, write, async (temporary) => {
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  });
+}
+
 /** Where there are no hard links, the file has no name for a moment but the one under which it is kept. */
 function keepFile(path: string, kept: string): void {
   try {

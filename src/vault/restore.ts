@@ -23,7 +23,7 @@ import {
   readHeaderBackup,
   readImageHeader,
 } from './image-header.ts';
-import {keptName, makeFile, replaceFile} from './new-file.ts';
+import {exchangeFile, keptName, makeFile, replaceFile} from './new-file.ts';
 import type {VaultRequest} from './open-request.ts';
 import type {Presentation} from './presentation.ts';
 import {type Verified, verifyCopy} from './verify-copy.ts';
@@ -164,11 +164,15 @@ export async function restoreImage(
 }
 
 /**
- * Writes a header backup over the header of an image, which is kept in a file first. The key slots come before both
- * copies of the header, and the copy that counts comes last; a kill between them can leave key slots that the header does
- * not fit, and then the same command, or the one for the file that was kept, brings a header that does. Throws a Failure.
+ * Gives an image the header of a backup; the header that was there is kept in a file first. Headers and key slots are
+ * many writes, and one without the other opens with no key: so they go into a copy of the image, which takes its place
+ * with one rename. Only where no header can be read any more, and nothing opens the image, is it written itself: after a
+ * kill, the same command goes on. Throws a Failure.
  */
-export async function restoreHeader({fd, header, preview}: OpenedBackup): Promise<RestoreResult> {
+export async function restoreHeader(
+  {fd, header, preview}: OpenedBackup,
+  presentation: Presentation,
+): Promise<RestoreResult> {
   const {image, file, kind} = preview;
   const kept = keptName(image, 'header-before-restore');
   const bytes = readHeaderAreas(fd, header.areasSizeBytes);
@@ -178,21 +182,22 @@ export async function restoreHeader({fd, header, preview}: OpenedBackup): Promis
     if (fstatSync(imageFd).size < header.dataOffsetBytes) throw headerOfAnotherVault(file);
     const before = readHeaderAreas(imageFd, Math.max(header.areasSizeBytes, current?.areasSizeBytes ?? 0));
     await makeFile(kept, (temporary) => writeHeader(temporary, before, undefined));
-    overwrite(imageFd, image, bytes, header.headerSizeBytes);
+    // The file that is locked, whatever has its name by now.
+    if (current === undefined) return overwrite(`/proc/self/fd/${imageFd}`, image, bytes);
+    await exchangeFile(image, async (temporary) => {
+      await copyImage(imageFd, temporary, presentation);
+      overwrite(temporary, image, bytes);
+    });
   });
   return {image, file, kind, preview, kept, verified: ['digest', 'header']};
 }
 
-function overwrite(heldFd: number, image: string, bytes: Buffer, headerSizeBytes: number): void {
+function overwrite(path: string, image: string, bytes: Buffer): void {
   try {
-    // The file that is locked, whatever has its name by now.
-    const fd = openSync(`/proc/self/fd/${heldFd}`, constants.O_RDWR);
+    const fd = openSync(path, constants.O_RDWR);
     try {
-      for (const start of [2 * headerSizeBytes, headerSizeBytes, 0]) {
-        const end = start === 2 * headerSizeBytes ? bytes.length : start + headerSizeBytes;
-        writeWhole(fd, bytes.subarray(start, end), start);
-        fsyncSync(fd);
-      }
+      writeWhole(fd, bytes, 0);
+      fsyncSync(fd);
       if (!readHeaderAreas(fd, bytes.length).equals(bytes)) throw headerDiffers();
     } finally {
       closeSync(fd);

@@ -8,11 +8,11 @@ import type {BackupResult} from '../../src/vault/backup.ts';
 import type {RestoreResult} from '../../src/vault/restore.ts';
 import {must} from '../bed/elsewhere.ts';
 import {withOwnVault} from '../bed/own-vault.ts';
-import {chownTo} from '../bed/ownership.ts';
+import {chownTo, writeAs} from '../bed/ownership.ts';
 import {kill, processTree} from '../bed/process-tree.ts';
 import {type Ended, type RunOptions, startTazpod, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
-import type {TestVault} from '../bed/vault.ts';
+import {quickKdf, type TestVault} from '../bed/vault.ts';
 
 /** How often a backup and a restore are killed. */
 const kills = Number(process.env['TAZPOD_TEST_KILLS'] ?? 50);
@@ -216,6 +216,37 @@ describe('The backup of a vault', function () {
     const refused = await run(['restore', '--header', header, '--yes']);
     expect(refused.code, refused.stderr).to.equal(65);
     expect(digest(vault.image)).to.equal(before);
+  });
+
+  it('of the header is restored whole or not at all, whenever the restore is killed', async () => {
+    const header = join(folder, 'vault.header');
+    expect((await run(['backup', '--header', header])).code).to.equal(0);
+    const old = readFileSync(vault.image);
+    const newer = writeAs(owner, join(folder, 'newer'), 'another passphrase\n');
+    const changed = await run(['passwd', ...withKey(), '--new-passphrase-file', newer, ...quickKdf]);
+    expect(changed.code, changed.stderr).to.equal(0);
+    const now = readFileSync(vault.image);
+    const words = ['restore', '--header', header, '--yes'];
+    const first = await run(words);
+    expect(first.code, first.stderr).to.equal(0);
+    expect(readFileSync(vault.image).equals(old)).to.equal(true);
+    const seen = new Set<boolean>();
+    for (let round = 0; round < kills; round++) {
+      writeFileSync(vault.image, now);
+      const started = startTazpod(owner, ['vault', ...words, '--image', vault.image]);
+      await sleep(randomInt(Math.ceil(1.2 * first.ms)));
+      for (const each of processTree(started.pid)) kill(each);
+      await started.ended;
+      const image = readFileSync(vault.image);
+      expect(image.equals(now) || image.equals(old), `round ${round}`).to.equal(true);
+      seen.add(image.equals(old));
+    }
+    expect([...seen]).to.include(false);
+    writeFileSync(vault.image, old);
+    expect((await run(['backup', join(folder, 'last'), '--no-open'])).code).to.equal(0);
+    for (const name of readdirSync(dirname(vault.image)).filter((each) => each !== 'vault.img')) {
+      rmSync(join(dirname(vault.image), name));
+    }
   });
 
   it(`that is killed, as a restore that is, leaves a whole file or none: ${kills} times`, async () => {

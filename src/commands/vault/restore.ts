@@ -14,7 +14,8 @@ export default class Restore extends CopyCommand<RestoreResult> {
     'TazPod shows the age, size, UUID and key slots of the backup, and in what it differs from the vault, and asks. ' +
       'The copy is verified as in vault backup. The image that was there gets the name ' +
       'vault.img.before-restore-TIME beside the new one; remove it when you no longer need it.',
-    '--header restores the header with its key slots only, and keeps the one that was there in a file. The passphrases ' +
+    '--header restores the header with its key slots only, and keeps the one that was there in a file. It needs the ' +
+      'space of a second image for a while. The passphrases ' +
       'of the backup open the vault again, also those that you have changed or removed since.',
   ].join('\n\n');
   static override examples = [
@@ -41,8 +42,9 @@ export default class Restore extends CopyCommand<RestoreResult> {
       if (!flags.yes && !(await this.agrees(`Restore ${request.image} from this backup?`))) {
         throw restoreNotAgreed(this.canAsk());
       }
-      if (flags.header) return restoreHeader(backup);
-      return restoreImage(backup, this.openCopyWith(flags.open, request), this.presentation(flags));
+      const presentation = this.presentation(flags);
+      if (flags.header) return restoreHeader(backup, presentation);
+      return restoreImage(backup, this.openCopyWith(flags.open, request), presentation);
     });
     if (flags['dry-run']) return result;
     const kept = result.kept === undefined ? '' : ` What was there before is ${result.kept}.`;
