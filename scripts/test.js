@@ -67,6 +67,7 @@ const inTurns = [
   'product/escalation engines/fuse/engine product/killed-create luks/forged-headers product/left-behind',
   'product/login-services product/foreign-image product/image-removed package/debian product/many-rounds',
   'product/surroundings isolation/from-inside product/adopt product/refused-writes extensions/create',
+  'luks/header-draft product/backup product/keys product/destroy product/named-vaults',
   'product/absorb product/config ghost/bridges/bridge-worker product/each-engine product/hostile-images',
 ]
   .flatMap((line) => line.split(' '))

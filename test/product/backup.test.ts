@@ -6,6 +6,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
 import type {BackupResult} from '../../src/vault/backup.ts';
 import type {RestoreResult} from '../../src/vault/restore.ts';
+import {whole} from '../../scripts/sample.js';
 import {must} from '../bed/elsewhere.ts';
 import {withOwnVault} from '../bed/own-vault.ts';
 import {chownTo, writeAs} from '../bed/ownership.ts';
@@ -14,8 +15,8 @@ import {type Ended, type RunOptions, startTazpod, tazpod} from '../bed/run.ts';
 import type {BedUser} from '../bed/user.ts';
 import {quickKdf, type TestVault} from '../bed/vault.ts';
 
-/** How often a backup and a restore are killed. */
-const kills = Number(process.env['TAZPOD_TEST_KILLS'] ?? 50);
+/** How often backups and restores are killed. */
+const kills = Number(process.env['TAZPOD_TEST_KILLS'] ?? (whole ? 50 : 12));
 
 describe('The backup of a vault', function () {
   this.timeout(600_000);
@@ -250,7 +251,7 @@ describe('The backup of a vault', function () {
   });
 
   it(`that is killed, as a restore that is, leaves a whole file or none: ${kills} times`, async () => {
-    const whole = digest(vault.image);
+    const bytes = digest(vault.image);
     const first = await run(['backup', file(), '--no-open']);
     expect(first.code, first.stderr).to.equal(0);
     for (let round = 0; round < kills; round++) {
@@ -261,11 +262,11 @@ describe('The backup of a vault', function () {
       for (const each of processTree(started.pid)) kill(each);
       await started.ended;
       for (const name of readdirSync(folder).filter((each) => !each.startsWith('.'))) {
-        expect(digest(join(folder, name)), `round ${round}: ${name}`).to.equal(whole);
+        expect(digest(join(folder, name)), `round ${round}: ${name}`).to.equal(bytes);
         if (name !== 'vault.img') rmSync(join(folder, name));
       }
       for (const name of readdirSync(dirname(vault.image)).filter((each) => !each.startsWith('.'))) {
-        expect(digest(join(dirname(vault.image), name)), `round ${round}: ${name}`).to.equal(whole);
+        expect(digest(join(dirname(vault.image), name)), `round ${round}: ${name}`).to.equal(bytes);
         if (name !== 'vault.img') rmSync(join(dirname(vault.image), name));
       }
     }
