@@ -2,6 +2,7 @@
 import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {Plugin, settings} from '@oclif/core';
+import {buildWhenStale} from './build.js';
 import {root} from './setup.js';
 import {endWith, SetUpError} from './terminal.js';
 
@@ -24,11 +25,13 @@ async function manifest() {
 }
 
 await endWith(async () => {
+  // Of an older build it would lack commands.
+  buildWhenStale();
   const current = await manifest();
   if (!process.argv.includes('--check')) {
     writeFileSync(path, current);
     return 0;
   }
   if (existsSync(path) && readFileSync(path, 'utf8') === current) return 0;
-  throw new SetUpError(65, 'oclif.manifest.json is not current, please type: npm run build && npm run manifest');
+  throw new SetUpError(65, 'oclif.manifest.json is not current, please type: npm run manifest');
 });
