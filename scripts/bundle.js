@@ -28,6 +28,9 @@ const requireForPackages =
 
 const options = ['--bundle', '--platform=node', '--format=esm', '--target=node22.15', '--legal-comments=none'];
 
+/** Of the CLI and the plugins, most is what others have written. What runs as root stays as it can be read. */
+const small = ['--minify-whitespace'];
+
 /** Where the names of the packages that are in the bundle are kept, for the bill of materials. */
 const bundledPath = join(root, 'build', 'bundled-packages.json');
 
@@ -44,7 +47,7 @@ export function bundle() {
   const splitting = ['--splitting', '--chunk-names=cli/[hash]', `--banner:js=${requireForPackages}`];
   const without = neverNeeded.map((name) => `--external:${name}`);
   const outputs = [
-    ...esbuild(built([...cli, 'cli/run.js', 'help/help.js']), [...splitting, ...without, '--outdir=dist']),
+    ...esbuild(built([...cli, 'cli/run.js', 'help/help.js']), [...splitting, ...small, ...without, '--outdir=dist']),
     ...esbuild(built(programs), ['--outdir=dist']),
   ];
   const packages = packagesOf(outputs);
@@ -75,7 +78,7 @@ export function bundlePlugins(directories) {
         return `${directory}/dist/${name}=${directory}/src/${name}.ts`;
       });
   });
-  const outputs = esbuild(entries, [`--banner:js=${requireForPackages}`, ...external, '--outdir=.']);
+  const outputs = esbuild(entries, [`--banner:js=${requireForPackages}`, ...small, ...external, '--outdir=.']);
   const packages = directories.flatMap((directory) => {
     const names = packagesOf(outputs.filter(({path}) => path.startsWith(`${directory}/`)));
     if (names.length > 0) writeFileSync(join(root, directory, 'dist/third-party.txt'), names.map(notice).join('\n'));

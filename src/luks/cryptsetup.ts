@@ -172,7 +172,12 @@ export async function testPassphrase(vetted: VettedHeader, key: Buffer, keyslot?
  *
  * Throws a Failure: 64 for an impossible key, 69 for lack of memory, 73 where there is no room for a further slot.
  */
-export async function addKeyslot(copy: VettedHeader, key: Buffer, newKey: Buffer, options: KdfOptions): Promise<void> {
+export async function addKeyslot(
+  vetted: VettedHeader,
+  key: Buffer,
+  newKey: Buffer,
+  options: KdfOptions,
+): Promise<void> {
   if (!triable(newKey)) throw unusablePassphraseSize();
   const [keyIsLine, newIsLine] = [fitsLine(key), fitsLine(newKey)];
   const input = allocateSecret(key.length + newKey.length + 2);
@@ -189,10 +194,11 @@ export async function addKeyslot(copy: VettedHeader, key: Buffer, newKey: Buffer
         ...['--force-password', ...kdfArguments(options), givenFile],
         ...(newIsLine ? [] : ['-']),
       ],
-      {input: input.subarray(0, length), files: [copy.copyFd], timeoutMs: unlockTimeoutMs(copy) + formatTimeoutMs},
+      {input: input.subarray(0, length), files: [vetted.copyFd], timeoutMs: unlockTimeoutMs(vetted) + formatTimeoutMs},
     );
     if (call.code === 0) return;
-    const full = copy.whole.keyslots.length === objectLimit || /no space|all key slots full/i.test(String(call.stderr));
+    const full =
+      vetted.whole.keyslots.length === objectLimit || /no space|all key slots full/i.test(String(call.stderr));
     throw full ? noRoomForKeyslot() : cryptsetupFailed(call, 'add a key slot', exitCode.cannotCreate);
   } finally {
     input.fill(0);

@@ -30,7 +30,12 @@ describe('No key meets an unvetted header', () => {
     const calls = [...source.matchAll(/^export async function (\w+)\(([^)]*)\)/gms)].filter(([, , parameters]) =>
       parameters!.includes('key: Buffer'),
     );
-    expect(calls.map(([, name]) => name)).to.have.members(['format', 'unlockVolumeKey', 'testPassphrase']);
+    expect(calls.map(([, name]) => name)).to.have.members([
+      'format',
+      'unlockVolumeKey',
+      'testPassphrase',
+      'addKeyslot',
+    ]);
     for (const [, name, parameters] of calls) {
       if (name !== 'format') expect(parameters, name).to.include('vetted: VettedHeader');
     }
